@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Names every type shared with C# once, so that BTF keeps it. */
+#include "config.h"
+#include "endpoint.h"
+#include "ipcache.h"
+#include "policy.h"
+#include "conntrack.h"
+#include "drop_reason.h"
+#include "event.h"
+#include "metrics.h"
+
+#define KEEP_STRUCT(name) struct name keep_##name = {}
+#define KEEP_ENUM(name) enum name keep_##name = (enum name)0
+
+KEEP_STRUCT(ip_addr);
+KEEP_STRUCT(endpoint_config);
+KEEP_STRUCT(settings);
+KEEP_STRUCT(endpoint_entry);
+KEEP_STRUCT(local_entry);
+KEEP_STRUCT(ipcache_key);
+KEEP_STRUCT(ipcache_entry);
+KEEP_STRUCT(policy_key);
+KEEP_STRUCT(policy_entry);
+KEEP_STRUCT(ct_key);
+KEEP_STRUCT(ct_entry);
+KEEP_STRUCT(frag_key);
+KEEP_STRUCT(frag_entry);
+KEEP_STRUCT(event);
+KEEP_STRUCT(metrics_entry);
+KEEP_ENUM(settings_flag);
+KEEP_ENUM(endpoint_flag);
+KEEP_ENUM(direction);
+KEEP_ENUM(verdict);
+KEEP_ENUM(ct_flag);
+KEEP_ENUM(drop_reason);
+KEEP_ENUM(event_type);
+KEEP_ENUM(metrics_layout);

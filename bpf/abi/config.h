@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Constants of one endpoint's program (.rodata), and the settings all programs share. */
+#pragma once
+#include "address.h"
+
+/* Written to .rodata before load, frozen afterwards: the verifier prunes what an endpoint does
+ * not use. */
+struct endpoint_config {
+	struct ip_addr ipv4;	 /* own IPv4 address, v4-mapped; all zero: none */
+	struct ip_addr ipv6;	 /* own IPv6 address; all zero: none */
+	struct ip_addr gateway4; /* answered by ARP */
+	struct ip_addr gateway6; /* answered by neighbour discovery */
+	__u32 endpoint_id;	 /* index into weir_endpoint and weir_policy */
+	__u8 mac[6];		 /* MAC of the container's side of the veth */
+	__u8 gateway_mac[6];	 /* MAC of the host's side of the veth */
+};
+
+enum settings_flag {
+	SETTINGS_TRACE = 1,	    /* emit a trace event for every packet (a monitor asked) */
+	SETTINGS_VERDICT = 2,	    /* emit an event for every new flow's verdict */
+	SETTINGS_POLICY_ALWAYS = 4, /* reserved for display: enforcement is compiled into policy */
+};
+
+/* The only entry of weir_settings; written by the agent, read by every packet. */
+struct settings {
+	__u32 revision; /* raised after each policy change; older conntrack verdicts are re-made */
+	__u32 flags;	/* enum settings_flag */
+	__u32 ct_endpoint_limit; /* most conntrack entries one endpoint may originate */
+	__u32 _pad0;
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* weir_ct: one entry per flow, found from either direction. */
+#pragma once
+#include "address.h"
+
+/* The two ends in a fixed order (a is the smaller address, then port), so that both directions
+ * hash to the same entry. */
+struct ct_key {
+	struct ip_addr addr_a;
+	struct ip_addr addr_b;
+	__be16 port_a; /* ICMP echo: the id on both sides */
+	__be16 port_b;
+	__u8 protocol;
+	__u8 _pad0[3];
+};
+
+enum ct_flag {
+	CT_ORIGIN_B = 1, /* the flow was opened by end b */
+	CT_REPLIED = 2,	 /* a packet came back */
+	CT_FIN_ORIGIN = 4,
+	CT_FIN_REPLY = 8,
+	CT_ESTABLISHED = 16, /* TCP: handshake complete */
+	CT_CLOSED = 32,	     /* TCP: reset, or FIN both ways */
+};
+
+struct ct_entry {
+	__u64 expires_ns;   /* CLOCK_MONOTONIC, coarse; a packet moves it */
+	__u64 created_ns;
+	__u32 revision;	    /* policy revision the verdict was made under */
+	__u32 src_identity; /* of the end that opened the flow */
+	__u32 dst_identity;
+	__u16 src_endpoint; /* 0 = not a local endpoint */
+	__u16 dst_endpoint;
+	__u32 packets; /* both directions; not atomic, for display */
+	__u32 flags;   /* enum ct_flag */
+	__u64 bytes;
+};
+
+/* weir_frag: ports of a fragmented datagram, by what its fragments share. */
+struct frag_key {
+	struct ip_addr src;
+	struct ip_addr dst;
+	__be32 id;
+	__u8 protocol;
+	__u8 _pad0[3];
+};
+
+struct frag_entry {
+	__be16 sport;
+	__be16 dport;
+};

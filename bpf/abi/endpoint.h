@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* weir_endpoint (by id) and weir_local (by address): the endpoints of this host. */
+#pragma once
+#include "address.h"
+
+enum endpoint_flag {
+	ENDPOINT_PRESENT = 1,  /* slot in use */
+	ENDPOINT_INTERNAL = 2, /* on an --internal network: no host, no outside world */
+};
+
+/* Slot of one endpoint, index = endpoint id (1..4095). */
+struct endpoint_entry {
+	__u32 identity;	  /* security identity; reserved:init (5) until labels are known */
+	__u32 ifindex;	  /* host side of the veth */
+	__u32 network_id; /* endpoints of different networks never reach one another */
+	__u16 flags;	  /* enum endpoint_flag */
+	__u8 mac[6];	  /* container's MAC */
+	__u8 gateway_mac[6]; /* source MAC of what is delivered to the container */
+	__u8 _pad0[2];
+	__u32 ct_count; /* conntrack entries it originated; counted up by programs, set by the sweeper */
+};
+
+/* weir_local: address -> endpoint id. */
+struct local_entry {
+	__u32 endpoint_id;
+};

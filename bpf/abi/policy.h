@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* weir_policy: array of maps, index = endpoint id; each inner map is an LPM trie of one endpoint.
+ *
+ * The control plane flattens rules into disjoint decisions, so that the longest match is final: at
+ * most two lookups (the peer's identity, then identity 0 = any peer), whatever the number of rules.
+ * No entry at all means deny. */
+#pragma once
+#include <linux/types.h>
+
+enum direction {
+	DIRECTION_INGRESS = 0, /* into the container */
+	DIRECTION_EGRESS = 1,  /* out of the container */
+};
+
+/* prefix_len counts the bits after itself: 40 = any protocol, 48 = any port, 48 + n = n bits of
+ * port. */
+struct policy_key {
+	__u32 prefix_len;
+	__u32 identity; /* peer; 0 = any */
+	__u8 direction; /* enum direction */
+	__u8 protocol;	/* IP protocol number */
+	__be16 port;	/* destination port; ICMP: type << 8 | code */
+};
+
+enum verdict {
+	VERDICT_NONE = 0,
+	VERDICT_ALLOW = 1,
+	VERDICT_DENY = 2,
+};
+
+struct policy_entry {
+	__u32 rule_id; /* deciding rule; 0 = none (enforcement off, or default deny) */
+	__u8 verdict;  /* enum verdict */
+	__u8 _pad0[3];
+};

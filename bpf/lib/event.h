@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Telling people: counters for every packet, events for drops, verdicts and traces. */
+#pragma once
+#include "maps.h"
+#include "packet.h"
+
+/* Who is concerned; filled in as far as the packet got. */
+struct report {
+	__u32 src_identity;
+	__u32 dst_identity;
+	__u32 rule_id;
+	__u16 endpoint_id; /* the endpoint that judges */
+	__u16 src_endpoint;
+	__u16 dst_endpoint;
+	__u8 direction; /* enum direction */
+	__u8 is_reply;
+};
+
+static __always_inline void metrics_count(enum direction direction, enum drop_reason reason,
+					  __u32 length)
+{
+	__u32 slot = (__u32)direction * METRICS_REASONS + (__u32)reason;
+	struct metrics_entry *entry = bpf_map_lookup_elem(&weir_metrics, &slot);
+
+	if (entry) {
+		entry->packets++;
+		entry->bytes += length;
+	}
+}
+
+static __noinline void event_emit(struct __sk_buff *skb, const struct packet *p,
+				  const struct report *r, enum event_type type,
+				  enum drop_reason reason)
+{
+	struct event *e;
+
+	if (!p || !r)
+		return;
+	e = bpf_ringbuf_reserve(&weir_events, sizeof(*e), 0);
+	if (!e) {
+		__u32 zero = 0;
+		__u64 *lost = bpf_map_lookup_elem(&weir_lost, &zero);
+
+		if (lost)
+			(*lost)++;
+		return;
+	}
+	e->time_ns = bpf_ktime_get_ns();
+	e->src = p->src;
+	e->dst = p->dst;
+	e->src_identity = r->src_identity;
+	e->dst_identity = r->dst_identity;
+	e->rule_id = r->rule_id;
+	e->length = skb->len;
+	e->endpoint_id = r->endpoint_id;
+	e->src_endpoint = r->src_endpoint;
+	e->dst_endpoint = r->dst_endpoint;
+	e->sport = p->sport;
+	e->dport = packet_is_icmp(p) ? p->policy_port : p->dport;
+	e->type = (__u8)type;
+	e->drop_reason = (__u8)reason;
+	e->verdict = reason ? VERDICT_DENY : VERDICT_ALLOW;
+	e->direction = r->direction;
+	e->protocol = p->protocol;
+	e->tcp_flags = p->tcp_flags;
+	e->is_reply = r->is_reply;
+	e->_pad0 = 0;
+	e->ether_type = (__be16)skb->protocol;
+	__builtin_memset(e->_pad1, 0, sizeof(e->_pad1));
+	bpf_ringbuf_submit(e, 0);
+}

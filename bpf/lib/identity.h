@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From an address to who stands behind it. */
+#pragma once
+#include "maps.h"
+#include "packet.h"
+
+enum reserved_identity {
+	IDENTITY_HOST = 1,
+	IDENTITY_WORLD_IPV4 = 9,
+	IDENTITY_WORLD_IPV6 = 10,
+};
+
+/* The local endpoint with this address, or 0. */
+static __always_inline __u32 identity_local_endpoint(const struct ip_addr *addr)
+{
+	struct local_entry *local = bpf_map_lookup_elem(&weir_local, addr);
+
+	return local ? local->endpoint_id : 0;
+}
+
+/* The identity of an address that is no local endpoint. */
+static __always_inline __u32 identity_of_outside(const struct ip_addr *addr, bool v6)
+{
+	struct ipcache_key key = {.prefix_len = 128, .addr = *addr};
+	struct ipcache_entry *entry = bpf_map_lookup_elem(&weir_ipcache, &key);
+
+	if (entry)
+		return entry->identity;
+	return v6 ? IDENTITY_WORLD_IPV6 : IDENTITY_WORLD_IPV4;
+}

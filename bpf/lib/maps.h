@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every map of the datapath: who writes it, who reads it, and what happens when it is full. */
+#pragma once
+#include <linux/bpf.h>
+#include <bpf/bpf_helpers.h>
+#include "../abi/config.h"
+#include "../abi/conntrack.h"
+#include "../abi/endpoint.h"
+#include "../abi/event.h"
+#include "../abi/ipcache.h"
+#include "../abi/metrics.h"
+#include "../abi/policy.h"
+
+enum map_size {
+	MAX_ENDPOINTS = 4096,
+	MAX_LOCAL = 8192,
+	MAX_PREFIXES = 131072,
+	MAX_POLICY_ENTRIES = 16384,
+	MAX_FLOWS = 131072,
+	MAX_FRAGMENTS = 8192,
+	EVENT_BYTES = 8 * 1024 * 1024,
+};
+
+/* Written by the agent, read by every packet. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct settings);
+} weir_settings SEC(".maps");
+
+/* By endpoint id. Written by the agent; ct_count is counted up by programs. The agent maps it, so
+ * that it can set ct_count without losing an increment. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct endpoint_entry);
+} weir_endpoint SEC(".maps");
+
+/* Written by the agent. Full: the agent refuses the endpoint. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_LOCAL);
+	__type(key, struct ip_addr);
+	__type(value, struct local_entry);
+} weir_local SEC(".maps");
+
+/* Written by the agent. Full: the agent refuses the policy. A miss means the outside world. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_PREFIXES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ipcache_key);
+	__type(value, struct ipcache_entry);
+} weir_ipcache SEC(".maps");
+
+struct policy_map {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_POLICY_ENTRIES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(key_size, sizeof(struct policy_key));
+	__uint(value_size, sizeof(struct policy_entry));
+};
+
+/* By endpoint id. The agent builds an inner map whole and swaps it in; no inner map: deny. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, __u32);
+	__array(values, struct policy_map);
+} weir_policy SEC(".maps");
+
+/* Written by programs; the agent sweeps what has expired. Not an LRU: a flood must not push out
+ * living flows. Full: new flows are dropped with a reason. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FLOWS);
+	__type(key, struct ct_key);
+	__type(value, struct ct_entry);
+} weir_ct SEC(".maps");
+
+/* Written and read by programs. Full: the oldest datagram's later fragments are dropped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_FRAGMENTS);
+	__type(key, struct frag_key);
+	__type(value, struct frag_entry);
+} weir_frag SEC(".maps");
+
+/* Read by the agent. Full: the event is lost and counted in weir_lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, EVENT_BYTES);
+} weir_events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, METRICS_SLOTS);
+	__type(key, __u32);
+	__type(value, struct metrics_entry);
+} weir_metrics SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} weir_lost SEC(".maps");

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* From bytes to struct packet. Each parser checks its own bounds and returns 0 or a drop reason. */
+#pragma once
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/ip.h>
+#include <linux/ipv6.h>
+#include "packet.h"
+
+enum parse_limit {
+	PARSE_HEADERS = 128, /* bytes made linear: every header read below lies within */
+	IP_FRAGMENT_MASK = 0x1fff,
+	IP_MORE_FRAGMENTS = 0x2000,
+	IP6_FRAGMENT_MASK = 0xfff8,
+	IP6_MORE_FRAGMENTS = 1,
+};
+
+struct ports {
+	__be16 source;
+	__be16 dest;
+};
+
+struct tcp_head {
+	__be16 source;
+	__be16 dest;
+	__be32 seq;
+	__be32 ack_seq;
+	__u8 offset; /* in the upper four bits, in words */
+	__u8 flags;
+};
+
+struct icmp_head {
+	__u8 type;
+	__u8 code;
+	__be16 checksum;
+	__be16 id;
+	__be16 sequence;
+};
+
+struct ipv6_fragment {
+	__u8 next;
+	__u8 reserved;
+	__be16 offset;
+	__be32 id;
+};
+
+#define PARSE_AT(skb, offset, type)                                                                \
+	({                                                                                         \
+		void *__at = (void *)(long)(skb)->data + (offset);                                 \
+		__at + sizeof(type) > (void *)(long)(skb)->data_end ? (type *)0 : (type *)__at;    \
+	})
+
+/* Makes the headers directly readable; a driver may leave them in fragments of the skb. */
+static __always_inline void parse_pull(struct __sk_buff *skb)
+{
+	if ((void *)(long)skb->data + PARSE_HEADERS > (void *)(long)skb->data_end &&
+	    skb->data_end - skb->data < skb->len)
+		bpf_skb_pull_data(skb, skb->len < PARSE_HEADERS ? skb->len : PARSE_HEADERS);
+}
+
+static __always_inline enum drop_reason parse_icmp(struct packet *p, const struct icmp_head *icmp)
+{
+	bool v6 = p->protocol == L4_ICMPV6;
+	__u8 type = icmp->type;
+
+	p->policy_port = bpf_htons((__u16)(type << 8 | icmp->code));
+	p->sport = icmp->id;
+	p->dport = icmp->id;
+	if (type == (v6 ? ICMP6_ECHO_REQUEST : ICMP4_ECHO_REQUEST))
+		return DROP_REASON_NONE;
+	if (type == (v6 ? ICMP6_ECHO_REPLY : ICMP4_ECHO_REPLY)) {
+		p->flags |= PACKET_ICMP_REPLY;
+		return DROP_REASON_NONE;
+	}
+	if (v6) {
+		if (type >= ICMP6_UNREACHABLE && type <= ICMP6_PARAMETER_PROBLEM)
+			p->flags |= PACKET_ICMP_ERROR;
+		else if (type >= ICMP6_ROUTER_SOLICITATION && type <= ICMP6_REDIRECT)
+			p->flags |= PACKET_NEIGHBOUR;
+		else
+			p->flags |= PACKET_ICMP_OTHER;
+		if (type == ICMP6_PACKET_TOO_BIG)
+			p->flags |= PACKET_ICMP_PMTU;
+		return DROP_REASON_NONE;
+	}
+	if (type == ICMP4_UNREACHABLE || type == ICMP4_TIME_EXCEEDED ||
+	    type == ICMP4_PARAMETER_PROBLEM) {
+		p->flags |= PACKET_ICMP_ERROR;
+		if (type == ICMP4_UNREACHABLE && icmp->code == ICMP4_FRAG_NEEDED_CODE)
+			p->flags |= PACKET_ICMP_PMTU;
+	} else {
+		p->flags |= PACKET_ICMP_OTHER;
+	}
+	return DROP_REASON_NONE;
+}
+
+/* RFC 9293 §3.1, 768, 9260 §3, 792, 4443. Protocols without ports keep 0 in them. */
+static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct packet *p)
+{
+	if (p->protocol == L4_TCP) {
+		struct tcp_head *tcp = PARSE_AT(skb, p->l4_off, struct tcp_head);
+
+		if (!tcp)
+			return DROP_REASON_TRUNCATED;
+		if (tcp->offset >> 4 < 5)
+			return DROP_REASON_MALFORMED;
+		p->sport = tcp->source;
+		p->dport = tcp->dest;
+		p->tcp_flags = tcp->flags;
+	} else if (p->protocol == L4_UDP || p->protocol == L4_SCTP) {
+		/* Both headers are at least 8 bytes; read as ICMP's of the same length. */
+		struct icmp_head *whole = PARSE_AT(skb, p->l4_off, struct icmp_head);
+		struct ports *ports = (struct ports *)whole;
+
+		if (!whole)
+			return DROP_REASON_TRUNCATED;
+		p->sport = ports->source;
+		p->dport = ports->dest;
+	} else if (packet_is_icmp(p)) {
+		struct icmp_head *icmp = PARSE_AT(skb, p->l4_off, struct icmp_head);
+
+		if (!icmp)
+			return DROP_REASON_TRUNCATED;
+		if ((p->protocol == L4_ICMPV6) != !!(p->flags & PACKET_IPV6))
+			return DROP_REASON_MALFORMED;
+		return parse_icmp(p, icmp);
+	}
+	p->policy_port = p->dport;
+	return DROP_REASON_NONE;
+}
+
+static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, __u32 offset,
+						   struct packet *p, bool inner)
+{
+	struct iphdr *ip = PARSE_AT(skb, offset, struct iphdr);
+	__u16 fragment;
+
+	if (!ip)
+		return DROP_REASON_TRUNCATED;
+	if (ip->version != 4 || ip->ihl < 5)
+		return DROP_REASON_MALFORMED;
+	if (ip->ihl != 5)
+		return DROP_REASON_IP_OPTIONS;
+	if (bpf_ntohs(ip->tot_len) < sizeof(*ip))
+		return DROP_REASON_MALFORMED;
+	if (!inner && bpf_ntohs(ip->tot_len) + offset > skb->len)
+		return DROP_REASON_TRUNCATED;
+	ip_addr_set_v4(&p->src, ip->saddr);
+	ip_addr_set_v4(&p->dst, ip->daddr);
+	p->protocol = ip->protocol;
+	p->l4_off = offset + sizeof(*ip);
+	fragment = bpf_ntohs(ip->frag_off);
+	if (fragment & (IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS)) {
+		p->frag_id = ip->id;
+		p->flags |= fragment & IP_FRAGMENT_MASK ? PACKET_LATER_FRAGMENT
+							: PACKET_FIRST_FRAGMENT;
+	}
+	return DROP_REASON_NONE;
+}
+
+static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 offset,
+						   struct packet *p, bool inner)
+{
+	struct ipv6hdr *ip = PARSE_AT(skb, offset, struct ipv6hdr);
+
+	if (!ip)
+		return DROP_REASON_TRUNCATED;
+	if (ip->version != 6)
+		return DROP_REASON_MALFORMED;
+	if (!inner && bpf_ntohs(ip->payload_len) + offset + sizeof(*ip) > skb->len)
+		return DROP_REASON_TRUNCATED;
+	__builtin_memcpy(&p->src, &ip->saddr, sizeof(p->src));
+	__builtin_memcpy(&p->dst, &ip->daddr, sizeof(p->dst));
+	p->flags |= PACKET_IPV6;
+	p->protocol = ip->nexthdr;
+	p->l4_off = offset + sizeof(*ip);
+	/* An IPv4 address in IPv6 clothes would be taken for the IPv4 one (RFC 6890: not on the
+	 * wire). */
+	if (!p->dst.word[0] && !p->dst.word[1] && p->dst.word[2] == bpf_htonl(0xffff))
+		return DROP_REASON_MALFORMED;
+	if (p->protocol == L4_FRAGMENT) {
+		struct ipv6_fragment *f = PARSE_AT(skb, p->l4_off, struct ipv6_fragment);
+		__u16 fragment;
+
+		if (!f)
+			return DROP_REASON_TRUNCATED;
+		fragment = bpf_ntohs(f->offset);
+		p->protocol = f->next;
+		p->l4_off += sizeof(*f);
+		p->frag_id = f->id;
+		if (fragment & IP6_FRAGMENT_MASK)
+			p->flags |= PACKET_LATER_FRAGMENT;
+		else if (fragment & IP6_MORE_FRAGMENTS)
+			p->flags |= PACKET_FIRST_FRAGMENT;
+	}
+	if (p->protocol == L4_HOPOPTS || p->protocol == L4_ROUTING ||
+	    p->protocol == L4_FRAGMENT || p->protocol == L4_DSTOPTS || p->protocol == L4_NONE)
+		return DROP_REASON_EXTENSION_HEADER;
+	return DROP_REASON_NONE;
+}
+
+/* Parses the packet behind the Ethernet header. Later fragments have no ports yet (fragment.h). */
+static __always_inline enum drop_reason parse_packet(struct __sk_buff *skb, enum l3_proto l3,
+						     struct packet *p)
+{
+	enum drop_reason reason = l3 == L3_IPV4 ? parse_ipv4(skb, ETH_HLEN, p, false)
+						: parse_ipv6(skb, ETH_HLEN, p, false);
+
+	if (reason || p->flags & PACKET_LATER_FRAGMENT)
+		return reason;
+	return parse_l4(skb, p);
+}
+
+/* Reads the packet that an ICMP error quotes: at least its addresses and ports. */
+static __always_inline enum drop_reason parse_quoted(struct __sk_buff *skb, const struct packet *p,
+						     struct packet *quoted)
+{
+	__u32 offset = p->l4_off + sizeof(struct icmp_head);
+	enum drop_reason reason;
+	struct icmp_head *head;
+
+	/* The offset is one of few constants; tell the verifier so. */
+	if (offset > PARSE_HEADERS)
+		return DROP_REASON_MALFORMED;
+	reason = p->flags & PACKET_IPV6 ? parse_ipv6(skb, offset, quoted, true)
+					: parse_ipv4(skb, offset, quoted, true);
+	if (reason)
+		return reason;
+	if (quoted->flags & PACKET_LATER_FRAGMENT)
+		return DROP_REASON_CT_INVALID;
+	head = PARSE_AT(skb, quoted->l4_off, struct icmp_head);
+	if (!head)
+		return DROP_REASON_TRUNCATED;
+	if (packet_is_icmp(quoted))
+		return parse_icmp(quoted, head);
+	if (quoted->protocol == L4_TCP || quoted->protocol == L4_UDP ||
+	    quoted->protocol == L4_SCTP) {
+		quoted->sport = ((struct ports *)head)->source;
+		quoted->dport = ((struct ports *)head)->dest;
+	}
+	return DROP_REASON_NONE;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One policy question: may this endpoint, in this direction, speak with that identity? */
+#pragma once
+#include "maps.h"
+#include "packet.h"
+
+enum policy_bits {
+	POLICY_FULL_KEY = 64, /* identity, direction, protocol and port */
+};
+
+struct policy_answer {
+	enum drop_reason reason; /* DROP_REASON_NONE: allowed */
+	__u32 rule_id;
+};
+
+/* At most two lookups, whatever the number of rules: the peer's own entries, then everybody's. */
+static __always_inline struct policy_answer policy_decide(__u32 endpoint_id,
+							  enum direction direction, __u32 peer,
+							  __u8 protocol, __be16 port)
+{
+	struct policy_answer answer = {DROP_REASON_POLICY_DENIED, 0};
+	struct policy_key key = {
+		.prefix_len = POLICY_FULL_KEY,
+		.identity = peer,
+		.direction = (__u8)direction,
+		.protocol = protocol,
+		.port = port,
+	};
+	struct policy_entry *entry;
+	void *map = bpf_map_lookup_elem(&weir_policy, &endpoint_id);
+
+	if (!map)
+		return answer;
+	entry = bpf_map_lookup_elem(map, &key);
+	if (!entry) {
+		key.identity = 0;
+		entry = bpf_map_lookup_elem(map, &key);
+	}
+	if (!entry)
+		return answer;
+	answer.rule_id = entry->rule_id;
+	if (entry->verdict == VERDICT_ALLOW)
+		answer.reason = DROP_REASON_NONE;
+	else if (entry->rule_id)
+		answer.reason = DROP_REASON_POLICY_DENY_RULE;
+	return answer;
+}
