@@ -231,18 +231,23 @@ int weir_from_ep(struct __sk_buff *skb)
 		reason = arp_answer(skb, c);
 		if (reason)
 			return drop(skb, &p, &r, reason);
-		return (int)bpf_redirect(skb->ifindex, 0);
+		return gateway_send(skb);
 	}
 	if (l3 != L3_IPV4 && l3 != L3_IPV6)
 		return drop(skb, &p, &r, DROP_REASON_UNKNOWN_L3);
 	reason = parse_packet(skb, l3, &p);
+	/* Group management and router solicitation: named for what they are, not for how they
+	 * look. */
+	if ((reason == DROP_REASON_EXTENSION_HEADER || reason == DROP_REASON_IP_OPTIONS) &&
+	    packet_is_multicast(&p))
+		reason = DROP_REASON_MULTICAST;
 	if (reason)
 		return drop(skb, &p, &r, reason);
 	if (p.flags & PACKET_NEIGHBOUR) {
 		reason = neighbour_answer(skb, &p, c);
 		if (reason)
 			return drop(skb, &p, &r, reason);
-		return (int)bpf_redirect(skb->ifindex, 0);
+		return gateway_send(skb);
 	}
 	if (packet_is_multicast(&p))
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);

@@ -4,6 +4,7 @@
 #pragma once
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include "parse.h"
@@ -19,6 +20,11 @@ struct arp_ipv4 {
 	__u8 sender_ip[4];
 	__u8 target_mac[ETH_ALEN];
 	__u8 target_ip[4];
+};
+
+struct arp_frame {
+	struct ethhdr eth;
+	struct arp_ipv4 arp;
 };
 
 enum arp_operation {
@@ -51,12 +57,13 @@ static __always_inline __be32 arp_word(const __u8 *bytes)
 static __always_inline enum drop_reason arp_answer(struct __sk_buff *skb,
 						   const volatile struct endpoint_config *c)
 {
-	struct ethhdr *eth = PARSE_AT(skb, 0, struct ethhdr);
-	struct arp_ipv4 *arp = PARSE_AT(skb, ETH_HLEN, struct arp_ipv4);
+	struct arp_frame *frame = PARSE_AT(skb, 0, struct arp_frame);
+	struct arp_ipv4 *arp;
 	__be32 sender, target;
 
-	if (!eth || !arp)
+	if (!frame)
 		return DROP_REASON_TRUNCATED;
+	arp = &frame->arp;
 	sender = arp_word(arp->sender_ip);
 	target = arp_word(arp->target_ip);
 	if (arp->hardware != bpf_htons(1) || arp->protocol != bpf_htons(L3_IPV4) ||
@@ -71,8 +78,8 @@ static __always_inline enum drop_reason arp_answer(struct __sk_buff *skb,
 	mac_copy(arp->sender_mac, c->gateway_mac);
 	__builtin_memcpy(arp->target_ip, &sender, sizeof(sender));
 	__builtin_memcpy(arp->sender_ip, &target, sizeof(target));
-	mac_copy(eth->h_dest, c->mac);
-	mac_copy(eth->h_source, c->gateway_mac);
+	mac_copy(frame->eth.h_dest, c->mac);
+	mac_copy(frame->eth.h_source, c->gateway_mac);
 	return DROP_REASON_NONE;
 }
 
@@ -87,11 +94,17 @@ struct neighbour_message {
 	__u8 option_mac[ETH_ALEN];
 };
 
+struct neighbour_frame {
+	struct ethhdr eth;
+	struct ipv6hdr ip;
+	struct neighbour_message message;
+} __attribute__((packed));
+
 enum neighbour_constant {
 	NEIGHBOUR_SOLICITED_OVERRIDE = 0x60000000,
 	NEIGHBOUR_TARGET_MAC = 2,
 	NEIGHBOUR_HOP_LIMIT = 255, /* RFC 4861 §7.1.1: nobody forwarded it */
-	NEIGHBOUR_FRAME = ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct neighbour_message),
+	NEIGHBOUR_FRAME = sizeof(struct neighbour_frame),
 	NEIGHBOUR_NO_OPTION = NEIGHBOUR_FRAME - 8,
 };
 
@@ -115,11 +128,9 @@ static __always_inline enum drop_reason neighbour_answer(struct __sk_buff *skb,
 							 const struct packet *p,
 							 const volatile struct endpoint_config *c)
 {
-	struct ip_addr gateway, asker;
+	struct ip_addr gateway, asker, target;
 	struct neighbour_message message = {};
-	struct neighbour_message *m;
-	struct ipv6hdr *ip;
-	struct ethhdr *eth;
+	struct neighbour_frame *frame;
 	bool own, link_local;
 
 	gateway.word[0] = c->gateway6.word[0];
@@ -138,12 +149,11 @@ static __always_inline enum drop_reason neighbour_answer(struct __sk_buff *skb,
 	if (skb->len != NEIGHBOUR_FRAME && bpf_skb_change_tail(skb, NEIGHBOUR_FRAME, 0))
 		return DROP_REASON_NEIGHBOUR;
 	bpf_skb_pull_data(skb, NEIGHBOUR_FRAME);
-	eth = PARSE_AT(skb, 0, struct ethhdr);
-	ip = PARSE_AT(skb, ETH_HLEN, struct ipv6hdr);
-	m = PARSE_AT(skb, ETH_HLEN + sizeof(struct ipv6hdr), struct neighbour_message);
-	if (!eth || !ip || !m)
+	frame = PARSE_AT(skb, 0, struct neighbour_frame);
+	if (!frame)
 		return DROP_REASON_TRUNCATED;
-	if (ip->hop_limit != NEIGHBOUR_HOP_LIMIT || !ip_addr_equal(&m->target, &gateway))
+	target = frame->message.target;
+	if (frame->ip.hop_limit != NEIGHBOUR_HOP_LIMIT || !ip_addr_equal(&target, &gateway))
 		return DROP_REASON_NEIGHBOUR;
 	message.type = ICMP6_NEIGHBOUR_ADVERTISEMENT;
 	message.flags = bpf_htonl(NEIGHBOUR_SOLICITED_OVERRIDE);
@@ -152,11 +162,19 @@ static __always_inline enum drop_reason neighbour_answer(struct __sk_buff *skb,
 	message.option_len = 1;
 	mac_copy(message.option_mac, c->gateway_mac);
 	message.checksum = neighbour_checksum(&gateway, &asker, &message);
-	*m = message;
-	ip->payload_len = bpf_htons(sizeof(message));
-	__builtin_memcpy(&ip->daddr, &asker, sizeof(asker));
-	__builtin_memcpy(&ip->saddr, &gateway, sizeof(gateway));
-	mac_copy(eth->h_dest, c->mac);
-	mac_copy(eth->h_source, c->gateway_mac);
+	frame->message = message;
+	frame->ip.payload_len = bpf_htons(sizeof(message));
+	__builtin_memcpy(&frame->ip.daddr, &asker, sizeof(asker));
+	__builtin_memcpy(&frame->ip.saddr, &gateway, sizeof(gateway));
+	mac_copy(frame->eth.h_dest, c->mac);
+	mac_copy(frame->eth.h_source, c->gateway_mac);
 	return DROP_REASON_NONE;
+}
+
+/* Sends the answer straight into the container: the way out through the veth would meet
+ * weir_to_ep, which lets no ARP and no neighbour discovery pass. */
+static __always_inline int gateway_send(struct __sk_buff *skb)
+{
+	bpf_skb_change_type(skb, PACKET_HOST);
+	return (int)bpf_redirect_peer(skb->ifindex, 0);
 }

@@ -139,14 +139,14 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, __u32 
 		return DROP_REASON_TRUNCATED;
 	if (ip->version != 4 || ip->ihl < 5)
 		return DROP_REASON_MALFORMED;
-	if (ip->ihl != 5)
-		return DROP_REASON_IP_OPTIONS;
 	if (bpf_ntohs(ip->tot_len) < sizeof(*ip))
 		return DROP_REASON_MALFORMED;
 	if (!inner && bpf_ntohs(ip->tot_len) + offset > skb->len)
 		return DROP_REASON_TRUNCATED;
 	ip_addr_set_v4(&p->src, ip->saddr);
 	ip_addr_set_v4(&p->dst, ip->daddr);
+	if (ip->ihl != 5)
+		return DROP_REASON_IP_OPTIONS;
 	p->protocol = ip->protocol;
 	p->l4_off = offset + sizeof(*ip);
 	fragment = bpf_ntohs(ip->frag_off);
