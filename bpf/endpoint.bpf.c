@@ -26,7 +26,7 @@ static __always_inline bool is_own_address(const struct ip_addr *a)
 {
 	const volatile struct endpoint_config *c = &endpoint_config;
 
-	if (a->word[0] == 0 && a->word[1] == 0 && a->word[2] == bpf_htonl(0xffff))
+	if (ip_addr_is_v4(a))
 		return a->word[3] == c->ipv4.word[3] && c->ipv4.word[3];
 	return a->word[3] == c->ipv6.word[3] && a->word[2] == c->ipv6.word[2] &&
 	       a->word[1] == c->ipv6.word[1] && a->word[0] == c->ipv6.word[0];
@@ -73,8 +73,8 @@ static __always_inline void flow_of(const struct packet *p, bool reply, __u32 sr
 
 /* Steps 4 to 6 for a packet whose source was proven. Returns 0 and the local endpoint that it goes
  * to (0: the host's stack), or a drop reason with the report filled in. */
-static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct packet *p,
-					      struct report *r, bool from_endpoint, __u32 *target)
+__noinline enum drop_reason judge(struct __sk_buff *skb, struct packet *p, struct report *r,
+				  bool from_endpoint, __u32 *target)
 {
 	__u32 zero = 0, own = endpoint_config.endpoint_id, revision;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
@@ -85,7 +85,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 	struct ct_key key;
 	struct flow f;
 
-	if (!s)
+	if (!s || !p || !r || !target)
 		return DROP_REASON_POLICY_DENIED;
 	/* Before any policy map is read: a verdict may be younger than its revision, never older. */
 	revision = s->revision;
@@ -163,7 +163,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		r->dst_endpoint = (__u16)f.dst_endpoint;
 		return DROP_REASON_CT_INVALID;
 	}
-	reason = flow_judge(skb, &f, r);
+	reason = flow_judge(&f, r);
 	if (reason) {
 		if (known)
 			bpf_map_delete_elem(&weir_ct, &key);

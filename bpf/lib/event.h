@@ -28,14 +28,13 @@ static __always_inline void metrics_count(enum direction direction, enum drop_re
 	}
 }
 
-static __noinline void event_emit(struct __sk_buff *skb, const struct packet *p,
-				  const struct report *r, enum event_type type,
-				  enum drop_reason reason)
+__noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const struct report *r,
+			  enum event_type type, enum drop_reason reason)
 {
 	struct event *e;
 
 	if (!p || !r)
-		return;
+		return 0;
 	e = bpf_ringbuf_reserve(&weir_events, sizeof(*e), 0);
 	if (!e) {
 		__u32 zero = 0;
@@ -43,7 +42,7 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *p,
 
 		if (lost)
 			(*lost)++;
-		return;
+		return 0;
 	}
 	e->time_ns = bpf_ktime_get_ns();
 	e->src = p->src;
@@ -68,4 +67,5 @@ static __noinline void event_emit(struct __sk_buff *skb, const struct packet *p,
 	e->ether_type = (__be16)skb->protocol;
 	__builtin_memset(e->_pad1, 0, sizeof(e->_pad1));
 	bpf_ringbuf_submit(e, 0);
+	return 0;
 }

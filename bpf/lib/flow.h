@@ -26,13 +26,12 @@ static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 
 /* Judges the flow from scratch; fills the report with whom it concerns and which rule decided.
  * A local flow needs the source's egress and the destination's ingress (POLICY: both ends). */
-static __noinline enum drop_reason flow_judge(struct __sk_buff *skb, struct flow *f,
-					      struct report *r)
+__noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 {
 	struct endpoint_entry *src = 0, *dst = 0;
 	struct policy_answer answer;
 
-	if (!f || !r || !skb)
+	if (!f || !r)
 		return DROP_REASON_MALFORMED;
 	if (f->src_endpoint) {
 		src = endpoint_of(f->src_endpoint);

@@ -93,6 +93,11 @@ static __always_inline void ip_addr_set_v4(struct ip_addr *a, __be32 v4)
 	a->word[3] = v4;
 }
 
+static __always_inline bool ip_addr_is_v4(const struct ip_addr *a)
+{
+	return !a->word[0] && !a->word[1] && a->word[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline bool packet_is_icmp(const struct packet *p)
 {
 	return p->protocol == L4_ICMP || p->protocol == L4_ICMPV6;

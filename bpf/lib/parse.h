@@ -174,9 +174,8 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 	p->flags |= PACKET_IPV6;
 	p->protocol = ip->nexthdr;
 	p->l4_off = offset + sizeof(*ip);
-	/* An IPv4 address in IPv6 clothes would be taken for the IPv4 one (RFC 6890: not on the
-	 * wire). */
-	if (!p->dst.word[0] && !p->dst.word[1] && p->dst.word[2] == bpf_htonl(0xffff))
+	/* In IPv6 clothes they would be taken for the IPv4 ones (RFC 6890: not on the wire). */
+	if (ip_addr_is_v4(&p->src) || ip_addr_is_v4(&p->dst))
 		return DROP_REASON_MALFORMED;
 	if (p->protocol == L4_FRAGMENT) {
 		struct ipv6_fragment *f = PARSE_AT(skb, p->l4_off, struct ipv6_fragment);
@@ -199,26 +198,34 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 	return DROP_REASON_NONE;
 }
 
-/* Parses the packet behind the Ethernet header. Later fragments have no ports yet (fragment.h). */
-static __always_inline enum drop_reason parse_packet(struct __sk_buff *skb, enum l3_proto l3,
-						     struct packet *p)
-{
-	enum drop_reason reason = l3 == L3_IPV4 ? parse_ipv4(skb, ETH_HLEN, p, false)
-						: parse_ipv6(skb, ETH_HLEN, p, false);
+/* Global functions (not static) are verified once, not once a caller: the program loads in a
+ * tenth of the time. Their pointers may be null as far as the verifier knows. */
 
+/* Parses the packet behind the Ethernet header. Later fragments have no ports yet (fragment.h). */
+__noinline enum drop_reason parse_packet(struct __sk_buff *skb, __u32 l3, struct packet *p)
+{
+	enum drop_reason reason;
+
+	if (!p)
+		return DROP_REASON_MALFORMED;
+	reason = l3 == L3_IPV4 ? parse_ipv4(skb, ETH_HLEN, p, false)
+			       : parse_ipv6(skb, ETH_HLEN, p, false);
 	if (reason || p->flags & PACKET_LATER_FRAGMENT)
 		return reason;
 	return parse_l4(skb, p);
 }
 
 /* Reads the packet that an ICMP error quotes: at least its addresses and ports. */
-static __always_inline enum drop_reason parse_quoted(struct __sk_buff *skb, const struct packet *p,
-						     struct packet *quoted)
+__noinline enum drop_reason parse_quoted(struct __sk_buff *skb, const struct packet *p,
+					 struct packet *quoted)
 {
-	__u32 offset = p->l4_off + sizeof(struct icmp_head);
 	enum drop_reason reason;
 	struct icmp_head *head;
+	__u32 offset;
 
+	if (!p || !quoted)
+		return DROP_REASON_MALFORMED;
+	offset = p->l4_off + sizeof(struct icmp_head);
 	/* The offset is one of few constants; tell the verifier so. */
 	if (offset > PARSE_HEADERS)
 		return DROP_REASON_MALFORMED;
