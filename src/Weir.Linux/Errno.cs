@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace Weir.Linux;
+
+/// <summary>The error numbers that code here tells apart.</summary>
+public static class Errno
+{
+    public const int NotPermitted = 1;
+    public const int NoEntry = 2;
+    public const int NoSuchProcess = 3;
+    public const int Interrupted = 4;
+    public const int TooBig = 7;
+    public const int BadDescriptor = 9;
+    public const int TryAgain = 11;
+    public const int NoMemory = 12;
+    public const int AccessDenied = 13;
+    public const int Busy = 16;
+    public const int Exists = 17;
+    public const int NoDevice = 19;
+    public const int Invalid = 22;
+    public const int NoSpace = 28;
+    public const int NotSupported = 95;
+    public const int AddressNotAvailable = 99;
+    public const int NoBuffers = 105;
+    public const int KernelNotSupported = 524;
+
+    /// <summary>The symbol of the number, such as "EPERM", or "errno N".</summary>
+    public static string Name(int errno) => errno switch
+    {
+        NotPermitted => "EPERM",
+        NoEntry => "ENOENT",
+        NoSuchProcess => "ESRCH",
+        Interrupted => "EINTR",
+        TooBig => "E2BIG",
+        BadDescriptor => "EBADF",
+        TryAgain => "EAGAIN",
+        NoMemory => "ENOMEM",
+        AccessDenied => "EACCES",
+        Busy => "EBUSY",
+        Exists => "EEXIST",
+        NoDevice => "ENODEV",
+        Invalid => "EINVAL",
+        NoSpace => "ENOSPC",
+        NotSupported => "EOPNOTSUPP",
+        AddressNotAvailable => "EADDRNOTAVAIL",
+        NoBuffers => "ENOBUFS",
+        KernelNotSupported => "ENOTSUPP",
+        _ => $"errno {errno}",
+    };
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Win32.SafeHandles;
+using Weir.Linux.Interop;
+
+namespace Weir.Linux;
+
+/// <summary>An owned file descriptor, closed on dispose.</summary>
+public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
+{
+    private const int ReadOnly = 0;
+    private const int CloseOnExec = 0x80000;
+
+    /// <summary>Takes ownership of an open descriptor.</summary>
+    public FileDescriptor(int number)
+        : base(ownsHandle: true) => SetHandle(number);
+
+    /// <summary>The number, valid until dispose.</summary>
+    public int Number => IsClosed ? throw new ObjectDisposedException(nameof(FileDescriptor)) : (int)handle;
+
+    /// <summary>Opens a file for reading. Throws <see cref="LinuxException"/>.</summary>
+    public static FileDescriptor OpenRead(string path)
+    {
+        int fd = Libc.Open(path, ReadOnly | CloseOnExec, 0);
+        return fd >= 0 ? new FileDescriptor(fd) : throw LinuxException.Last($"open {path}");
+    }
+
+    /// <summary>Waits until something can be read. False: the time is over, or a signal came.</summary>
+    public unsafe bool WaitReadable(TimeSpan timeout)
+    {
+        const int PollIn = 1;
+        long descriptor = (uint)Number | ((long)PollIn << 32);
+        return Libc.Poll(&descriptor, 1, (int)Math.Ceiling(timeout.TotalMilliseconds)) > 0;
+    }
+
+    protected override bool ReleaseHandle() => Libc.Close((int)handle) == 0;
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.ExceptionServices;
+using Weir.Linux.Interop;
+
+namespace Weir.Linux;
+
+/// <summary>Work inside another network namespace.</summary>
+/// <remarks>setns(2) changes one thread, so the work runs on a thread of its own that ends with it.
+/// It must be system calls and little else: a task, timer or process started from there could take
+/// the thread pool into that namespace.</remarks>
+public static class NetworkNamespace
+{
+    private const int NewNetwork = 0x40000000; // CLONE_NEWNET
+
+    /// <summary>Opens the calling thread's namespace.</summary>
+    public static FileDescriptor OpenCurrent() => FileDescriptor.OpenRead("/proc/thread-self/ns/net");
+
+    /// <summary>Runs the work in the namespace at a path such as /run/docker/netns/1a2b3c.</summary>
+    public static T Run<T>(string path, Func<T> work)
+    {
+        using FileDescriptor target = FileDescriptor.OpenRead(path);
+        return Run(target, path, work);
+    }
+
+    /// <summary>Runs the work in an open namespace; the name serves messages.</summary>
+    public static T Run<T>(FileDescriptor target, string name, Func<T> work) => OnOwnThread(
+        () =>
+        {
+            if (Libc.SetNamespace(target.Number, NewNetwork) != 0)
+            {
+                throw LinuxException.Last($"enter network namespace {name}");
+            }
+        },
+        work);
+
+    /// <summary>Makes a new namespace with nothing but a loopback that is down. It lives as long as
+    /// the descriptor, or something in it, does.</summary>
+    public static FileDescriptor Create() => OnOwnThread(
+        () =>
+        {
+            if (Libc.Unshare(NewNetwork) != 0)
+            {
+                throw LinuxException.Last("create a network namespace");
+            }
+        },
+        OpenCurrent);
+
+    private static T OnOwnThread<T>(Action enter, Func<T> work)
+    {
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                enter();
+                result = work();
+            }
+#pragma warning disable CA1031 // carried to the caller's thread
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        })
+        {
+            IsBackground = true,
+            Name = "netns",
+        };
+        thread.UnsafeStart();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+}
