@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.InteropServices;
+using System.Text;
+using Weir.Bpf.Interop;
+using Weir.Linux;
+
+namespace Weir.Bpf;
+
+/// <summary>One instance of a compiled object: opened from memory, specialised, loaded once.
+/// Dispose it when its programs are attached or pinned; they stay.</summary>
+public sealed unsafe class BpfObject : IDisposable
+{
+    private const string ReadOnlyData = ".rodata";
+
+    private readonly string _name;
+    private readonly byte* _image;
+    private nint _handle;
+    private bool _loaded;
+
+    private BpfObject(string name, byte* image, nint handle)
+    {
+        _name = name;
+        _image = image;
+        _handle = handle;
+    }
+
+    /// <summary>Opens an ELF image; nothing reaches the kernel yet.</summary>
+    /// <param name="name">Serves messages, and prefixes the names of its own data maps.</param>
+    public static BpfObject Open(ReadOnlySpan<byte> image, string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        Libbpf.CollectComplaints();
+        Libbpf.Complaints.Clear();
+
+        // libbpf reads the image again while loading: keep a copy as long as the object.
+        byte* copy = (byte*)NativeMemory.Alloc((nuint)Math.Max(image.Length, 1));
+        image.CopyTo(new Span<byte>(copy, image.Length));
+        fixed (byte* objectName = Encoding.UTF8.GetBytes(name + "\0"))
+        {
+            var options = new Libbpf.OpenOptions { Size = (nuint)sizeof(Libbpf.OpenOptions), ObjectName = objectName };
+            nint handle = Libbpf.OpenMemory(copy, (nuint)image.Length, &options);
+            if (handle == 0)
+            {
+                int errno = Marshal.GetLastPInvokeError();
+                NativeMemory.Free(copy);
+                throw new LinuxException(errno, $"open BPF object {name}", Libbpf.Complaints.Take());
+            }
+
+            return new BpfObject(name, copy, handle);
+        }
+    }
+
+    /// <summary>The maps it declares, without those of its own constants and variables.</summary>
+    public IReadOnlyList<BpfMapSpec> DeclaredMaps()
+    {
+        List<BpfMapSpec> maps = [];
+        for (nint map = Libbpf.NextMap(_handle, 0); map != 0; map = Libbpf.NextMap(_handle, map))
+        {
+            if (Libbpf.MapIsInternal(map) == 0)
+            {
+                maps.Add(Describe(map));
+            }
+        }
+
+        return maps;
+    }
+
+    /// <summary>Writes a constant of .rodata. Before <see cref="Load"/> only.</summary>
+    public void SetRodata(ReadOnlySpan<byte> value, string variable)
+    {
+        if (_loaded)
+        {
+            throw new InvalidOperationException($"object {_name} is loaded: its constants are frozen");
+        }
+
+        (uint offset, uint size) = FindConstant(variable);
+        nuint total;
+        byte* data = (byte*)Libbpf.MapInitialValue(FindReadOnlyData(), &total);
+        if (size != value.Length || data is null || offset + size > total)
+        {
+            throw new ArgumentException($"constant {variable} of object {_name} has {size} bytes, not {value.Length}");
+        }
+
+        value.CopyTo(new Span<byte>(data + offset, (int)size));
+    }
+
+    /// <summary>Uses an existing map in place of the declared one; the caller has compared them.</summary>
+    public void ReuseMap(string name, BpfMap map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        int result = Libbpf.ReuseFd(FindMap(name), map.Fd);
+        if (result < 0)
+        {
+            throw new LinuxException(-result, $"use map {name} in object {_name}", Libbpf.Complaints.Take());
+        }
+    }
+
+    /// <summary>Makes the maps that are not reused and loads every program.</summary>
+    /// <exception cref="VerifierException">A program was refused.</exception>
+    public void Load()
+    {
+        Libbpf.Complaints.Clear();
+        int result = Libbpf.Load(_handle);
+        if (result < 0)
+        {
+            throw new VerifierException(_name, -result, Libbpf.Complaints.Take());
+        }
+
+        _loaded = true;
+    }
+
+    /// <summary>A program of the loaded object; valid until the object is disposed.</summary>
+    public BpfProgram Program(string name)
+    {
+        nint program = Libbpf.FindProgram(_handle, name);
+        return program != 0 && _loaded
+            ? new BpfProgram(name, Libbpf.ProgramFd(program))
+            : throw new ArgumentException($"object {_name} has no loaded program {name}");
+    }
+
+    public void Dispose()
+    {
+        if (_handle != 0)
+        {
+            Libbpf.Close(_handle);
+            _handle = 0;
+            NativeMemory.Free(_image);
+        }
+    }
+
+    private static BpfMapSpec Describe(nint map)
+    {
+        nint inner = Libbpf.InnerMap(map);
+        return new BpfMapSpec(
+            Marshal.PtrToStringUTF8((nint)Libbpf.MapName(map)) ?? "",
+            (BpfMapType)Libbpf.MapType(map),
+            Libbpf.MapKeySize(map),
+            Libbpf.MapValueSize(map),
+            Libbpf.MapMaxEntries(map),
+            (BpfMapFlags)Libbpf.MapFlags(map),
+            inner == 0 ? null : Describe(inner));
+    }
+
+    private nint FindMap(string name)
+    {
+        nint map = Libbpf.FindMap(_handle, name);
+        return map != 0 ? map : throw new ArgumentException($"object {_name} declares no map {name}");
+    }
+
+    private nint FindReadOnlyData()
+    {
+        for (nint map = Libbpf.NextMap(_handle, 0); map != 0; map = Libbpf.NextMap(_handle, map))
+        {
+            string? name = Marshal.PtrToStringUTF8((nint)Libbpf.MapName(map));
+            if (Libbpf.MapIsInternal(map) != 0 && name is not null && name.EndsWith(ReadOnlyData, StringComparison.Ordinal))
+            {
+                return map;
+            }
+        }
+
+        throw new ArgumentException($"object {_name} has no {ReadOnlyData}");
+    }
+
+    /// <summary>Where the variable lies in .rodata, by the object's BTF (struct btf_type, btf_var_secinfo).</summary>
+    private (uint Offset, uint Size) FindConstant(string variable)
+    {
+        const uint KindVariable = 14;
+        const uint KindDataSection = 15;
+        nint btf = Libbpf.ObjectBtf(_handle);
+        int variableId = btf == 0 ? -1 : Libbpf.FindBtfType(btf, variable, KindVariable);
+        int sectionId = btf == 0 ? -1 : Libbpf.FindBtfType(btf, ReadOnlyData, KindDataSection);
+        if (variableId > 0 && sectionId > 0)
+        {
+            uint* section = Libbpf.BtfTypeById(btf, (uint)sectionId);
+            uint count = section[1] & 0xffff;
+            for (uint* entry = section + 3; count > 0; count--, entry += 3)
+            {
+                if (entry[0] == variableId)
+                {
+                    return (entry[1], entry[2]);
+                }
+            }
+        }
+
+        throw new ArgumentException($"object {_name} has no constant {variable} in {ReadOnlyData}");
+    }
+}

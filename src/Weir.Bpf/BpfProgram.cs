@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Bpf.Interop;
+using Weir.Linux;
+
+namespace Weir.Bpf;
+
+/// <summary>A loaded program. Its descriptor belongs to the object it came from.</summary>
+public sealed unsafe class BpfProgram
+{
+    internal BpfProgram(string name, int fd)
+    {
+        Name = name;
+        Fd = fd;
+    }
+
+    public string Name { get; }
+
+    public int Fd { get; }
+
+    /// <summary>Bytes of the program after the verifier removed what it proved dead (8 per instruction).</summary>
+    public int TranslatedLength
+    {
+        get
+        {
+            BpfSyscall.ProgramInfo info = default;
+            var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)Fd, Length = (uint)sizeof(BpfSyscall.ProgramInfo), Info = (ulong)(&info) };
+            int result = BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes);
+            return result >= 0 ? (int)info.TranslatedLength : throw new LinuxException(-result, $"ask about program {Name}");
+        }
+    }
+
+    /// <summary>Runs the program on a packet (BPF_PROG_TEST_RUN), nothing leaves the machine.</summary>
+    /// <param name="packet">At least an Ethernet header: 14 bytes.</param>
+    /// <param name="output">Gets the packet as the program left it; may be empty.</param>
+    /// <param name="repeat">How often; the result is the last run's, the time the mean.</param>
+    /// <param name="context">For tc a struct __sk_buff, or empty: as if received on the loopback.</param>
+    public TestRunResult TestRun(ReadOnlySpan<byte> packet, Span<byte> output = default, int repeat = 1, ReadOnlySpan<byte> context = default)
+    {
+        fixed (byte* input = packet, result = output, contextIn = context)
+        {
+            var attributes = new BpfSyscall.TestRun
+            {
+                ProgramFd = (uint)Fd,
+                DataSizeIn = (uint)packet.Length,
+                DataIn = (ulong)input,
+                DataSizeOut = (uint)output.Length,
+                DataOut = (ulong)result,
+                Repeat = (uint)repeat,
+                ContextSizeIn = (uint)context.Length,
+                ContextIn = (ulong)contextIn,
+            };
+            int errno = -BpfSyscall.Call(BpfCommand.ProgramTestRun, ref attributes);
+            return errno <= 0
+                ? new TestRunResult(attributes.ReturnValue, attributes.Duration, (int)attributes.DataSizeOut)
+                : throw new LinuxException(errno, $"test run program {Name}");
+        }
+    }
+}

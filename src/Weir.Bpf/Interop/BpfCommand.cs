@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace Weir.Bpf.Interop;
+
+/// <summary>enum bpf_cmd.</summary>
+internal enum BpfCommand
+{
+    MapCreate = 0,
+    MapLookup = 1,
+    MapUpdate = 2,
+    MapDelete = 3,
+    MapGetNextKey = 4,
+    ProgramLoad = 5,
+    ObjectPin = 6,
+    ObjectGet = 7,
+    ProgramTestRun = 10,
+    MapGetFdById = 14,
+    ObjectGetInfo = 15,
+    MapLookupBatch = 24,
+    MapUpdateBatch = 26,
+    MapDeleteBatch = 27,
+}
