@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Weir.Policy;
+
+/// <summary>
+/// Answer of policy for one end. <paramref name="Enforced"/>: the direction is under policy, default deny
+/// or at least a deny rule. <paramref name="ByDenyRule"/>: a deny rule forbids it.
+/// <paramref name="RuleId"/>: the deciding rule, 0 when none did.
+/// </summary>
+public readonly record struct Decision(bool Allowed, bool Enforced, bool ByDenyRule, uint RuleId)
+{
+    /// <summary>Not under policy: everything passes.</summary>
+    public static Decision NotEnforced => new(true, false, false, 0);
+
+    /// <summary>Under policy and no rule allows it.</summary>
+    public static Decision NoRule => new(false, true, false, 0);
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Weir.Policy;
+
+/// <summary>One label, "source:key=value". The value can be empty.</summary>
+public readonly record struct Label(string Source, string Key, string Value) : IComparable<Label>
+{
+    /// <summary>
+    /// Reads "source:key=value". Without a source it is <see cref="LabelSources.Any"/>, without "=" the
+    /// value is empty. A colon in a key without source is part of the key unless a known source stands before it.
+    /// </summary>
+    /// <exception cref="FormatException">The key is empty.</exception>
+    public static Label Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var equals = text.IndexOf('=', StringComparison.Ordinal);
+        var (source, key) = SplitKey(equals < 0 ? text : text[..equals]);
+        if (key.Length == 0)
+        {
+            throw new FormatException($"\"{text}\" is not a label; write key=value or source:key=value");
+        }
+
+        return new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]);
+    }
+
+    /// <inheritdoc/>
+    public int CompareTo(Label other)
+    {
+        var order = string.CompareOrdinal(Source, other.Source);
+        order = order != 0 ? order : string.CompareOrdinal(Key, other.Key);
+        return order != 0 ? order : string.CompareOrdinal(Value, other.Value);
+    }
+
+    public static bool operator <(Label left, Label right) => left.CompareTo(right) < 0;
+
+    public static bool operator >(Label left, Label right) => left.CompareTo(right) > 0;
+
+    public static bool operator <=(Label left, Label right) => left.CompareTo(right) <= 0;
+
+    public static bool operator >=(Label left, Label right) => left.CompareTo(right) >= 0;
+
+    /// <summary>"source:key=value", or "source:key" when the value is empty.</summary>
+    public override string ToString() => string.IsNullOrEmpty(Value) ? $"{Source}:{Key}" : $"{Source}:{Key}={Value}";
+
+    /// <summary>Splits "source:key"; the source is <see cref="LabelSources.Any"/> when none is told.</summary>
+    internal static (string Source, string Key) SplitKey(string text)
+    {
+        var colon = text.IndexOf(':', StringComparison.Ordinal);
+        if (colon >= 0)
+        {
+            var before = text[..colon];
+            if (before.Length == 0)
+            {
+                return (LabelSources.Any, text[1..]);
+            }
+
+            if (LabelSources.All.Contains(before))
+            {
+                return (before, text[(colon + 1)..]);
+            }
+        }
+
+        return (LabelSources.Any, text);
+    }
+}

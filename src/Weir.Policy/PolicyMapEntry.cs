@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Weir.Policy;
+
+/// <summary>
+/// One entry of an endpoint's policy map, found by longest match. <paramref name="Identity"/> 0 is any
+/// peer; <paramref name="Protocol"/> null is any protocol (then the port has no meaning);
+/// <paramref name="PortPrefixLength"/> is how many leading bits of the port count, 0 to 16.
+/// </summary>
+public readonly record struct PolicyMapEntry(
+    uint Identity,
+    PolicyDirection Direction,
+    byte? Protocol,
+    ushort Port,
+    byte PortPrefixLength,
+    bool Allow,
+    uint RuleId);
