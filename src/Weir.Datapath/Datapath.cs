@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Linux.Netlink;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Datapath;
+
+/// <summary>The datapath of this host: its maps and the programs of its endpoints. All of it is in the
+/// kernel and goes on when the object is disposed. Safe to use from several threads, except that
+/// events have one reader.</summary>
+public sealed class Datapath : IDisposable
+{
+    private const int Ipv4Offset = 96; // bits before an IPv4 address in its mapped form
+
+    private readonly Lock _lock = new();
+
+    // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
+    private readonly Lock _policyLock = new();
+    private readonly DatapathMaps _maps;
+    private readonly RtnetlinkSocket _links = new();
+    private readonly BpfMap<uint, Settings> _settings;
+    private readonly BpfMapMemory<EndpointEntry> _endpointMemory;
+    private readonly BpfMap<IpcacheKey, IpcacheEntry> _ipcache;
+    private readonly PerCpuMap<MetricsEntry> _metrics;
+    private readonly PerCpuMap<ulong> _lost;
+    private readonly RingBuffer _events;
+    private readonly EndpointTable _endpoints;
+    private readonly PolicyTable _policies;
+    private readonly ConntrackTable _conntrack;
+
+    private Datapath(DatapathMaps maps, DatapathOptions options)
+    {
+        _maps = maps;
+        _settings = new(maps[MapNames.Settings]);
+        _endpointMemory = new(maps[MapNames.Endpoint]);
+        _ipcache = new(maps[MapNames.Ipcache]);
+        _metrics = new(maps[MapNames.Metrics]);
+        _lost = new(maps[MapNames.Lost]);
+        _events = new(maps[MapNames.Events]);
+        _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
+        _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
+        _conntrack = new(maps[MapNames.Ct], _endpointMemory);
+        ChangeSettings((ref Settings s) => s.CtEndpointLimit = options.MaxFlowsPerEndpoint);
+    }
+
+    private delegate void SettingsChange(ref Settings settings);
+
+    /// <summary>Raised by <see cref="BumpRevision"/>; verdicts of an older one are made again.</summary>
+    public uint Revision => ReadSettings().Revision;
+
+    /// <summary>Which events programs report beside drops.</summary>
+    public SettingsFlag Flags => ReadSettings().Flags;
+
+    /// <summary>Events that found the ring full since the maps were made.</summary>
+    public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);
+
+    /// <summary>Opens the pinned datapath or makes it, after checking that C and C# agree and that the
+    /// kernel takes the program.</summary>
+    /// <exception cref="DatapathException">They do not agree; every difference is listed.</exception>
+    /// <exception cref="VerifierException">The kernel refuses the program.</exception>
+    public static Datapath Open(DatapathOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        IReadOnlyList<string> differences = AbiCheck.Run();
+        if (differences.Count > 0)
+        {
+            throw new DatapathException("the compiled datapath and this program disagree on what they share", differences, "Build weir again.");
+        }
+
+        DatapathMaps maps = DatapathMaps.Open(options);
+        try
+        {
+            // The first load in a process probes the kernel: not while a container waits.
+            EndpointProgram.Load(maps, default).Dispose();
+            return new Datapath(maps, options);
+        }
+        catch
+        {
+            maps.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Unpins the datapath: it is gone when the last endpoint's interface is.</summary>
+    public static void RemoveAll(string pinRoot = DatapathOptions.DefaultPinRoot)
+    {
+        if (Directory.Exists(pinRoot))
+        {
+            foreach (string pin in Directory.GetFiles(pinRoot))
+            {
+                File.Delete(pin);
+            }
+
+            Directory.Delete(pinRoot);
+        }
+    }
+
+    /// <summary>Loads the endpoint's programs, attaches them to its interface and makes it known. Again
+    /// for the same endpoint: replaces its programs without a gap. Until it has a policy, all is denied.</summary>
+    public void AttachEndpoint(EndpointAttachment attachment)
+    {
+        ArgumentNullException.ThrowIfNull(attachment);
+        using EndpointProgram program = EndpointProgram.Load(_maps, EndpointProgram.ConfigOf(attachment));
+        lock (_lock)
+        {
+            program.Attach(_links, attachment.Ifindex);
+            _endpoints.Put(attachment);
+            _endpoints.PutAddresses(attachment);
+        }
+    }
+
+    /// <summary>Changes who the endpoint is. Raise the revision afterwards.</summary>
+    public void SetIdentity(ushort id, Identity identity)
+    {
+        lock (_lock)
+        {
+            _endpoints.SetIdentity(id, identity);
+        }
+    }
+
+    /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface.</summary>
+    public void DetachEndpoint(ushort id, IEnumerable<IPAddress> addresses)
+    {
+        ArgumentNullException.ThrowIfNull(addresses);
+        lock (_lock)
+        {
+            _endpoints.RemoveAddresses(id, addresses);
+            _endpoints.Clear(id);
+        }
+
+        RemovePolicy(id);
+        _conntrack.Purge(id);
+    }
+
+    /// <summary>Replaces the whole policy of each endpoint named; a packet meets either the old one or
+    /// the new. Raise the revision afterwards.</summary>
+    public void ApplyPolicies(IReadOnlyDictionary<ushort, IReadOnlyList<PolicyMapEntry>> policies)
+    {
+        ArgumentNullException.ThrowIfNull(policies);
+        lock (_policyLock)
+        {
+            _policies.Replace(policies);
+        }
+    }
+
+    /// <summary>Takes an endpoint's policy away: all is denied.</summary>
+    public void RemovePolicy(ushort id)
+    {
+        lock (_policyLock)
+        {
+            _policies.Remove(id);
+        }
+    }
+
+    /// <summary>Makes programs judge every flow again; returns the new revision.</summary>
+    public uint BumpRevision()
+    {
+        uint revision = 0;
+        ChangeSettings((ref Settings s) => revision = ++s.Revision);
+        return revision;
+    }
+
+    /// <summary>Chooses which events programs report beside drops.</summary>
+    public void SetFlags(SettingsFlag flags) => ChangeSettings((ref Settings s) => s.Flags = flags);
+
+    /// <summary>Says who stands behind a prefix; the longest one wins.</summary>
+    public void SetIpcache(IpPrefix prefix, Identity identity) =>
+        _ipcache.Set(KeyOf(prefix), new IpcacheEntry { Identity = identity.Value });
+
+    /// <summary>Says it for many prefixes in one call.</summary>
+    public void SetIpcache(IReadOnlyCollection<IpcacheRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        IpcacheKey[] keys = [.. rows.Select(row => KeyOf(row.Prefix))];
+        IpcacheEntry[] values = [.. rows.Select(row => new IpcacheEntry { Identity = row.Identity.Value })];
+        _ipcache.SetMany(keys, values);
+    }
+
+    /// <summary>False: the prefix was not there.</summary>
+    public bool RemoveIpcache(IpPrefix prefix) => _ipcache.Remove(KeyOf(prefix));
+
+    public IReadOnlyList<IpcacheRow> ListIpcache() =>
+        [.. _ipcache.ToList().Select(e => new IpcacheRow(PrefixOf(e.Key), new Identity(e.Value.Identity))).Distinct()];
+
+    public IReadOnlyList<EndpointRow> ListEndpoints() => _endpoints.List();
+
+    public IReadOnlyList<LocalRow> ListLocal() => _endpoints.ListAddresses();
+
+    /// <summary>An endpoint's decisions; empty also when it has no policy.</summary>
+    public IReadOnlyList<PolicyMapEntry> ListPolicy(ushort id) => _policies.List(id);
+
+    public IReadOnlyList<ConntrackRow> ListConntrack(int most = int.MaxValue) => _conntrack.List(most);
+
+    /// <summary>Removes expired flows. Every ten seconds or so.</summary>
+    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
+    public SweepResult SweepConntrack(ulong nowNs) => _conntrack.Sweep(nowNs);
+
+    /// <summary>Packets by direction and end, where there were any.</summary>
+    public IReadOnlyList<MetricsRow> Metrics()
+    {
+        List<MetricsRow> rows = [];
+        for (uint slot = 0; slot < (uint)MetricsLayout.Slots; slot++)
+        {
+            ulong packets = 0;
+            ulong bytes = 0;
+            foreach (MetricsEntry cpu in _metrics.Get(slot))
+            {
+                packets += cpu.Packets;
+                bytes += cpu.Bytes;
+            }
+
+            if (packets > 0)
+            {
+                rows.Add(new MetricsRow(
+                    (Direction)(slot / (uint)MetricsLayout.Reasons), (DropReason)(slot % (uint)MetricsLayout.Reasons), packets, bytes));
+            }
+        }
+
+        return rows;
+    }
+
+    /// <summary>Waits for events, at most that long, and hands all that are there to the handler, on
+    /// this thread. For a loop on a thread of its own.</summary>
+    /// <returns>How many there were.</returns>
+    public int ReadEvents(DatapathEventHandler handler, TimeSpan wait)
+    {
+        ArgumentNullException.ThrowIfNull(handler);
+        return _events.Wait(wait)
+            ? _events.Consume(record =>
+            {
+                if (record.Length >= Unsafe.SizeOf<Event>())
+                {
+                    handler(in MemoryMarshal.AsRef<Event>(record));
+                }
+            })
+            : 0;
+    }
+
+    public void Dispose()
+    {
+        _events.Dispose();
+        _endpointMemory.Dispose();
+        _links.Dispose();
+        _maps.Dispose();
+    }
+
+    private static IpcacheKey KeyOf(IpPrefix prefix) => new()
+    {
+        PrefixLen = (uint)(prefix.Length + (prefix.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0)),
+        Addr = IpAddr.From(prefix.Masked.Address),
+    };
+
+    private static IpPrefix PrefixOf(IpcacheKey key)
+    {
+        IPAddress address = key.Addr.ToIPAddress();
+        return new IpPrefix(address, (int)key.PrefixLen - (address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0));
+    }
+
+    private Settings ReadSettings()
+    {
+        _settings.TryGet(0, out Settings settings);
+        return settings;
+    }
+
+    private void ChangeSettings(SettingsChange change)
+    {
+        lock (_lock)
+        {
+            Settings settings = ReadSettings();
+            change(ref settings);
+            _settings.Set(0, in settings);
+        }
+    }
+}

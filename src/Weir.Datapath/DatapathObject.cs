@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Reflection;
+
+namespace Weir.Datapath;
+
+/// <summary>The compiled objects, from this assembly's resources.</summary>
+public static class DatapathObject
+{
+    private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf.o"));
+    private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf.o"));
+
+    /// <summary>bpf/endpoint.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> EndpointImage => _endpoint.Value;
+
+    /// <summary>bpf/abi/abi.bpf.c, compiled: it serves the check of layouts only.</summary>
+    public static ReadOnlySpan<byte> AbiImage => _abi.Value;
+
+    private static byte[] Read(string name)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
+            ?? throw new DatapathException($"this build of weir has no {name}: build it again with clang installed");
+        byte[] image = new byte[stream.Length];
+        stream.ReadExactly(image);
+        return image;
+    }
+}

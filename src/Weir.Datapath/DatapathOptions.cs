@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Bpf;
+
+namespace Weir.Datapath;
+
+/// <summary>Where the datapath lives and how much it can hold. Sizes take effect when its maps are
+/// made; maps of another size are refused.</summary>
+public sealed record DatapathOptions
+{
+    public const string DefaultPinRoot = BpfFileSystem.Root + "/weir";
+
+    /// <summary>Folder of the pins, in a BPF file system.</summary>
+    public string PinRoot { get; init; } = DefaultPinRoot;
+
+    /// <summary>Conntrack entries of the host.</summary>
+    public uint MaxFlows { get; init; } = 131072;
+
+    /// <summary>Conntrack entries that one endpoint may originate.</summary>
+    public uint MaxFlowsPerEndpoint { get; init; } = 32768;
+
+    /// <summary>Prefixes with an identity.</summary>
+    public uint MaxPrefixes { get; init; } = 131072;
+
+    /// <summary>Bytes of the event ring: a power of two, at least a page.</summary>
+    public uint EventBytes { get; init; } = 8 * 1024 * 1024;
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Net;
+
+namespace Weir.Datapath;
+
+/// <summary>An endpoint as the datapath has it.</summary>
+/// <param name="Flows">Conntrack entries that it opened, about.</param>
+public readonly record struct EndpointRow(ushort Id, Identity Identity, int Ifindex, uint NetworkId, bool Internal, byte[] Mac, uint Flows);

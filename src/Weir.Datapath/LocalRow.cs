@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+
+namespace Weir.Datapath;
+
+/// <summary>An address of a local endpoint.</summary>
+public readonly record struct LocalRow(IPAddress Address, ushort EndpointId);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.InteropServices;
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Policy;
+
+namespace Weir.Datapath;
+
+/// <summary>weir_policy: a map of decisions for every endpoint, built whole and swapped in.</summary>
+internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
+{
+    private const uint AnyProtocol = 40;
+    private const uint AnyPort = 48;
+
+    /// <summary>Builds the new maps, then puts them all in place by one call.</summary>
+    internal void Replace(IReadOnlyDictionary<ushort, IReadOnlyList<PolicyMapEntry>> policies)
+    {
+        if (policies.Count == 0)
+        {
+            return;
+        }
+
+        // Endpoints that were given the very same list share one map.
+        var built = new Dictionary<IReadOnlyList<PolicyMapEntry>, BpfMap>(ReferenceEqualityComparer.Instance);
+        try
+        {
+            uint[] slots = new uint[policies.Count];
+            int[] maps = new int[policies.Count];
+            int i = 0;
+            foreach ((ushort id, IReadOnlyList<PolicyMapEntry> entries) in policies)
+            {
+                if (!built.TryGetValue(entries, out BpfMap? inner))
+                {
+                    inner = Build(entries);
+                    built.Add(entries, inner);
+                }
+
+                slots[i] = id;
+                maps[i++] = inner.Fd;
+            }
+
+            outer.UpdateBatch(MemoryMarshal.AsBytes<uint>(slots), MemoryMarshal.AsBytes<int>(maps), slots.Length);
+        }
+        finally
+        {
+            foreach (BpfMap inner in built.Values)
+            {
+                inner.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Takes an endpoint's decisions away: all is denied.</summary>
+    internal void Remove(ushort id)
+    {
+        uint slot = id;
+        if (TryOpen(id) is { } present)
+        {
+            present.Dispose();
+            outer.Delete(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in slot)));
+        }
+    }
+
+    internal IReadOnlyList<PolicyMapEntry> List(ushort id)
+    {
+        using BpfMap? inner = TryOpen(id);
+        if (inner is null)
+        {
+            return [];
+        }
+
+        Dictionary<PolicyKey, PolicyMapEntry> entries = [];
+        foreach ((PolicyKey key, PolicyEntry value) in new BpfMap<PolicyKey, PolicyEntry>(inner).ToList())
+        {
+            entries[key] = new PolicyMapEntry(
+                key.Identity,
+                (PolicyDirection)key.Direction,
+                key.PrefixLen < AnyPort ? null : key.Protocol,
+                (ushort)key.Port,
+                key.PrefixLen < AnyPort ? (byte)0 : (byte)(key.PrefixLen - AnyPort),
+                value.Verdict == Verdict.Allow,
+                value.RuleId);
+        }
+
+        return [.. entries.Values.OrderBy(e => e.Direction).ThenBy(e => e.Identity).ThenBy(e => e.Protocol).ThenBy(e => e.Port)];
+    }
+
+    private BpfMap? TryOpen(ushort id)
+    {
+        uint slot = id;
+        uint mapId = 0;
+        return outer.TryLookup(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in slot)), MemoryMarshal.AsBytes(new Span<uint>(ref mapId)))
+            ? BpfMap.OpenById(mapId)
+            : null;
+    }
+
+    private BpfMap Build(IReadOnlyList<PolicyMapEntry> entries)
+    {
+        BpfMap map = BpfMap.Create(template with { MaxEntries = (uint)Math.Max(1, entries.Count) });
+        try
+        {
+            var keys = new PolicyKey[entries.Count];
+            var values = new PolicyEntry[entries.Count];
+            for (int i = 0; i < keys.Length; i++)
+            {
+                PolicyMapEntry entry = entries[i];
+                keys[i] = new PolicyKey
+                {
+                    PrefixLen = entry.Protocol is null ? AnyProtocol : AnyPort + entry.PortPrefixLength,
+                    Identity = entry.Identity,
+                    Direction = (Direction)entry.Direction,
+                    Protocol = entry.Protocol ?? 0,
+                    Port = entry.Port,
+                };
+                values[i] = new PolicyEntry { RuleId = entry.RuleId, Verdict = entry.Allow ? Verdict.Allow : Verdict.Deny };
+            }
+
+            new BpfMap<PolicyKey, PolicyEntry>(map).SetMany(keys, values);
+            return map;
+        }
+        catch
+        {
+            map.Dispose();
+            throw;
+        }
+    }
+}

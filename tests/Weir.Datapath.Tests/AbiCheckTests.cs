@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Weir.Bpf.Btf;
+using Weir.Datapath.Abi;
+using Xunit;
+
+namespace Weir.Datapath.Tests;
+
+public sealed class AbiCheckTests
+{
+    [Fact]
+    public void Run_ThisBuild_FindsNoDifference() => Assert.Empty(AbiCheck.Run());
+
+    [Fact]
+    public void Compare_WrongStruct_ListsEveryDifference()
+    {
+        AbiStruct wrong = new("policy_entry", 12, [new("rule_id", 0, 4), new("verdict", 5, 2), new("extra", 8, 4)]);
+
+        Assert.Equal(
+            [
+                "struct policy_entry has 8 bytes in C, 12 in C#",
+                "policy_entry.verdict is at byte 4 in C, 5 in C#",
+                "policy_entry.verdict has 1 bytes in C, 2 in C#",
+                "policy_entry.extra is missing in C",
+            ],
+            AbiCheck.Compare(BtfReader.FromElf(DatapathObject.AbiImage), [wrong], mustHaveAll: true));
+    }
+
+    [Fact]
+    public void Compare_StructGone_SaysSo() => Assert.Equal(
+        ["struct none is not in the compiled ABI"],
+        AbiCheck.Compare(BtfReader.FromElf(DatapathObject.AbiImage), [new("none", 4, [])], mustHaveAll: true));
+
+    [Fact]
+    public void SharedStructs_AllOfThem_HoldNoBoolOrChar()
+    {
+        // Their size in memory and as marshalled would differ.
+        IEnumerable<FieldInfo> fields = typeof(Event).Assembly.GetTypes()
+            .Where(t => t.Namespace == typeof(Event).Namespace && t.IsValueType && !t.IsEnum)
+            .SelectMany(t => t.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic));
+
+        Assert.All(fields, f => Assert.False(f.FieldType == typeof(bool) || f.FieldType == typeof(char), $"{f.DeclaringType!.Name}.{f.Name}"));
+        Assert.False(RuntimeHelpers.IsReferenceOrContainsReferences<Event>());
+    }
+
+    [Fact]
+    public void EveryStructOfTheHeaders_IsKeptInTheAbiObject()
+    {
+        BtfReader types = BtfReader.FromElf(DatapathObject.AbiImage);
+        HashSet<string> known = [.. AbiLayout.All().Select(s => s.Name)];
+
+        Assert.All(types.Types.Where(t => t.Kind == BtfKind.Struct), t => Assert.Contains(t.Name, known));
+        Assert.Equal(known.Count, types.Types.Count(t => t.Kind == BtfKind.Struct));
+    }
+
+    [Fact]
+    public void BtfReader_ImageCutAnywhere_ReportsDamageOnly()
+    {
+        byte[] image = DatapathObject.AbiImage.ToArray();
+        for (int length = 0; length < image.Length; length++)
+        {
+            try
+            {
+                BtfReader.FromElf(image.AsSpan(0, length));
+            }
+            catch (InvalidDataException)
+            {
+            }
+        }
+    }
+
+    [Fact]
+    public void DropReasons_EveryOne_HasNameAndExplanation()
+    {
+        Assert.All(DropReasons.All, reason =>
+        {
+            Assert.Matches("^[a-z0-9-]+$", DropReasons.Name(reason));
+            Assert.NotEmpty(DropReasons.Explain(reason));
+        });
+        Assert.Equal("policy-denied", DropReasons.Name(DropReason.PolicyDenied));
+    }
+}
