@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Net;
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Policy;
+
+namespace Weir.Testing;
+
+/// <summary>Loads the endpoint program for some endpoints over maps of its own, and runs it on
+/// frames. Nothing is attached or pinned: the machine's network is not touched.</summary>
+public sealed class ProgramHarness : IDisposable
+{
+    /// <summary>TC_ACT_OK.</summary>
+    public const uint Pass = 0;
+
+    /// <summary>TC_ACT_SHOT.</summary>
+    public const uint Drop = 2;
+
+    /// <summary>TC_ACT_REDIRECT.</summary>
+    public const uint Redirect = 7;
+
+    private const int Slots = 64;
+    private static readonly byte[] _image = ReadObject();
+
+    private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly Dictionary<uint, BpfObject> _objects = [];
+    private uint _revision = 1;
+    private uint _flowLimit = 100_000;
+
+    /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
+    public ProgramHarness(uint flows = 512)
+    {
+        using BpfObject template = BpfObject.Open(_image, "harness");
+        foreach (BpfMapSpec spec in template.DeclaredMaps())
+        {
+            _maps[spec.Name] = BpfMap.Create(spec.Name == "weir_ct" ? spec with { MaxEntries = flows } : spec);
+        }
+
+        WriteSettings();
+    }
+
+    public void Dispose()
+    {
+        foreach (BpfObject loaded in _objects.Values)
+        {
+            loaded.Dispose();
+        }
+
+        foreach (BpfMap map in _maps.Values)
+        {
+            map.Dispose();
+        }
+    }
+
+    public static PolicyMapEntry AllowAll(PolicyDirection direction) => new(0, direction, null, 0, 0, true, 0);
+
+    public static PolicyMapEntry Allow(uint peer, PolicyDirection direction, byte protocol, int port, uint rule, byte portBits = 16) =>
+        new(peer, direction, protocol, (ushort)port, portBits, true, rule);
+
+    public static PolicyMapEntry Deny(uint peer, PolicyDirection direction, byte protocol, int port, uint rule, byte portBits = 16) =>
+        new(peer, direction, protocol, (ushort)port, portBits, false, rule);
+
+    public static byte[] ArpRequest(byte operation, string sender, string target) =>
+    [
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, .. Frame.ContainerMac, 8, 6,
+        0, 1, 8, 0, 6, 4, 0, operation, .. Frame.ContainerMac, .. IPAddress.Parse(sender).GetAddressBytes(),
+        0, 0, 0, 0, 0, 0, .. IPAddress.Parse(target).GetAddressBytes(),
+    ];
+
+    public static byte[] Solicitation(string sender, string target, bool withOption) => new Frame
+    {
+        Source = sender,
+        Destination = "ff02::1:ff00:1",
+        Protocol = 58,
+        RawL4 =
+        [
+            135, 0, 0, 0, 0, 0, 0, 0, .. IPAddress.Parse(target).GetAddressBytes(),
+            .. withOption ? (byte[])[1, 1, .. Frame.ContainerMac] : [],
+        ],
+    }.ToBytes();
+
+    public void AddEndpoint(uint id, uint identity, string? v4, string? v6, uint network = 1, bool isInternal = false)
+    {
+        byte[] config = new byte[80];
+        Address(v4).CopyTo(config, 0);
+        Address(v6).CopyTo(config, 16);
+        Address(v4 is null ? null : "10.11.0.1").CopyTo(config, 32);
+        Address(v6 is null ? null : "fd00:11::1").CopyTo(config, 48);
+        BinaryPrimitives.WriteUInt32LittleEndian(config.AsSpan(64), id);
+        Frame.ContainerMac.CopyTo(config, 68);
+        Frame.GatewayMac.CopyTo(config, 74);
+        BpfObject loaded = BpfObject.Open(_image, "ep" + id);
+        loaded.SetRodata(config, "endpoint_config");
+        foreach ((string name, BpfMap map) in _maps)
+        {
+            loaded.ReuseMap(name, map);
+        }
+
+        loaded.Load();
+        _objects[id] = loaded;
+
+        // Delivery writes these two MACs: made equal to those of the incoming frame, a packet can be
+        // run again and again unchanged.
+        byte[] entry = new byte[32];
+        BinaryPrimitives.WriteUInt32LittleEndian(entry, identity);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(4), 1);
+        BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(8), network);
+        BinaryPrimitives.WriteUInt16LittleEndian(entry.AsSpan(12), (ushort)(isInternal ? 3 : 1));
+        Frame.GatewayMac.CopyTo(entry, 14);
+        Frame.ContainerMac.CopyTo(entry, 20);
+        _maps["weir_endpoint"].Update(Word(id), entry);
+        foreach (string address in new[] { v4, v6 }.OfType<string>())
+        {
+            _maps["weir_local"].Update(Address(address), Word(id));
+        }
+    }
+
+    /// <summary>Empties the slot, as the agent does when an endpoint goes.</summary>
+    public void ClearEndpoint(uint id) => _maps["weir_endpoint"].Update(Word(id), new byte[32]);
+
+    public void SetIpcache(string prefix, uint identity)
+    {
+        string[] parts = prefix.Split('/');
+        int length = int.Parse(parts[1], CultureInfo.InvariantCulture) + (parts[0].Contains(':', StringComparison.Ordinal) ? 0 : 96);
+        _maps["weir_ipcache"].Update([.. Word((uint)length), .. Address(parts[0])], Word(identity));
+    }
+
+    public void SetFlowLimit(uint limit)
+    {
+        _flowLimit = limit;
+        WriteSettings();
+    }
+
+    /// <summary>Builds the endpoint's policy map, swaps it in and raises the revision.</summary>
+    public void SetPolicy(uint id, params IEnumerable<PolicyMapEntry> entries)
+    {
+        using BpfMap inner = BpfMap.Create(_maps["weir_policy"].Spec.Inner!);
+        foreach (PolicyMapEntry entry in entries)
+        {
+            byte[] key = new byte[12];
+            int bits = 40 + (entry.Protocol is null ? 0 : 8 + entry.PortPrefixLength);
+            BinaryPrimitives.WriteUInt32LittleEndian(key, (uint)bits);
+            BinaryPrimitives.WriteUInt32LittleEndian(key.AsSpan(4), entry.Identity);
+            key[8] = (byte)entry.Direction;
+            key[9] = entry.Protocol ?? 0;
+            BinaryPrimitives.WriteUInt16BigEndian(key.AsSpan(10), entry.Port);
+            inner.Update(key, [.. Word(entry.RuleId), entry.Allow ? (byte)1 : (byte)2, 0, 0, 0]);
+        }
+
+        _maps["weir_policy"].Update(Word(id), Word((uint)inner.Fd));
+        _revision++;
+        WriteSettings();
+    }
+
+    /// <summary>Fills every free place of the conntrack table with flows that live.</summary>
+    public void FillConntrack()
+    {
+        byte[] entry = new byte[_maps["weir_ct"].Spec.ValueSize];
+        BinaryPrimitives.WriteUInt64LittleEndian(entry, ulong.MaxValue);
+        for (uint i = 1; ; i++)
+        {
+            byte[] key = new byte[40];
+            BinaryPrimitives.WriteUInt32LittleEndian(key, i);
+            try
+            {
+                _maps["weir_ct"].Update(key, entry);
+            }
+            catch (Weir.Linux.LinuxException)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>A loaded program, for those who time it.</summary>
+    public BpfProgram Program(uint id, string name) => _objects[id].Program(name);
+
+    public Outcome FromContainer(uint id, Frame frame) => Run(id, "weir_from_ep", frame.ToBytes());
+
+    public Outcome FromContainer(uint id, byte[] frame) => Run(id, "weir_from_ep", frame);
+
+    public Outcome ToContainer(uint id, Frame frame) => Run(id, "weir_to_ep", frame.ToBytes());
+
+    private static byte[] ReadObject()
+    {
+        using Stream stream = typeof(DropReason).Assembly.GetManifestResourceStream("endpoint.bpf.o")
+            ?? throw new InvalidOperationException("Weir.Datapath carries no endpoint.bpf.o");
+        byte[] image = new byte[stream.Length];
+        stream.ReadExactly(image);
+        return image;
+    }
+
+    private static byte[] Word(uint value)
+    {
+        byte[] bytes = new byte[4];
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, value);
+        return bytes;
+    }
+
+    private static byte[] Address(string? text) =>
+        text is null ? new byte[16] : IPAddress.Parse(text).MapToIPv6().GetAddressBytes();
+
+    private Outcome Run(uint id, string program, byte[] frame)
+    {
+        byte[] output = new byte[frame.Length + 64];
+        ulong[] before = Counters();
+        TestRunResult result = _objects[id].Program(program).TestRun(frame, output);
+        ulong[] after = Counters();
+        int reason = 0;
+        for (int slot = 0; slot < Slots; slot++)
+        {
+            if (after[slot] != before[slot])
+            {
+                reason = slot % (Slots / 2);
+            }
+        }
+
+        if (result.ReturnValue == Drop != (reason != 0))
+        {
+            throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");
+        }
+
+        return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]);
+    }
+
+    private ulong[] Counters()
+    {
+        ulong[] sums = new ulong[Slots];
+        byte[] value = new byte[_maps["weir_metrics"].UserValueSize];
+        for (uint slot = 0; slot < Slots; slot++)
+        {
+            _maps["weir_metrics"].TryLookup(Word(slot), value);
+            for (int at = 0; at < value.Length; at += 16)
+            {
+                sums[slot] += BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(at));
+            }
+        }
+
+        return sums;
+    }
+
+    private void WriteSettings()
+    {
+        byte[] settings = [.. Word(_revision), .. Word(0), .. Word(_flowLimit), .. Word(0)];
+        _maps["weir_settings"].Update(Word(0), settings);
+    }
+}
