@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Bpf;
+
+namespace Weir.DatapathBench;
+
+/// <summary>Runs one program again and again, each time on the next flow.</summary>
+internal sealed class Driver : IDisposable
+{
+    private static readonly byte[] _image = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "driver.bpf.o"));
+
+    private readonly BpfObject _object;
+    private readonly BpfMap _target;
+    private readonly byte[] _frame;
+
+    /// <param name="program">The program under measurement; null: an empty one.</param>
+    /// <param name="frame">An IPv4 frame; its source port is overwritten.</param>
+    /// <param name="flows">How many flows to walk through, 1 to 60 000.</param>
+    public Driver(BpfProgram? program, byte[] frame, uint flows)
+    {
+        _frame = frame;
+        _object = BpfObject.Open(_image, "driver");
+        _object.SetRodata(BitConverter.GetBytes(flows), "flows");
+        _target = BpfMap.Create(_object.DeclaredMaps().Single(m => m.Name == "target"));
+        _object.ReuseMap("target", _target);
+        _object.Load();
+        _target.Update(new byte[4], BitConverter.GetBytes((program ?? _object.Program("weir_empty")).Fd));
+    }
+
+    /// <summary>Mean nanoseconds of one run.</summary>
+    public double Run(int repeat) => _object.Program("weir_drive").TestRun(_frame, repeat: repeat).DurationNs;
+
+    public void Dispose()
+    {
+        _object.Dispose();
+        _target.Dispose();
+    }
+}
