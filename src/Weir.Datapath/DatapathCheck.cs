@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Bpf;
+using Weir.Linux;
+using Weir.Linux.Netlink;
+
+namespace Weir.Datapath;
+
+/// <summary>Tries whether this machine can carry the datapath. Nothing that is tried stays.</summary>
+public static class DatapathCheck
+{
+    private const int LoopbackIndex = 1;
+    private const int RingBufferReserve = 131;
+    private const int RedirectPeer = 155;
+    private const int CoarseTime = 160;
+
+    /// <summary>Every requirement with the outcome; needs root.</summary>
+    public static IReadOnlyList<DatapathRequirement> Run(DatapathOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        List<DatapathRequirement> outcome =
+        [
+            new("shared structs", AbiCheck.Run() is { Count: > 0 } differences ? string.Join("; ", differences) : null),
+            new("BPF file system", Try(() => BpfFileSystem.EnsureFolder(BpfFileSystem.Root))),
+            new("tc programs", BpfFeatureProbe.TryTrafficProgram()),
+            new("bpf_ringbuf_reserve (Linux 5.8)", BpfFeatureProbe.TryTrafficHelper(RingBufferReserve, "bpf_ringbuf_reserve")),
+            new("bpf_redirect_peer (Linux 5.10)", BpfFeatureProbe.TryTrafficHelper(RedirectPeer, "bpf_redirect_peer")),
+            new("bpf_ktime_get_coarse_ns (Linux 5.11)", BpfFeatureProbe.TryTrafficHelper(CoarseTime, "bpf_ktime_get_coarse_ns")),
+            new("map batches (Linux 5.6)", BpfFeatureProbe.TryBatch()),
+        ];
+        foreach (BpfMapSpec spec in DatapathMaps.Specs(options))
+        {
+            outcome.Add(new($"map {spec.Name} ({spec.Type})", BpfFeatureProbe.TryMap(spec)));
+        }
+
+        outcome.Add(new("endpoint program", Try(LoadProgram)));
+        outcome.Add(new("network namespaces and clsact", Try(AttachNothing)));
+        return outcome;
+    }
+
+    private static void LoadProgram()
+    {
+        using BpfObject program = BpfObject.Open(DatapathObject.EndpointImage, "weir");
+        program.Load();
+    }
+
+    private static void AttachNothing()
+    {
+        using FileDescriptor scratch = NetworkNamespace.Create();
+        NetworkNamespace.Run(scratch, "of the check", () =>
+        {
+            using var links = new RtnetlinkSocket();
+            links.AddClsact(LoopbackIndex);
+            return true;
+        });
+    }
+
+    private static string? Try(Action action)
+    {
+        try
+        {
+            action();
+            return null;
+        }
+        catch (Exception e) when (e is LinuxException or VerifierException or DatapathException or IOException or UnauthorizedAccessException)
+        {
+            return e.Message;
+        }
+    }
+}
