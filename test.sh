@@ -2,48 +2,31 @@
 # Runs every test: sets up what is missing, builds, and ends with "N passed, N failed, N skipped".
 set -euo pipefail
 cd "$(dirname "$0")"
+. scripts/setup.sh
 
-if [ "$(id -u)" -ne 0 ]; then
-    echo "test.sh: the tests load BPF programs and make network namespaces: run it as root (sudo ./test.sh)" >&2
-    exit 1
-fi
-
-missing=()
-command -v clang-19 clang-18 clang-17 clang-16 > /dev/null || missing+=("$(apt-cache show clang-19 > /dev/null 2>&1 && echo clang-19 llvm-19 || echo clang llvm)")
-[ -e /usr/include/bpf/bpf_helpers.h ] || missing+=(libbpf-dev libelf-dev zlib1g-dev)
-command -v ip > /dev/null || missing+=(iproute2)
-if [ "${#missing[@]}" -gt 0 ]; then
-    echo "installing ${missing[*]}"
-    apt-get update -qq
-    # shellcheck disable=SC2086 # package names are separated by spaces on purpose
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${missing[*]} > /dev/null
-fi
-if ! command -v dotnet > /dev/null; then
-    echo "test.sh: the .NET 10 SDK is missing: install dotnet-sdk-10.0 (https://dot.net/download)" >&2
-    exit 1
-fi
+need_root
+setup_build
+setup_docker
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
-failed_projects=0
+broken=0
 for project in tests/*.Tests/*.csproj; do
     name=$(basename "$project" .csproj)
     echo "== $name"
+    # A project that does not build leaves no results: it counts as one failure.
     if ! dotnet test "$project" --nologo -v q --logger "trx;LogFileName=$name.trx" --results-directory "$results"; then
-        [ -e "$results/$name.trx" ] || failed_projects=$((failed_projects + 1))
+        [ -e "$results/$name.trx" ] || broken=$((broken + 1))
     fi
 done
 
-sum() {
-    local total=0 value
-    for value in $(cat "$results"/*.trx | grep -o "<Counters [^>]*" | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*'); do
-        total=$((total + value))
-    done
-    echo "$total"
+# Adds up one counter over all projects.
+count() {
+    grep -ho '<Counters [^>]*' "$results"/*.trx | grep -o " $1=\"[0-9]*\"" | grep -o '[0-9]*' | awk '{ n += $1 } END { print n + 0 }'
 }
-total=$(sum total)
-passed=$(sum passed)
-failed=$(($(sum failed) + $(sum error) + $(sum timeout) + failed_projects))
-skipped=$((total - passed - $(sum failed) - $(sum error) - $(sum timeout)))
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+total=$(count total)
+passed=$(count passed)
+failed=$(($(count failed) + $(count error) + $(count timeout)))
+skipped=$((total - passed - failed))
+echo "$passed passed, $((failed + broken)) failed, $skipped skipped"
+[ "$((failed + broken))" -eq 0 ] && [ "$passed" -gt 0 ]

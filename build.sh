@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Makes out/weir: one executable with the BPF objects inside and libbpf linked in.
+set -euo pipefail
+cd "$(dirname "$0")"
+. scripts/setup.sh
+
+if [ -x out/weir ] && [ -z "$(find src bpf Directory.* build.sh -newer out/weir -type f -not -path '*/obj/*' -not -path '*/bin/*' -print -quit)" ]; then
+    echo "out/weir is up to date"
+    exit 0
+fi
+setup_build
+case "$(uname -m)" in
+    x86_64) rid=linux-x64 ;;
+    aarch64) rid=linux-arm64 ;;
+    *) echo "build.sh: $(uname -m) is not supported: x86_64 and aarch64 are" >&2; exit 1 ;;
+esac
+echo "building out/weir (native code: two to three minutes)"
+dotnet publish src/Weir -c Release -r "$rid" -p:PublishAot=true -o out/publish --nologo -v q
+mv -f out/publish/weir out/weir
+rm -rf out/publish
+ls -lh out/weir | awk '{ print $9 ": " $5 }'
