@@ -26,8 +26,17 @@ public sealed record PortSelector(IpProtocol? Protocol, ushort First, ushort Las
             return $"every port/{protocol}";
         }
 
-        return Protocol is IpProtocol.Icmp or IpProtocol.Icmpv6 ? $"{protocol} type {First >> 8}"
+        return Protocol is IpProtocol.Icmp or IpProtocol.Icmpv6 ? IcmpTypes(protocol)
             : First == Last ? $"{First}/{protocol}"
             : $"{First}-{Last}/{protocol}";
+    }
+
+    private string IcmpTypes(string protocol)
+    {
+        var (first, last) = (First >> 8, Last >> 8);
+        var whole = (First & 0xff) == 0 && (Last & 0xff) == 0xff;
+        return !whole ? $"{protocol} type {first} code {First & 0xff} to type {last} code {Last & 0xff}"
+            : first == last ? $"{protocol} type {first}"
+            : $"{protocol} types {first}-{last}";
     }
 }

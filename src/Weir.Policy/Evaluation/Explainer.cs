@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Numerics;
+using Weir.Net;
+
+namespace Weir.Policy.Evaluation;
+
+/// <summary>Finds the words and the rule behind a decision.</summary>
+internal static class Explainer
+{
+    public static EndExplanation Explain(
+        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
+    {
+        var decision = engine.Decide(subject, peer, direction, protocol, port);
+        var names = PolicyEngine.NamesOf(subject, peer, direction);
+        var deciding = decision.RuleId == 0 ? null : engine.Set.FindRule(decision.RuleId);
+        var entry = deciding?.Entries.FirstOrDefault(candidate =>
+            candidate.Direction == direction
+            && candidate.IsDeny == decision.ByDenyRule
+            && candidate.MatchesPeer(peer)
+            && Evaluator.MatchesPort(candidate, names, protocol, port));
+        var nearest = decision is { Allowed: false, ByDenyRule: false }
+            ? Nearest(engine, subject, peer, direction, protocol, port)
+            : null;
+        var text = Describe(engine, subject, direction, decision, deciding, entry, nearest);
+        return new EndExplanation(direction, subject, peer, decision, deciding, entry, nearest, text);
+    }
+
+    /// <summary>The last port or the ICMP type and code, with the protocol: "80/tcp", "icmp type 8 code 0".</summary>
+    public static string Describe(IpProtocol protocol, ushort port) => protocol switch
+    {
+        IpProtocol.Icmp or IpProtocol.Icmpv6 => $"{protocol.Name()} type {port >> 8} code {port & 0xff}",
+        IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Sctp => $"{port}/{protocol.Name()}",
+        _ => $"protocol {protocol.Name()}",
+    };
+
+    private static string Describe(
+        PolicyEngine engine, PolicyPeer subject, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry, NearestRule? nearest)
+    {
+        var side = direction == PolicyDirection.Ingress ? "ingress" : "egress";
+        if (!subject.Identity.IsEndpoint)
+        {
+            return $"{side}: {subject.DisplayName} is no endpoint and not under policy";
+        }
+
+        if (rule is not null)
+        {
+            var what = decision.ByDenyRule ? "denied" : "allowed";
+            return $"{side}: {what} by rule {rule.Name} at {(entry?.Location ?? rule.Location).FileAndLine}";
+        }
+
+        if (!decision.Enforced)
+        {
+            return engine.Mode == EnforcementMode.Never
+                ? $"{side}: allowed, enforcement is off (mode never)"
+                : $"{side}: allowed, no rule puts {side} of this endpoint under policy";
+        }
+
+        if (decision.Allowed)
+        {
+            return $"{side}: allowed, path MTU messages always pass";
+        }
+
+        return nearest is null
+            ? $"{side}: denied, no rule allows it"
+            : $"{side}: denied, no rule allows it; nearest is {nearest.Rule.Name} at {nearest.Entry.Location.FileAndLine}: {nearest.Text}";
+    }
+
+    private static NearestRule? Nearest(
+        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
+    {
+        var names = PolicyEngine.NamesOf(subject, peer, direction);
+        NearestRule? best = null;
+        var bestScore = int.MaxValue;
+        foreach (var rule in engine.Set.Rules)
+        {
+            var missingSubject = rule.Subject.Matches(subject) ? MissingParts.None : MissingParts.Subject;
+            foreach (var entry in rule.Entries)
+            {
+                // An entry for nobody comes near nothing.
+                if (entry.IsDeny || entry.Direction != direction || entry.Peers is { Count: 0 })
+                {
+                    continue;
+                }
+
+                var missing = missingSubject | Missing(entry, peer, names, protocol, port);
+                var score = (BitOperations.PopCount((uint)missing) * 16) + (int)missing;
+                if (score < bestScore && (missing & (MissingParts.Subject | MissingParts.Peer)) != (MissingParts.Subject | MissingParts.Peer))
+                {
+                    bestScore = score;
+                    best = new NearestRule(rule, entry, missing, Words(rule, entry, missing, direction, subject, peer, protocol, port));
+                }
+            }
+        }
+
+        return best;
+    }
+
+    private static MissingParts Missing(RuleEntry entry, PolicyPeer peer, PortNames names, IpProtocol protocol, ushort port)
+    {
+        var missing = entry.MatchesPeer(peer) ? MissingParts.None : MissingParts.Peer;
+        if (!Evaluator.MatchesPort(entry, names, protocol, port))
+        {
+            missing |= entry.Ports!.Any(selector => selector.Protocol is null || selector.Protocol == protocol)
+                ? MissingParts.Port
+                : MissingParts.Protocol;
+        }
+
+        return missing;
+    }
+
+    private static string Words(
+        Rule rule, RuleEntry entry, MissingParts missing, PolicyDirection direction, PolicyPeer subject, PolicyPeer peer, IpProtocol protocol, ushort port)
+    {
+        var parts = new List<string>();
+        if (missing.HasFlag(MissingParts.Subject))
+        {
+            parts.Add($"it is about {rule.Subject}, not {subject.DisplayName}");
+        }
+
+        if (missing.HasFlag(MissingParts.Peer))
+        {
+            var word = direction == PolicyDirection.Ingress ? "from" : "to";
+            parts.Add($"it allows {word} {string.Join(" or ", entry.Peers!)}, not {word} {peer.DisplayName}");
+        }
+
+        if (missing.HasFlag(MissingParts.Port) || missing.HasFlag(MissingParts.Protocol))
+        {
+            parts.Add($"it allows {string.Join(", ", entry.Ports!)}, not {Describe(protocol, port)}");
+        }
+
+        return string.Join("; ", parts);
+    }
+}

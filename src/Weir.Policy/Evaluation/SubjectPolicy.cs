@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Weir.Policy.Evaluation;
+
+/// <summary>What applies to one subject in one direction.</summary>
+/// <param name="IsEnforced">False: everything passes, entries have no effect.</param>
+/// <param name="DefaultDeny">What no entry allows is denied.</param>
+/// <param name="Entries">The entries of rules that select the subject.</param>
+/// <param name="Indexes">For each of them its index among all entries of the engine.</param>
+internal sealed record SubjectPolicy(bool IsEnforced, bool DefaultDeny, EntryOfRule[] Entries, int[] Indexes)
+{
+    public static SubjectPolicy Off { get; } = new(false, false, [], []);
+
+    /// <summary>Whether an entry speaks of ports by name.</summary>
+    public bool HasNamedPorts { get; } = Entries.Any(entry => entry.Entry.HasNamedPorts);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Net;
+
+namespace Weir.Policy;
+
+/// <summary>Why a connection is allowed or denied: both of its ends judge, each on its own.</summary>
+public sealed record Explanation(
+    PolicyPeer From,
+    PolicyPeer To,
+    IpProtocol Protocol,
+    ushort Port,
+    EndExplanation Egress,
+    EndExplanation Ingress)
+{
+    /// <summary>Whether both ends allow it.</summary>
+    public bool Allowed => Egress.Decision.Allowed && Ingress.Decision.Allowed;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
+using Weir.Net;
+using Weir.Policy.Evaluation;
+
+namespace Weir.Policy;
+
+/// <summary>
+/// Answers every question about a set of policies: decides, compiles for the datapath, explains.
+/// Immutable but for caches; may be used by several threads.
+/// </summary>
+public sealed class PolicyEngine
+{
+    private readonly EntryOfRule[] _entries;
+    private readonly ulong[] _anyPeer;
+    private readonly ConditionalWeakTable<PolicyPeer, SubjectPolicy[]> _subjects = [];
+
+    public PolicyEngine(PolicySet set, EnforcementMode mode)
+    {
+        ArgumentNullException.ThrowIfNull(set);
+        Set = set;
+        Mode = mode;
+        _entries = [.. set.Rules.SelectMany(rule => rule.Entries, (rule, entry) => new EntryOfRule(rule, entry))];
+        _anyPeer = MatchesOf(PolicyPeer.Unknown);
+    }
+
+    /// <summary>The policies it answers for.</summary>
+    public PolicySet Set { get; }
+
+    /// <summary>When endpoints are under policy.</summary>
+    public EnforcementMode Mode { get; }
+
+    /// <summary>
+    /// Decides for the end <paramref name="subject"/> of a connection with <paramref name="peer"/>.
+    /// <paramref name="direction"/> is the subject's; <paramref name="port"/> is the destination's, for ICMP
+    /// type &lt;&lt; 8 | code. A subject that is no endpoint is not under policy.
+    /// </summary>
+    public Decision Decide(PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        ArgumentNullException.ThrowIfNull(peer);
+        var policy = ForSubject(subject, direction);
+        if (!policy.IsEnforced)
+        {
+            return Decision.NotEnforced;
+        }
+
+        var entries = EntriesFor(policy, peer);
+        return Evaluator.Decide(entries, policy.DefaultDeny, NamesOf(subject, peer, direction), protocol, port);
+    }
+
+    /// <summary>
+    /// The entries of the subject's policy map, both directions: the longest match for the peer's identity is
+    /// final; without one, the longest match for identity 0; without one, deny by no rule. Reserved identities
+    /// are compiled whether or not they are among <paramref name="peers"/>.
+    /// </summary>
+    public IReadOnlyList<PolicyMapEntry> Compile(PolicyPeer subject, IReadOnlyCollection<PolicyPeer> peers) =>
+        CompileAll([subject], peers)[0];
+
+    /// <summary>As <see cref="Compile"/> for many subjects, which share the work; results in their order.</summary>
+    public IReadOnlyList<IReadOnlyList<PolicyMapEntry>> CompileAll(
+        IReadOnlyList<PolicyPeer> subjects, IReadOnlyCollection<PolicyPeer> peers)
+    {
+        ArgumentNullException.ThrowIfNull(subjects);
+        ArgumentNullException.ThrowIfNull(peers);
+        var compiler = new PolicyCompiler(DistinctPeers(peers), _anyPeer);
+        var results = new List<IReadOnlyList<PolicyMapEntry>>(subjects.Count);
+        foreach (var subject in subjects)
+        {
+            var entries = new List<PolicyMapEntry>();
+            compiler.Compile(subject, PolicyDirection.Ingress, ForSubject(subject, PolicyDirection.Ingress), entries);
+            compiler.Compile(subject, PolicyDirection.Egress, ForSubject(subject, PolicyDirection.Egress), entries);
+            results.Add(entries);
+        }
+
+        return results;
+    }
+
+    /// <summary>Explains a connection at both of its ends; see <see cref="Decide"/> for protocol and port.</summary>
+    public Explanation Explain(PolicyPeer from, PolicyPeer to, IpProtocol protocol, ushort port)
+    {
+        ArgumentNullException.ThrowIfNull(from);
+        ArgumentNullException.ThrowIfNull(to);
+        return new Explanation(
+            from,
+            to,
+            protocol,
+            port,
+            Explainer.Explain(this, from, to, PolicyDirection.Egress, protocol, port),
+            Explainer.Explain(this, to, from, PolicyDirection.Ingress, protocol, port));
+    }
+
+    /// <summary>Whether what no rule allows is denied at this endpoint.</summary>
+    public bool IsDefaultDeny(PolicyPeer subject, PolicyDirection direction)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        return ForSubject(subject, direction).DefaultDeny;
+    }
+
+    /// <summary>The names of the connection's destination: the subject's own on ingress.</summary>
+    internal static PortNames NamesOf(PolicyPeer subject, PolicyPeer peer, PolicyDirection direction) =>
+        PortNames.Of(direction == PolicyDirection.Ingress ? subject : peer);
+
+    /// <summary>Those of the subject's entries that select the peer.</summary>
+    internal static EntryOfRule[] EntriesFor(SubjectPolicy policy, PolicyPeer peer) =>
+        Array.FindAll(policy.Entries, entry => entry.Entry.MatchesPeer(peer));
+
+    /// <summary>What applies to the subject.</summary>
+    internal SubjectPolicy ForSubject(PolicyPeer subject, PolicyDirection direction) =>
+        _subjects.GetValue(subject, key => [Select(key, PolicyDirection.Ingress), Select(key, PolicyDirection.Egress)])[(int)direction];
+
+    private SubjectPolicy Select(PolicyPeer subject, PolicyDirection direction)
+    {
+        var isInit = subject.Identity == Identity.Init;
+        if (!subject.Identity.IsEndpoint || (Mode == EnforcementMode.Never && !isInit))
+        {
+            return SubjectPolicy.Off;
+        }
+
+        var selecting = Set.Rules.Where(rule => rule.Subject.Matches(subject)).ToHashSet(ReferenceEqualityComparer.Instance);
+        var indexes = new List<int>();
+        for (var i = 0; i < _entries.Length; i++)
+        {
+            if (_entries[i].Entry.Direction == direction && selecting.Contains(_entries[i].Rule))
+            {
+                indexes.Add(i);
+            }
+        }
+
+        var defaultDeny = isInit
+            || Mode == EnforcementMode.Always
+            || selecting.Any(rule => ((Rule)rule!).DefaultDeny(direction));
+        var isEnforced = defaultDeny || indexes.Any(index => _entries[index].Entry.IsDeny);
+        return isEnforced
+            ? new SubjectPolicy(true, defaultDeny, [.. indexes.Select(index => _entries[index])], [.. indexes])
+            : SubjectPolicy.Off;
+    }
+
+    private List<CompiledPeer> DistinctPeers(IReadOnlyCollection<PolicyPeer> peers)
+    {
+        var byIdentity = new Dictionary<uint, int>(peers.Count);
+        var distinct = new List<CompiledPeer>(peers.Count + Identity.Reserved.Count);
+        foreach (var peer in peers.Concat(Identity.Reserved.Select(PolicyPeer.ForReserved)))
+        {
+            if (peer.Identity == Identity.Unknown)
+            {
+                continue;
+            }
+
+            if (byIdentity.TryAdd(peer.Identity.Value, distinct.Count))
+            {
+                distinct.Add(new CompiledPeer(peer.Identity, MatchesOf(peer), PortNames.Of(peer)));
+            }
+            else if (peer.NamedPorts is { Count: > 0 })
+            {
+                var index = byIdentity[peer.Identity.Value];
+                distinct[index] = distinct[index] with { Names = distinct[index].Names.And(PortNames.Of(peer)) };
+            }
+        }
+
+        return distinct;
+    }
+
+    private ulong[] MatchesOf(PolicyPeer peer)
+    {
+        var matches = new ulong[(_entries.Length + 63) / 64];
+        for (var i = 0; i < _entries.Length; i++)
+        {
+            if (_entries[i].Entry.MatchesPeer(peer))
+            {
+                matches[i >> 6] |= 1UL << (i & 63);
+            }
+        }
+
+        return matches;
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+
+namespace Weir.Policy.Reading;
+
+/// <summary>Reads simple values; a problem is recorded and null returned when the node is something else.</summary>
+internal static class Values
+{
+    public static string? Text(this ReadContext context, Node node, string what)
+    {
+        if (node.Kind == NodeKind.Scalar && !node.IsNull)
+        {
+            return node.Text;
+        }
+
+        context.Error(node, $"expected {what}, a text; found {node.Found}");
+        return null;
+    }
+
+    public static bool? Boolean(this ReadContext context, Node node, string what)
+    {
+        if (node is { Kind: NodeKind.Scalar, IsPlain: true, Text: "true" or "false" })
+        {
+            return node.Text == "true";
+        }
+
+        context.Error(node, $"expected true or false for {what}; found {node.Found}");
+        return null;
+    }
+
+    public static int? Integer(this ReadContext context, Node node, string what, int least, int most)
+    {
+        if (node.Kind == NodeKind.Scalar
+            && int.TryParse(node.Text, NumberStyles.None, null, out var number)
+            && number >= least
+            && number <= most)
+        {
+            return number;
+        }
+
+        context.Error(node, $"expected {what}, a number from {least} to {most}; found {node.Found}");
+        return null;
+    }
+
+    /// <summary>The members of a list; empty, with a problem, when it is none.</summary>
+    public static IReadOnlyList<Node> List(this ReadContext context, Node node, string what)
+    {
+        if (node.Kind == NodeKind.List)
+        {
+            return node.Items;
+        }
+
+        context.Error(node, $"expected {what}, a list; found {node.Found}");
+        return [];
+    }
+}
