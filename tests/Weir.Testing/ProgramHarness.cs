@@ -174,6 +174,24 @@ public sealed class ProgramHarness : IDisposable
         }
     }
 
+    /// <summary>Forgets every flow.</summary>
+    public void ClearConntrack()
+    {
+        List<byte[]> keys = [];
+        int size = (int)_maps["weir_ct"].Spec.KeySize;
+        _maps["weir_ct"].ForEachBatch((found, _, count) =>
+        {
+            for (int i = 0; i < count; i++)
+            {
+                keys.Add(found.Slice(i * size, size).ToArray());
+            }
+        });
+        foreach (byte[] key in keys)
+        {
+            _maps["weir_ct"].Delete(key);
+        }
+    }
+
     /// <summary>A loaded program, for those who time it.</summary>
     public BpfProgram Program(uint id, string name) => _objects[id].Program(name);
 
