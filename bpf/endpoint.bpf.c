@@ -11,15 +11,13 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "lib/config.h"
 #include "lib/conntrack.h"
 #include "lib/event.h"
 #include "lib/flow.h"
 #include "lib/fragment.h"
 #include "lib/gateway.h"
 #include "lib/parse.h"
-
-/* .rodata, written before load: what makes this program the endpoint's own. */
-const volatile struct endpoint_config endpoint_config = {};
 
 /* Is the address the endpoint's own? */
 static __always_inline bool is_own_address(const struct ip_addr *a)
@@ -33,9 +31,11 @@ static __always_inline bool is_own_address(const struct ip_addr *a)
 }
 
 /* The only way out for a packet that goes no further. */
-static __always_inline int drop(struct __sk_buff *skb, const struct packet *p, struct report *r,
-				enum drop_reason reason)
+__noinline int drop(struct __sk_buff *skb, const struct packet *p, const struct report *r,
+		    enum drop_reason reason)
 {
+	if (!p || !r)
+		return TC_ACT_SHOT;
 	metrics_count(r->direction, reason, skb->len);
 	event_emit(skb, p, r, EVENT_DROP, reason);
 	return TC_ACT_SHOT;
@@ -73,8 +73,8 @@ static __always_inline void flow_of(const struct packet *p, bool reply, __u32 sr
 
 /* Steps 4 to 6 for a packet whose source was proven. Returns 0 and the local endpoint that it goes
  * to (0: the host's stack), or a drop reason with the report filled in. */
-__noinline enum drop_reason judge(struct __sk_buff *skb, struct packet *p, struct report *r,
-				  bool from_endpoint, __u32 *target)
+static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct packet *p,
+					      struct report *r, bool from_endpoint, __u32 *target)
 {
 	__u32 zero = 0, own = endpoint_config.endpoint_id, revision;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
@@ -85,7 +85,7 @@ __noinline enum drop_reason judge(struct __sk_buff *skb, struct packet *p, struc
 	struct ct_key key;
 	struct flow f;
 
-	if (!s || !p || !r || !target)
+	if (!s)
 		return DROP_REASON_POLICY_DENIED;
 	/* Before any policy map is read: a verdict may be younger than its revision, never older. */
 	revision = s->revision;
@@ -228,7 +228,7 @@ int weir_from_ep(struct __sk_buff *skb)
 
 	/* 2 */
 	if (l3 == L3_ARP) {
-		reason = arp_answer(skb, c);
+		reason = arp_answer(skb);
 		if (reason)
 			return drop(skb, &p, &r, reason);
 		return gateway_send(skb);
@@ -244,7 +244,7 @@ int weir_from_ep(struct __sk_buff *skb)
 	if (reason)
 		return drop(skb, &p, &r, reason);
 	if (p.flags & PACKET_NEIGHBOUR) {
-		reason = neighbour_answer(skb, &p, c);
+		reason = neighbour_answer(skb, &p);
 		if (reason)
 			return drop(skb, &p, &r, reason);
 		return gateway_send(skb);

@@ -16,10 +16,9 @@ struct report {
 	__u8 is_reply;
 };
 
-static __always_inline void metrics_count(enum direction direction, enum drop_reason reason,
-					  __u32 length)
+static __always_inline void metrics_count(__u32 direction, enum drop_reason reason, __u32 length)
 {
-	__u32 slot = (__u32)direction * METRICS_REASONS + (__u32)reason;
+	__u32 slot = direction * METRICS_REASONS + (__u32)reason;
 	struct metrics_entry *entry = bpf_map_lookup_elem(&weir_metrics, &slot);
 
 	if (entry) {

@@ -7,8 +7,8 @@
 #include <linux/if_packet.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
+#include "config.h"
 #include "parse.h"
-#include "../abi/config.h"
 
 struct arp_ipv4 {
 	__be16 hardware;
@@ -54,9 +54,9 @@ static __always_inline __be32 arp_word(const __u8 *bytes)
 }
 
 /* Turns the request for the gateway into its reply, or says why not. */
-static __always_inline enum drop_reason arp_answer(struct __sk_buff *skb,
-						   const volatile struct endpoint_config *c)
+__noinline enum drop_reason arp_answer(struct __sk_buff *skb)
 {
+	const volatile struct endpoint_config *c = &endpoint_config;
 	struct arp_frame *frame = PARSE_AT(skb, 0, struct arp_frame);
 	struct arp_ipv4 *arp;
 	__be32 sender, target;
@@ -124,14 +124,16 @@ static __always_inline __be16 neighbour_checksum(const struct ip_addr *src,
 }
 
 /* Turns the solicitation for the gateway into its advertisement, or says why not. */
-static __always_inline enum drop_reason neighbour_answer(struct __sk_buff *skb,
-							 const struct packet *p,
-							 const volatile struct endpoint_config *c)
+__noinline enum drop_reason neighbour_answer(struct __sk_buff *skb, const struct packet *p)
 {
+	const volatile struct endpoint_config *c = &endpoint_config;
 	struct ip_addr gateway, asker, target;
 	struct neighbour_message message = {};
 	struct neighbour_frame *frame;
 	bool own, link_local;
+
+	if (!p)
+		return DROP_REASON_MALFORMED;
 
 	gateway.word[0] = c->gateway6.word[0];
 	gateway.word[1] = c->gateway6.word[1];
