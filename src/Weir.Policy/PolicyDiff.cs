@@ -82,7 +82,7 @@ public static class PolicyDiff
         var last = changes.Count > start ? changes[^1] : null;
         if (last is not null
             && last.Protocol == change.Protocol
-            && last.LastPort + 1 == change.FirstPort
+            && (last.LastPort + 1 == change.FirstPort || AlwaysPass(change.Protocol, last.LastPort + 1, change.FirstPort - 1))
             && last.AllowedAfter == change.AllowedAfter)
         {
             changes[^1] = last with { LastPort = change.LastPort };
@@ -92,6 +92,13 @@ public static class PolicyDiff
             changes.Add(change);
         }
     }
+
+    /// <summary>Whether the ports between two changes are those that no rule can change.</summary>
+    private static bool AlwaysPass(IpProtocol? protocol, int first, int last) =>
+        protocol is { } known
+        && Evaluator.AlwaysPasses(known, (ushort)first)
+        && Evaluator.AlwaysPasses(known, (ushort)last)
+        && first >> 8 == last >> 8;
 
     private static void Tidy(List<PolicyChange> changes, int start, bool isEverything)
     {

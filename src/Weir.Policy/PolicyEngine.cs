@@ -12,6 +12,7 @@ namespace Weir.Policy;
 public sealed class PolicyEngine
 {
     private readonly EntryOfRule[] _entries;
+    private readonly PeerMatcher _matcher;
     private readonly ulong[] _anyPeer;
     private readonly ConditionalWeakTable<PolicyPeer, SubjectPolicy[]> _subjects = [];
 
@@ -21,7 +22,8 @@ public sealed class PolicyEngine
         Set = set;
         Mode = mode;
         _entries = [.. set.Rules.SelectMany(rule => rule.Entries, (rule, entry) => new EntryOfRule(rule, entry))];
-        _anyPeer = MatchesOf(PolicyPeer.Unknown);
+        _matcher = new PeerMatcher(_entries);
+        _anyPeer = _matcher.Match(PolicyPeer.Unknown);
     }
 
     /// <summary>The policies it answers for.</summary>
@@ -127,12 +129,18 @@ public sealed class PolicyEngine
             }
         }
 
+        var mask = new ulong[_anyPeer.Length];
+        foreach (var index in indexes)
+        {
+            mask[index >> 6] |= 1UL << (index & 63);
+        }
+
         var defaultDeny = isInit
             || Mode == EnforcementMode.Always
             || selecting.Any(rule => ((Rule)rule!).DefaultDeny(direction));
         var isEnforced = defaultDeny || indexes.Any(index => _entries[index].Entry.IsDeny);
         return isEnforced
-            ? new SubjectPolicy(true, defaultDeny, [.. indexes.Select(index => _entries[index])], [.. indexes])
+            ? new SubjectPolicy(true, defaultDeny, [.. indexes.Select(index => _entries[index])], [.. indexes], mask)
             : SubjectPolicy.Off;
     }
 
@@ -149,7 +157,7 @@ public sealed class PolicyEngine
 
             if (byIdentity.TryAdd(peer.Identity.Value, distinct.Count))
             {
-                distinct.Add(new CompiledPeer(peer.Identity, MatchesOf(peer), PortNames.Of(peer)));
+                distinct.Add(new CompiledPeer(peer.Identity, _matcher.Match(peer), PortNames.Of(peer)));
             }
             else if (peer.NamedPorts is { Count: > 0 })
             {
@@ -159,19 +167,5 @@ public sealed class PolicyEngine
         }
 
         return distinct;
-    }
-
-    private ulong[] MatchesOf(PolicyPeer peer)
-    {
-        var matches = new ulong[(_entries.Length + 63) / 64];
-        for (var i = 0; i < _entries.Length; i++)
-        {
-            if (_entries[i].Entry.MatchesPeer(peer))
-            {
-                matches[i >> 6] |= 1UL << (i & 63);
-            }
-        }
-
-        return matches;
     }
 }

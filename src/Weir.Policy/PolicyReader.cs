@@ -20,6 +20,7 @@ public static class PolicyReader
         ArgumentNullException.ThrowIfNull(text);
         var context = new ReadContext(fileName, firstLine);
         var documents = new FileReader(context).Read(text);
-        return new PolicyReadResult(context.HasErrors ? [] : documents, context.Problems);
+        var problems = context.Problems.OrderBy(problem => problem.Location?.Line).ThenBy(problem => problem.Location?.Column);
+        return new PolicyReadResult(context.HasErrors ? [] : documents, [.. problems]);
     }
 }

@@ -23,7 +23,7 @@ public sealed record PortSelector(IpProtocol? Protocol, ushort First, ushort Las
 
         if (First == 0 && Last == ushort.MaxValue)
         {
-            return $"every port/{protocol}";
+            return Protocol is IpProtocol.Icmp or IpProtocol.Icmpv6 ? $"{protocol} every type" : $"every port/{protocol}";
         }
 
         return Protocol is IpProtocol.Icmp or IpProtocol.Icmpv6 ? IcmpTypes(protocol)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Numerics;
 using Weir.Net;
 
 namespace Weir.Policy.Evaluation;
@@ -9,6 +10,7 @@ internal sealed class PolicyCompiler
     private readonly List<CompiledPeer> _peers;
     private readonly ulong[] _anyPeer;
     private readonly Dictionary<Key, List<FlatEntry>> _flattened = [];
+    private readonly ulong[] _mask;
 
     /// <param name="peers">Every identity, each once.</param>
     /// <param name="anyPeer">Which of the engine's entries select every identity, known or not.</param>
@@ -16,6 +18,7 @@ internal sealed class PolicyCompiler
     {
         _peers = peers;
         _anyPeer = anyPeer;
+        _mask = new ulong[anyPeer.Length];
     }
 
     public void Compile(PolicyPeer subject, PolicyDirection direction, SubjectPolicy policy, List<PolicyMapEntry> result)
@@ -64,16 +67,16 @@ internal sealed class PolicyCompiler
     private List<FlatEntry> Flatten(
         SubjectPolicy policy, ulong[] matches, EntryOfRule[] fallback, PortNames names, PortNames? fallbackNames)
     {
-        var mask = new ulong[matches.Length];
-        foreach (var index in policy.Indexes)
+        for (var i = 0; i < _mask.Length; i++)
         {
-            mask[index >> 6] |= matches[index >> 6] & (1UL << (index & 63));
+            _mask[i] = matches[i] & policy.Mask[i];
         }
 
         // Entries that select every identity are in each mask: the fallback follows from the mask.
-        var key = new Key(mask, policy.DefaultDeny, names, fallbackNames is null);
+        var key = new Key(_mask, policy.DefaultDeny, names, fallbackNames is null);
         if (!_flattened.TryGetValue(key, out var flattened))
         {
+            key = new Key([.. _mask], policy.DefaultDeny, names, fallbackNames is null);
             flattened = PolicyFlattener.Flatten(
                 Selected(policy, matches),
                 policy.DefaultDeny,
@@ -104,14 +107,13 @@ internal sealed class PolicyCompiler
 
         public override int GetHashCode()
         {
-            var hash = new HashCode();
+            var hash = _isAnyPeer ? 1UL : 0;
             foreach (var word in _mask)
             {
-                hash.Add(word);
+                hash = BitOperations.RotateLeft((hash ^ word) * 0x9e3779b97f4a7c15, 31);
             }
 
-            hash.Add(_defaultDeny);
-            return hash.ToHashCode();
+            return hash.GetHashCode();
         }
     }
 }

@@ -6,9 +6,10 @@ namespace Weir.Policy.Evaluation;
 /// <param name="DefaultDeny">What no entry allows is denied.</param>
 /// <param name="Entries">The entries of rules that select the subject.</param>
 /// <param name="Indexes">For each of them its index among all entries of the engine.</param>
-internal sealed record SubjectPolicy(bool IsEnforced, bool DefaultDeny, EntryOfRule[] Entries, int[] Indexes)
+/// <param name="Mask">The same as a set: bit i = the engine's entry i.</param>
+internal sealed record SubjectPolicy(bool IsEnforced, bool DefaultDeny, EntryOfRule[] Entries, int[] Indexes, ulong[] Mask)
 {
-    public static SubjectPolicy Off { get; } = new(false, false, [], []);
+    public static SubjectPolicy Off { get; } = new(false, false, [], [], []);
 
     /// <summary>Whether an entry speaks of ports by name.</summary>
     public bool HasNamedPorts { get; } = Entries.Any(entry => entry.Entry.HasNamedPorts);

@@ -44,7 +44,12 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
         var description = fields["description"] is { } text ? context.Text(text, "description") : null;
         if (fields["endpointSelector"] is not { } subject)
         {
-            context.Error(node, "endpointSelector is missing; {} selects every endpoint");
+            // A node selector in its place has been refused already.
+            if (!node.Fields.Exists(field => field.Key.Text.Equals("nodeSelector", StringComparison.OrdinalIgnoreCase)))
+            {
+                context.Error(node, "endpointSelector is missing; {} selects every endpoint");
+            }
+
             return null;
         }
 

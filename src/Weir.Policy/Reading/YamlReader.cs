@@ -15,6 +15,8 @@ internal sealed class YamlReader(ReadContext context)
     private const long MostNodes = 1_000_000;
     private const int MostAliases = 1_000;
 
+    private static readonly char[] _lineEnds = ['\n', '\r', '\u0085', '\u2028', '\u2029'];
+
     private readonly Dictionary<string, Node> _anchors = [];
     private long _nodes;
     private int _aliases;
@@ -86,7 +88,7 @@ internal sealed class YamlReader(ReadContext context)
     {
         while (line < wanted && index < text.Length)
         {
-            var next = text.IndexOfAny(LineEnds, index);
+            var next = text.IndexOfAny(_lineEnds, index);
             if (next < 0)
             {
                 break;
@@ -98,8 +100,6 @@ internal sealed class YamlReader(ReadContext context)
 
         return index;
     }
-
-    private static readonly char[] LineEnds = ['\n', '\r', '\u0085', '\u2028', '\u2029'];
 
     private void ReadAll(Parser parser, List<(Node Root, int Line)> roots)
     {
