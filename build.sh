@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/setup.sh
 
-if [ -x out/weir ] && [ -z "$(find src bpf Directory.* build.sh -newer out/weir -type f -not -path '*/obj/*' -not -path '*/bin/*' -print -quit)" ]; then
+sources=(src bpf Directory.Build.props Directory.Build.targets Directory.Packages.props global.json build.sh)
+if [ -x out/weir ] && [ -z "$(find "${sources[@]}" -newer out/weir -not -path '*/obj*' -not -path '*/bin*' -print -quit)" ]; then
     echo "out/weir is up to date"
     exit 0
 fi
@@ -16,6 +17,9 @@ case "$(uname -m)" in
 esac
 echo "building out/weir (native code: two to three minutes)"
 dotnet publish src/Weir -c Release -r "$rid" -p:PublishAot=true -o out/publish --nologo -v q
+# A running agent keeps its old file.
 mv -f out/publish/weir out/weir
 rm -rf out/publish
+touch out/weir
+hand_back
 ls -lh out/weir | awk '{ print $9 ": " $5 }'

@@ -1,10 +1,35 @@
 # shellcheck shell=bash
-# What build.sh, test.sh and demo.sh share. Sourced, never run.
+# What build.sh, test.sh, demo.sh and the benchmarks share. Sourced, never run; sets nothing at once.
+#   need_root, need_kernel         end with one line where Weir cannot run
+#   setup_build, setup_docker      install what is missing
+#   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs
+#   make_image NAME                an image of busybox, without a registry
+#   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
+#   hand_back                      gives what root built to the owner of the clone
 
 # Ends with one line unless root.
 need_root() {
     if [ "$(id -u)" -ne 0 ]; then
         echo "$(basename "$0"): BPF programs and network namespaces need root: run 'sudo ./$(basename "$0")'" >&2
+        exit 1
+    fi
+}
+
+# Ends with one line where the kernel lacks what every part of Weir needs; `weir check` tells the rest.
+need_kernel() {
+    local release major minor
+    release=$(uname -r)
+    IFS=.- read -r major minor _ <<< "$release"
+    if [ "$major" -lt 6 ] || { [ "$major" -eq 6 ] && [ "$minor" -lt 1 ]; }; then
+        echo "$(basename "$0"): Linux $release is too old: Weir needs 6.1 or newer" >&2
+        exit 1
+    fi
+    if [ ! -e /sys/kernel/btf/vmlinux ]; then
+        echo "$(basename "$0"): this kernel has no BPF type information (/sys/kernel/btf/vmlinux): CONFIG_DEBUG_INFO_BTF is needed" >&2
+        exit 1
+    fi
+    if ! grep -q '\sbpf$' /proc/filesystems; then
+        echo "$(basename "$0"): this kernel has no BPF file system: CONFIG_BPF_SYSCALL is needed" >&2
         exit 1
     fi
 }
@@ -25,11 +50,21 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 }
 
+# Whether the package archive has a package.
+package_exists() {
+    apt-cache show "$1" > /dev/null 2>&1
+}
+
 # clang 16 or newer, under whatever name.
 find_clang() {
-    local name
-    for name in clang-19 clang-18 clang-17 clang-16; do
-        if command -v "$name"; then
+    local name version
+    for name in clang-19 clang-18 clang-17 clang-16 clang; do
+        if ! command -v "$name" > /dev/null; then
+            continue
+        fi
+        version=$("$name" -dumpversion)
+        if [ "${version%%.*}" -ge 16 ]; then
+            command -v "$name"
             return
         fi
     done
@@ -38,13 +73,16 @@ find_clang() {
 
 # What it takes to compile Weir.
 setup_build() {
-    local missing=()
+    local missing=() version
     if ! find_clang > /dev/null; then
-        if apt-cache show clang-19 > /dev/null 2>&1 || ! command -v apt-cache > /dev/null; then
-            missing+=(clang-19 llvm-19)
-        else
-            missing+=(clang-18 llvm-18)
+        if command -v apt-get > /dev/null && ! package_exists clang-19 && ! package_exists clang-18; then
+            apt-get update -qq || true
         fi
+        version=18
+        if package_exists clang-19 || ! package_exists clang-18; then
+            version=19
+        fi
+        missing+=("clang-$version" "llvm-$version")
     fi
     if [ ! -e /usr/include/bpf/bpf.h ] || ! ls /usr/lib/*/libbpf.a > /dev/null 2>&1; then
         missing+=(libbpf-dev)
@@ -57,16 +95,27 @@ setup_build() {
 }
 
 setup_dotnet() {
+    export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+    # The SDK refuses to start without ICU; nothing here needs cultures.
+    if ! ls /usr/lib/*/libicuuc.so.* > /dev/null 2>&1; then
+        export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
+    fi
     if command -v dotnet > /dev/null && dotnet --list-sdks | grep -q '^10\.'; then
         return
     fi
-    if apt-cache show dotnet-sdk-10.0 > /dev/null 2>&1; then
+    if package_exists dotnet-sdk-10.0; then
         install_packages dotnet-sdk-10.0
-    elif command -v curl > /dev/null && curl -fsSL --max-time 60 -o /tmp/dotnet-install.sh https://dot.net/v1/dotnet-install.sh; then
-        bash /tmp/dotnet-install.sh --channel 10.0 --install-dir /usr/share/dotnet
+        return
+    fi
+    command -v curl > /dev/null || install_packages curl ca-certificates
+    local installer
+    installer=$(mktemp)
+    if curl -fsSL --max-time 60 -o "$installer" https://dot.net/v1/dotnet-install.sh &&
+        bash "$installer" --channel 10.0 --install-dir /usr/share/dotnet; then
+        rm -f "$installer"
         ln -sf /usr/share/dotnet/dotnet /usr/local/bin/dotnet
-        rm -f /tmp/dotnet-install.sh
     else
+        rm -f "$installer"
         echo "$(basename "$0"): the .NET 10 SDK is missing and could not be fetched." >&2
         echo "Install it from https://dot.net/download (or the package dotnet-sdk-10.0) and run this again." >&2
         exit 1
@@ -81,40 +130,89 @@ setup_docker() {
     command -v iptables > /dev/null || missing+=(iptables)
     command -v ip > /dev/null || missing+=(iproute2)
     install_packages "${missing[@]}"
+    # Newer archives have the command line in a package of its own.
+    command -v docker > /dev/null || install_packages docker-cli
 }
 
-# Starts dockerd if none answers; stop_dockerd ends only what was started here.
-WEIR_DOCKER_ROOT=
+# Starts dockerd if none answers; stop_dockerd ends only what was started here. What has to be put
+# back later lies beside its data, so that another shell can stop it: only WEIR_DOCKER_ROOT is needed.
+WEIR_DOCKER_ROOT=${WEIR_DOCKER_ROOT:-}
 start_dockerd() {
     if docker info > /dev/null 2>&1; then
         return
     fi
-    WEIR_DOCKER_ROOT=$(mktemp -d /tmp/weir-docker.XXXXXX)
+    WEIR_DOCKER_ROOT=$(mktemp -d "${TMPDIR:-/tmp}/weir-docker.XXXXXX")
+    iptables -S FORWARD 2> /dev/null | sed -n 's/^-P FORWARD //p' > "$WEIR_DOCKER_ROOT/forward-policy"
+    cat /proc/sys/net/ipv4/ip_forward > "$WEIR_DOCKER_ROOT/ip-forward"
+    local path
+    for path in /sys/class/net/docker0 /etc/docker /var/lib/docker; do
+        [ ! -e "$path" ] || echo "$path" >> "$WEIR_DOCKER_ROOT/was-there"
+    done
     echo "starting dockerd (none was running)"
-    dockerd --data-root "$WEIR_DOCKER_ROOT/data" --exec-root "$WEIR_DOCKER_ROOT/exec" \
-        --pidfile "$WEIR_DOCKER_ROOT/pid" > "$WEIR_DOCKER_ROOT/log" 2>&1 &
-    local waited
-    for waited in $(seq 1 60); do
+    run_dockerd
+}
+
+# Runs the dockerd of WEIR_DOCKER_ROOT: again after `stop_dockerd --for-restart`.
+run_dockerd() {
+    # One listener, no look at the machine's own configuration.
+    echo '{}' > "$WEIR_DOCKER_ROOT/daemon.json"
+    setsid dockerd --config-file "$WEIR_DOCKER_ROOT/daemon.json" --data-root "$WEIR_DOCKER_ROOT/data" \
+        --exec-root "$WEIR_DOCKER_ROOT/exec" --pidfile "$WEIR_DOCKER_ROOT/pid" \
+        ${WEIR_DOCKERD_FLAGS:-} >> "$WEIR_DOCKER_ROOT/log" 2>&1 < /dev/null &
+    local tries
+    for tries in $(seq 1 120); do
         if docker info > /dev/null 2>&1; then
             return
         fi
-        sleep 0.5
+        sleep 0.25
     done
-    echo "$(basename "$0"): dockerd did not start within 30 s (waited $waited times); its last words:" >&2
+    echo "$(basename "$0"): dockerd did not answer after $((tries / 4)) s; its last words:" >&2
     tail -5 "$WEIR_DOCKER_ROOT/log" >&2
-    exit 1
+    return 1
 }
 
+# Ends the dockerd started here and takes away what it left: its data, bridge, iptables chains.
 stop_dockerd() {
     [ -n "$WEIR_DOCKER_ROOT" ] || return 0
-    if [ -e "$WEIR_DOCKER_ROOT/pid" ]; then
-        local pid
-        pid=$(cat "$WEIR_DOCKER_ROOT/pid")
+    local pid
+    pid=$(cat "$WEIR_DOCKER_ROOT/pid" 2> /dev/null || true)
+    if [ -n "$pid" ]; then
         kill "$pid" 2> /dev/null || true
-        while kill -0 "$pid" 2> /dev/null; do sleep 0.2; done
+        while kill -0 "$pid" 2> /dev/null; do sleep 0.1; done
     fi
+    [ "${1:-}" != --for-restart ] || return 0
+    was_there() { grep -qx "$1" "$WEIR_DOCKER_ROOT/was-there" 2> /dev/null; }
+    if ! was_there /sys/class/net/docker0; then
+        ip link delete docker0 2> /dev/null || true
+        remove_docker_chains
+        iptables -P FORWARD "$(cat "$WEIR_DOCKER_ROOT/forward-policy")" 2> /dev/null || true
+        cat "$WEIR_DOCKER_ROOT/ip-forward" > /proc/sys/net/ipv4/ip_forward
+    fi
+    was_there /etc/docker || rm -rf /etc/docker
+    was_there /var/lib/docker || rm -rf /var/lib/docker
+    # Mounts of namespaces and layers outlive a dockerd that had to be killed.
+    grep -o " $WEIR_DOCKER_ROOT/[^ ]*" /proc/self/mounts | sort -r | xargs -r -n 1 umount -l 2> /dev/null || true
     rm -rf "$WEIR_DOCKER_ROOT"
     WEIR_DOCKER_ROOT=
+}
+
+# Removes the chains dockerd makes, and the rules that name them or docker0.
+remove_docker_chains() {
+    local command table
+    for command in iptables ip6tables; do
+        for table in filter nat; do
+            "$command" -t "$table" -S 2> /dev/null | grep -E -- '^-A .*(DOCKER|docker0)' | sed 's/^-A/-D/' |
+                while read -r rule; do
+                    # shellcheck disable=SC2086 # the rule is a list of words
+                    "$command" -t "$table" $rule 2> /dev/null || true
+                done
+            "$command" -t "$table" -S 2> /dev/null | sed -n 's/^-N \(DOCKER.*\)/\1/p' |
+                while read -r chain; do
+                    "$command" -t "$table" -F "$chain" 2> /dev/null || true
+                    "$command" -t "$table" -X "$chain" 2> /dev/null || true
+                done
+        done
+    done
 }
 
 # Makes an image of busybox alone; no registry is needed.
@@ -124,9 +222,52 @@ make_image() {
     root=$(mktemp -d)
     mkdir -p "$root/bin" "$root/www" "$root/tmp" "$root/etc"
     cp "$(command -v busybox)" "$root/bin/busybox"
-    busybox --list | grep -vx busybox | while read -r applet; do
+    "$root/bin/busybox" --list | grep -vx busybox | while read -r applet; do
         ln -s busybox "$root/bin/$applet"
     done
     tar -C "$root" -c . | docker import - "$1" > /dev/null
     rm -rf "$root"
+}
+
+# Starts the agent in the background and waits until it answers.
+#   start_agent LOG [FLAG]...
+WEIR_AGENT_PID=
+start_agent() {
+    local log=$1
+    shift
+    out/weir agent "$@" >> "$log" 2>&1 &
+    WEIR_AGENT_PID=$!
+    local tries
+    for tries in $(seq 1 200); do
+        if out/weir status > /dev/null 2>&1; then
+            return
+        fi
+        if ! kill -0 "$WEIR_AGENT_PID" 2> /dev/null; then
+            WEIR_AGENT_PID=
+            echo "$(basename "$0"): the agent ended; its last words:" >&2
+            tail -5 "$log" >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+    echo "$(basename "$0"): the agent did not answer after $((tries / 20)) s; its last words:" >&2
+    tail -5 "$log" >&2
+    return 1
+}
+
+# Ends the agent and removes every trace of it.
+stop_agent() {
+    [ -n "$WEIR_AGENT_PID" ] || return 0
+    kill "$WEIR_AGENT_PID" 2> /dev/null || true
+    wait "$WEIR_AGENT_PID" 2> /dev/null || true
+    WEIR_AGENT_PID=
+    out/weir cleanup --yes
+}
+
+# Gives what root built to whoever owns the clone.
+hand_back() {
+    local owner
+    owner=$(stat -c %u .)
+    [ "$owner" -ne 0 ] || return 0
+    find . -xdev -user 0 -not -path './.git/*' -exec chown --no-dereference --reference=. {} +
 }
