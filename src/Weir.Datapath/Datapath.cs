@@ -23,6 +23,7 @@ public sealed class Datapath : IDisposable
 
     // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
     private readonly Lock _policyLock = new();
+    private readonly string _pinRoot;
     private readonly DatapathMaps _maps;
     private readonly RtnetlinkSocket _links = new();
     private readonly BpfMap<uint, Settings> _settings;
@@ -37,6 +38,7 @@ public sealed class Datapath : IDisposable
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
+        _pinRoot = options.PinRoot;
         _maps = maps;
         _settings = new(maps[MapNames.Settings]);
         _endpointMemory = new(maps[MapNames.Endpoint]);
@@ -188,6 +190,13 @@ public sealed class Datapath : IDisposable
 
     public IReadOnlyList<IpcacheRow> ListIpcache() =>
         [.. _ipcache.ToList().Select(e => new IpcacheRow(PrefixOf(e.Key), new Identity(e.Value.Identity))).Distinct()];
+
+    /// <summary>The maps themselves, by name.</summary>
+    public IReadOnlyList<DatapathMapRow> Maps() =>
+    [
+        .. _maps.All.Select(map => map.Spec).OrderBy(spec => spec.Name, StringComparer.Ordinal).Select(spec => new DatapathMapRow(
+            spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_pinRoot, spec.Name))),
+    ];
 
     public IReadOnlyList<EndpointRow> ListEndpoints() => _endpoints.List();
 

@@ -18,11 +18,20 @@ public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
     /// <summary>The number, valid until dispose.</summary>
     public int Number => IsClosed ? throw new ObjectDisposedException(nameof(FileDescriptor)) : (int)handle;
 
-    /// <summary>Opens a file for reading. Throws <see cref="LinuxException"/>.</summary>
+    /// <summary>Opens a file or folder for reading. Throws <see cref="LinuxException"/>.</summary>
     public static FileDescriptor OpenRead(string path)
     {
         int fd = Libc.Open(path, ReadOnly | CloseOnExec, 0);
         return fd >= 0 ? new FileDescriptor(fd) : throw LinuxException.Last($"open {path}");
+    }
+
+    /// <summary>Returns when the file, or a folder's list of names, is on disk.</summary>
+    public void Sync()
+    {
+        if (Libc.Sync(Number) != 0)
+        {
+            throw LinuxException.Last("fsync");
+        }
     }
 
     /// <summary>Waits until something can be read. False: the time is over, or a signal came.</summary>

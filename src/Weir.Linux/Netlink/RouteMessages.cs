@@ -12,6 +12,7 @@ internal static class RouteMessageType
     internal const ushort DeleteLink = 17;
     internal const ushort GetLink = 18;
     internal const ushort NewAddress = 20;
+    internal const ushort DeleteAddress = 21;
     internal const ushort GetAddress = 22;
     internal const ushort NewRoute = 24;
     internal const ushort DeleteRoute = 25;
@@ -55,6 +56,7 @@ internal struct RouteMessage
     internal const byte ScopeLink = 253;
     internal const byte ScopeNowhere = 255;
     internal const byte TypeUnicast = 1;
+    internal const byte TypeBlackhole = 6;
 
     internal byte Family;
     internal byte DestinationLength;

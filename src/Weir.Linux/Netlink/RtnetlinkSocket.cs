@@ -21,6 +21,7 @@ public sealed class RtnetlinkSocket : IDisposable
     private const ushort InfoKind = 1;
     private const ushort InfoData = 2;
     private const ushort VethPeer = 1;
+    private const ushort RouteOutputInterface = 4;
     private const byte FamilyIpv4 = 2;
     private const byte FamilyIpv6 = 10;
 
@@ -133,6 +134,19 @@ public sealed class RtnetlinkSocket : IDisposable
             $"add address {address}/{prefixLength} to interface {ifindex}");
     }
 
+    /// <summary>Takes an address from an interface. Nothing happens if it, or the interface, is gone.</summary>
+    public void DeleteAddress(IPAddress address, int prefixLength, int ifindex)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        const ushort AttributeLocal = 2;
+        _socket.Request(
+            new NetlinkMessage(RouteMessageType.DeleteAddress, NetlinkFlags.Ack)
+                .Fixed(new AddressMessage { Family = FamilyOf(address), PrefixLength = (byte)prefixLength, Index = ifindex })
+                .Bytes(AttributeLocal, address.GetAddressBytes()),
+            $"delete address {address}/{prefixLength} from interface {ifindex}",
+            [Errno.AddressNotAvailable, Errno.NoDevice]);
+    }
+
     /// <summary>All addresses of all interfaces, both families.</summary>
     public IReadOnlyList<AddressInfo> ListAddresses()
     {
@@ -153,7 +167,7 @@ public sealed class RtnetlinkSocket : IDisposable
 
     /// <summary>Adds, or replaces, a route straight onto a link.</summary>
     public void AddRoute(IpPrefix dst, int ifindex) => _socket.Request(
-        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, ifindex, RouteMessage.ScopeLink),
+        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, RouteMessage.ScopeLink).UInt32(RouteOutputInterface, (uint)ifindex),
         $"add route {dst} on interface {ifindex}");
 
     /// <summary>Adds, or replaces, a route through a gateway that is reached on the link.</summary>
@@ -162,16 +176,27 @@ public sealed class RtnetlinkSocket : IDisposable
         ArgumentNullException.ThrowIfNull(gateway);
         const ushort AttributeGateway = 5;
         _socket.Request(
-            Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, ifindex, 0)
+            Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, 0).UInt32(RouteOutputInterface, (uint)ifindex)
                 .Bytes(AttributeGateway, gateway.GetAddressBytes()),
             $"add route {dst} through {gateway} on interface {ifindex}");
     }
 
     /// <summary>Deletes a route. Nothing happens if it, or the interface, is gone.</summary>
     public void DeleteRoute(IpPrefix dst, int ifindex) => _socket.Request(
-        Route(RouteMessageType.DeleteRoute, 0, dst, ifindex, RouteMessage.ScopeNowhere),
+        Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere).UInt32(RouteOutputInterface, (uint)ifindex),
         $"delete route {dst} on interface {ifindex}",
         [Errno.NoSuchProcess, Errno.NoDevice]);
+
+    /// <summary>Adds a route that swallows what no longer route takes. Nothing happens if it is there.</summary>
+    public void AddBlackhole(IpPrefix dst) => _socket.Request(
+        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, 0, RouteMessage.TypeBlackhole),
+        $"add blackhole route {dst}");
+
+    /// <summary>Deletes a blackhole route. Nothing happens if it is gone.</summary>
+    public void DeleteBlackhole(IpPrefix dst) => _socket.Request(
+        Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere, RouteMessage.TypeBlackhole),
+        $"delete blackhole route {dst}",
+        [Errno.NoSuchProcess]);
 
     /// <summary>Adds, or replaces, a permanent neighbour.</summary>
     public void AddNeighbour(IPAddress address, byte[] mac, int ifindex)
@@ -234,10 +259,9 @@ public sealed class RtnetlinkSocket : IDisposable
         _socket.Request(message, $"attach {name} to {(ingress ? "ingress" : "egress")} of interface {ifindex}");
     }
 
-    private static NetlinkMessage Route(ushort type, ushort flags, IpPrefix dst, int ifindex, byte scope)
+    private static NetlinkMessage Route(ushort type, ushort flags, IpPrefix dst, byte scope, byte routeType = RouteMessage.TypeUnicast)
     {
         const ushort AttributeDestination = 1;
-        const ushort AttributeOutputInterface = 4;
         NetlinkMessage message = new NetlinkMessage(type, (ushort)(NetlinkFlags.Ack | flags))
             .Fixed(new RouteMessage
             {
@@ -246,14 +270,14 @@ public sealed class RtnetlinkSocket : IDisposable
                 Table = RouteMessage.TableMain,
                 Protocol = type == RouteMessageType.NewRoute ? RouteMessage.ProtocolStatic : (byte)0,
                 Scope = scope,
-                Type = type == RouteMessageType.NewRoute ? RouteMessage.TypeUnicast : (byte)0,
+                Type = type == RouteMessageType.NewRoute || routeType != RouteMessage.TypeUnicast ? routeType : (byte)0,
             });
         if (dst.Length > 0)
         {
             message.Bytes(AttributeDestination, dst.Masked.Address.GetAddressBytes());
         }
 
-        return message.UInt32(AttributeOutputInterface, (uint)ifindex);
+        return message;
     }
 
     private static LinkInfo ReadLink(ReadOnlySpan<byte> payload)
