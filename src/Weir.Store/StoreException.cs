@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace Weir.Store;
+
+/// <summary>A record cannot be read or written. The message names the file and says what to do.</summary>
+public sealed class StoreException(string message, Exception inner) : Exception(message, inner);
