@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Weir.Api;
+using Weir.Datapath.Abi;
+using Weir.Linux;
+using Weir.Net;
+
+namespace Weir.Flows;
+
+/// <summary>Turns the datapath's events into flows with names.</summary>
+public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
+{
+    private const ushort EtherTypeIpv4 = 0x0800;
+    private const ushort EtherTypeIpv6 = 0x86dd;
+    private static readonly string[] _tcpFlags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
+
+    public Flow Decode(in Event e)
+    {
+        bool isIp = e.EtherType.Value is EtherTypeIpv4 or EtherTypeIpv6;
+        var protocol = (IpProtocol)e.Protocol;
+        bool dropped = e.DropReason != DropReason.None;
+        var flow = new Flow
+        {
+            Time = Timestamp.FromDateTimeOffset(WallClock(e.TimeNs)),
+            Type = (FlowType)e.Type,
+            Verdict = e.Verdict switch
+            {
+                Verdict.Allow => "allowed",
+                Verdict.Deny => "denied",
+                _ => "",
+            },
+            Direction = e.Direction == Direction.Ingress ? "ingress" : "egress",
+            DropReason = dropped ? DropReasons.Name(e.DropReason) : "",
+            DropReasonText = dropped ? DropReasons.Explain(e.DropReason) : "",
+            Protocol = isIp ? protocol.Name() : $"ether 0x{e.EtherType.Value:x4}",
+            Port = isIp ? PortText(protocol, e.IsReply != 0 ? e.Sport.Value : e.Dport.Value) : "",
+            TcpFlags = protocol == IpProtocol.Tcp ? FlagText(e.TcpFlags) : "",
+            Reply = e.IsReply != 0,
+            Length = e.Length,
+            EndpointId = e.EndpointId,
+            EndpointName = context.EndpointName(e.EndpointId) ?? "",
+            Rule = e.RuleId == 0 ? null : context.FindRule(e.RuleId),
+            Explanation = context.Explain(in e),
+        };
+        if (isIp)
+        {
+            flow.Source = End(in e.Src, e.Sport.Value, e.SrcIdentity, e.SrcEndpoint);
+            flow.Destination = End(in e.Dst, e.Dport.Value, e.DstIdentity, e.DstEndpoint);
+        }
+
+        return flow;
+    }
+
+    /// <summary>"80/tcp", "icmp type 8"; nothing for a protocol without ports.</summary>
+    internal static string PortText(IpProtocol protocol, ushort port) => protocol switch
+    {
+        IpProtocol.Tcp or IpProtocol.Udp or IpProtocol.Sctp => $"{port}/{protocol.Name()}",
+        IpProtocol.Icmp or IpProtocol.Icmpv6 => $"{protocol.Name()} type {port >> 8}",
+        _ => "",
+    };
+
+    private static string FlagText(byte flags) =>
+        string.Join(',', _tcpFlags.Where((_, bit) => (flags & (1 << bit)) != 0));
+
+    private FlowEnd End(in IpAddr address, ushort port, uint identity, ushort endpointId)
+    {
+        var end = new FlowEnd
+        {
+            Ip = address.ToIPAddress().ToString(),
+            Port = port,
+            Identity = identity,
+            EndpointId = endpointId,
+            Name = (endpointId == 0 ? null : context.EndpointName(endpointId)) ?? "",
+        };
+        end.Labels.AddRange(context.Labels(new Identity(identity)));
+        return end;
+    }
+
+    /// <summary>Events carry CLOCK_MONOTONIC: it has no date, and the wall clock can jump.</summary>
+    private DateTimeOffset WallClock(ulong monotonicNs)
+    {
+        long ago = (long)(Clock.MonotonicNs() - monotonicNs);
+        return time.GetUtcNow().AddTicks(-ago / TimeSpan.NanosecondsPerTick);
+    }
+}

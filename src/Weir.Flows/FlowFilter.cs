@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Api;
+using Weir.Net;
+
+namespace Weir.Flows;
+
+/// <summary>Which flows a caller wants. Conditions of one kind are alternatives, kinds must all hold.</summary>
+public sealed class FlowFilter
+{
+    private readonly HashSet<FlowType> _types;
+    private readonly HashSet<uint> _ports;
+    private readonly IReadOnlyList<Func<FlowEnd, bool>> _from;
+    private readonly IReadOnlyList<Func<FlowEnd, bool>> _to;
+    private readonly IReadOnlyList<Func<FlowEnd, bool>> _relatedTo;
+
+    public FlowFilter(MonitorRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        _types = request.Types_.Count > 0 ? [.. request.Types_] : [FlowType.Drop, FlowType.Verdict];
+        _ports = [.. request.Ports];
+        _from = [.. request.From.Select(Condition)];
+        _to = [.. request.To.Select(Condition)];
+        _relatedTo = [.. request.RelatedTo.Select(Condition)];
+    }
+
+    /// <summary>Whether flows of a type can pass at all: the datapath need not report the others.</summary>
+    public bool Wants(FlowType type) => _types.Contains(type);
+
+    public bool Matches(Flow flow)
+    {
+        ArgumentNullException.ThrowIfNull(flow);
+        return _types.Contains(flow.Type)
+            && (_ports.Count == 0 || _ports.Contains(ServicePort(flow)))
+            && Holds(_from, flow.Source)
+            && Holds(_to, flow.Destination)
+            && (_relatedTo.Count == 0 || Holds(_relatedTo, flow.Source) || Holds(_relatedTo, flow.Destination));
+    }
+
+    private static uint ServicePort(Flow flow) =>
+        (flow.Reply ? flow.Source?.Port : flow.Destination?.Port) ?? uint.MaxValue;
+
+    private static bool Holds(IReadOnlyList<Func<FlowEnd, bool>> conditions, FlowEnd? end) =>
+        conditions.Count == 0 || (end is not null && conditions.Any(condition => condition(end)));
+
+    /// <summary>A prefix or address, an endpoint's number, labels, a reserved name, else a name.</summary>
+    private static Func<FlowEnd, bool> Condition(string text)
+    {
+        if (IpPrefix.TryParse(text, out IpPrefix prefix))
+        {
+            return end => IPAddress.TryParse(end.Ip, out IPAddress? address) && prefix.Contains(address);
+        }
+
+        if (ushort.TryParse(text, out ushort id))
+        {
+            return end => end.EndpointId == id;
+        }
+
+        if (text.Contains('=', StringComparison.Ordinal))
+        {
+            string[] wanted = text.Split(',');
+            return end => wanted.All(label => end.Labels.Any(l => l == label || l.EndsWith(":" + label, StringComparison.Ordinal)));
+        }
+
+        return Identity.TryParseReserved(text, out Identity identity)
+            ? end => end.Identity == identity.Value || end.Labels.Contains("reserved:" + identity.ReservedName)
+            : end => end.Name == text;
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Api;
+using Weir.Datapath.Abi;
+
+namespace Weir.Flows;
+
+/// <summary>Reads the datapath's events on a thread of its own, keeps the last ones, and hands them to
+/// whoever subscribed. The datapath reports verdicts and traces only while someone wants them.</summary>
+public sealed class FlowHub : IDisposable
+{
+    private const int Kept = 4096;
+    private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(200);
+
+    private readonly Lock _lock = new();
+    private readonly Datapath.Datapath _datapath;
+    private readonly Event[] _last = new Event[Kept];
+    private readonly Thread _reader;
+    private FlowSubscription[] _subscriptions = [];
+    private long _seen;
+    private volatile bool _stopping;
+
+    public FlowHub(Datapath.Datapath datapath)
+    {
+        _datapath = datapath;
+        SetFlags();
+        _reader = new Thread(Read) { IsBackground = true, Name = "events" };
+        _reader.Start();
+    }
+
+    /// <summary>Events read so far.</summary>
+    public long Seen => Interlocked.Read(ref _seen);
+
+    /// <param name="last">How many events of the past to begin with, at most 4096.</param>
+    public FlowSubscription Subscribe(FlowFilter filter, int last)
+    {
+        lock (_lock)
+        {
+            int count = (int)Math.Min(Math.Clamp(last, 0, Kept), _seen);
+            Event[] past = [.. Enumerable.Range(0, count).Select(i => _last[(_seen - count + i) % Kept])];
+            var subscription = new FlowSubscription(filter, past, Remove);
+            _subscriptions = [.. _subscriptions, subscription];
+            SetFlags();
+            return subscription;
+        }
+    }
+
+    public void Dispose()
+    {
+        _stopping = true;
+        _reader.Join();
+        lock (_lock)
+        {
+            _subscriptions = [];
+            SetFlags();
+        }
+    }
+
+    private void Remove(FlowSubscription subscription)
+    {
+        lock (_lock)
+        {
+            if (!_stopping)
+            {
+                _subscriptions = [.. _subscriptions.Where(s => s != subscription)];
+                SetFlags();
+            }
+        }
+    }
+
+    private void SetFlags()
+    {
+        SettingsFlag wanted = 0;
+        wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict)) ? SettingsFlag.Verdict : 0;
+        wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
+        SettingsFlag present = _datapath.Flags;
+        SettingsFlag others = present & ~(SettingsFlag.Verdict | SettingsFlag.Trace);
+        if ((others | wanted) != present)
+        {
+            _datapath.SetFlags(others | wanted);
+        }
+    }
+
+    private void Read()
+    {
+        Datapath.DatapathEventHandler keep = Keep;
+        while (!_stopping)
+        {
+            _datapath.ReadEvents(keep, _wait);
+        }
+    }
+
+    private void Keep(in Event e)
+    {
+        lock (_lock)
+        {
+            _last[_seen % Kept] = e;
+            _seen++;
+            foreach (FlowSubscription subscription in _subscriptions)
+            {
+                subscription.Offer(in e);
+            }
+        }
+    }
+}

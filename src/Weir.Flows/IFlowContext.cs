@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Api;
+using Weir.Datapath.Abi;
+using Weir.Net;
+
+namespace Weir.Flows;
+
+/// <summary>What it takes to turn numbers of an event into names. Called from any thread.</summary>
+public interface IFlowContext
+{
+    /// <summary>The container's name; also for a while after the endpoint is gone. Null: not known.</summary>
+    string? EndpointName(ushort endpointId);
+
+    /// <summary>Labels of an identity; empty if it is not known.</summary>
+    IReadOnlyList<string> Labels(Identity identity);
+
+    /// <summary>The rule of that number; also for a while after it is gone. Null: not known.</summary>
+    RuleInfo? FindRule(uint ruleId);
+
+    /// <summary>Why policy decided as the event tells, in a sentence. Empty: policy did not decide.</summary>
+    string Explain(in Event e);
+}
