@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Buffers.Binary;
+using System.Net;
+using Weir.Net;
+
+namespace Weir.Control.Addresses;
+
+/// <summary>Addresses as numbers.</summary>
+internal static class AddressMath
+{
+    /// <summary>Beyond the last address it begins again at 0.</summary>
+    internal static IPAddress Add(IPAddress address, UInt128 offset)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        if (bytes.Length == 4)
+        {
+            BinaryPrimitives.WriteUInt32BigEndian(bytes, (uint)((UInt128)BinaryPrimitives.ReadUInt32BigEndian(bytes) + offset));
+        }
+        else
+        {
+            BinaryPrimitives.WriteUInt128BigEndian(bytes, BinaryPrimitives.ReadUInt128BigEndian(bytes) + offset);
+        }
+
+        return new IPAddress(bytes);
+    }
+
+    /// <summary>Addresses that a container can have: not the first (the network itself, or its routers'
+    /// anycast address) and, in IPv4, not the last (broadcast).</summary>
+    internal static UInt128 Usable(IpPrefix prefix)
+    {
+        int bits = prefix.AddressBits - prefix.Length;
+        UInt128 all = bits >= 127 ? UInt128.MaxValue : UInt128.One << bits;
+        return prefix.IsIpv6 ? all - 1 : all - 2;
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Control.State;
+using Weir.Net;
+using Weir.Store;
+
+namespace Weir.Control.Addresses;
+
+/// <summary>Gives ranges to networks and addresses to endpoints. Called under the control plane's lock.</summary>
+internal sealed class AddressPools
+{
+    private const string Folder = "pools";
+    private const string IdPrefix = "weir/";
+    private const int Ipv4PoolLength = 24;
+    private const int Ipv6PoolLength = 64;
+
+    private readonly IStore _store;
+    private readonly ControlOptions _options;
+    private readonly TimeProvider _time;
+    private readonly Func<IEnumerable<IpPrefix>> _hostPrefixes;
+    private readonly Dictionary<string, Leases> _pools = [];
+
+    /// <param name="hostPrefixes">What is in use around here: no pool is cut from it.</param>
+    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<IpPrefix>> hostPrefixes)
+    {
+        _store = store;
+        _options = options;
+        _time = time;
+        _hostPrefixes = hostPrefixes;
+        foreach (AddressPool pool in store.List(Folder, StateContext.Default.AddressPool))
+        {
+            _pools[pool.Id] = new Leases(pool);
+        }
+    }
+
+    internal IEnumerable<AddressPool> All => _pools.Values.Select(leases => leases.Pool);
+
+    /// <param name="subnet">Null: any that is free.</param>
+    internal AddressPool RequestPool(string? subnet, bool ipv6)
+    {
+        IpPrefix prefix;
+        if (string.IsNullOrEmpty(subnet))
+        {
+            prefix = FindFree(ipv6);
+        }
+        else if (!IpPrefix.TryParse(subnet, out prefix))
+        {
+            throw new ControlException($"--subnet {subnet} is not an address prefix; write for example 10.20.30.0/24");
+        }
+
+        prefix = prefix.Masked;
+        if (prefix.AddressBits - prefix.Length < 2)
+        {
+            throw new ControlException($"subnet {prefix} is too small: a gateway and a container need two addresses beside the first and the last");
+        }
+
+        AddressPool? taken = All.FirstOrDefault(pool => pool.Prefix.Overlaps(prefix));
+        if (taken is not null)
+        {
+            throw new ControlException($"subnet {prefix} overlaps {taken.Prefix}, which another weir network has; choose another --subnet");
+        }
+
+        var made = new AddressPool(IdPrefix + prefix, prefix, []);
+        _pools[made.Id] = new Leases(made);
+        Keep(made);
+        return made;
+    }
+
+    /// <summary>Nothing happens if it is gone.</summary>
+    internal void ReleasePool(string id)
+    {
+        _pools.Remove(id);
+        if (id.StartsWith(IdPrefix, StringComparison.Ordinal))
+        {
+            _store.Delete(KeyOf(id[IdPrefix.Length..]));
+        }
+    }
+
+    /// <param name="wanted">Null: any that is free.</param>
+    /// <param name="isGateway">It stays the network's until the pool is released.</param>
+    internal IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway)
+    {
+        Leases leases = Find(poolId);
+        IPAddress address = wanted ?? leases.FindFree()
+            ?? throw new ControlException($"every address of subnet {leases.Pool.Prefix} is in use; remove containers or use a larger --subnet");
+        if (!leases.Pool.Prefix.Contains(address))
+        {
+            throw new ControlException($"address {address} is not in subnet {leases.Pool.Prefix}");
+        }
+
+        if (isGateway)
+        {
+            if (!leases.Pool.Held.Contains(address))
+            {
+                Hold(leases, address);
+            }
+        }
+        else if (!leases.TryTake(address, _time.GetUtcNow()))
+        {
+            throw new ControlException($"address {address} is in use on this network; choose another --ip");
+        }
+
+        return address;
+    }
+
+    /// <summary>Keeps an address that is no endpoint's with its pool.</summary>
+    internal void HoldAddress(IpPrefix pool, IPAddress address)
+    {
+        if (_pools.TryGetValue(IdPrefix + pool.Masked, out Leases? leases) && !leases.Pool.Held.Contains(address))
+        {
+            Hold(leases, address);
+        }
+    }
+
+    /// <summary>Nothing happens if it is free.</summary>
+    internal void ReleaseAddress(string poolId, IPAddress address)
+    {
+        if (_pools.TryGetValue(poolId, out Leases? leases))
+        {
+            leases.Taken.Remove(address);
+        }
+    }
+
+    /// <summary>An endpoint has these addresses, whoever gave them.</summary>
+    internal void Confirm(IEnumerable<IPAddress> addresses)
+    {
+        foreach (IPAddress address in addresses)
+        {
+            PoolOf(address)?.TryTake(address, _time.GetUtcNow());
+        }
+    }
+
+    internal void Release(IEnumerable<IPAddress> addresses)
+    {
+        foreach (IPAddress address in addresses)
+        {
+            PoolOf(address)?.Taken.Remove(address);
+        }
+    }
+
+    /// <summary>Frees what was given out long ago and became no endpoint's.</summary>
+    internal void ReleaseAbandoned(IReadOnlySet<IPAddress> inUse, TimeSpan age)
+    {
+        DateTimeOffset latest = _time.GetUtcNow() - age;
+        foreach (Leases leases in _pools.Values)
+        {
+            foreach ((IPAddress address, DateTimeOffset since) in leases.Taken.ToList())
+            {
+                if (since < latest && !inUse.Contains(address))
+                {
+                    leases.Taken.Remove(address);
+                }
+            }
+        }
+    }
+
+    private Leases Find(string poolId)
+    {
+        if (_pools.TryGetValue(poolId, out Leases? leases))
+        {
+            return leases;
+        }
+
+        // The record is lost, the runtime's is not: the id tells all that matters.
+        if (poolId.StartsWith(IdPrefix, StringComparison.Ordinal) && IpPrefix.TryParse(poolId[IdPrefix.Length..], out IpPrefix prefix)
+            && !All.Any(pool => pool.Prefix.Overlaps(prefix)))
+        {
+            leases = new Leases(new AddressPool(poolId, prefix.Masked, []));
+            _pools[poolId] = leases;
+            Keep(leases.Pool);
+            return leases;
+        }
+
+        throw new ControlException($"address pool \"{poolId}\" is not known; it should read like weir/10.20.30.0/24");
+    }
+
+    private Leases? PoolOf(IPAddress address) => _pools.Values.FirstOrDefault(leases => leases.Pool.Prefix.Contains(address));
+
+    private void Hold(Leases leases, IPAddress address)
+    {
+        leases.Taken.Remove(address);
+        leases.Pool = leases.Pool with { Held = [.. leases.Pool.Held, address] };
+        Keep(leases.Pool);
+    }
+
+    private void Keep(AddressPool pool) => _store.Put(KeyOf(pool.Prefix.ToString()), pool, StateContext.Default.AddressPool);
+
+    private static string KeyOf(string prefix) => $"{Folder}/{prefix.Replace('/', '_')}";
+
+    private IpPrefix FindFree(bool ipv6)
+    {
+        IpPrefix range = ipv6 ? _options.Ipv6Range : _options.Ipv4Range;
+        int length = Math.Max(ipv6 ? Ipv6PoolLength : Ipv4PoolLength, range.Length);
+        IpPrefix[] inUse = [.. All.Select(pool => pool.Prefix), .. _hostPrefixes().Where(prefix => prefix.Length > 0)];
+        IPAddress address = range.Masked.Address;
+        for (; range.Contains(address); address = AddressMath.Add(address, UInt128.One << (range.AddressBits - length)))
+        {
+            var candidate = new IpPrefix(address, length);
+            if (!inUse.Any(prefix => prefix.Overlaps(candidate)))
+            {
+                return candidate;
+            }
+        }
+
+        throw new ControlException($"no free /{length} is left in {range}; give the network a --subnet or the agent a larger range");
+    }
+}

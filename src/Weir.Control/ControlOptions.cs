@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control;
+
+/// <summary>What the control plane can be told.</summary>
+public sealed record ControlOptions
+{
+    /// <summary>When endpoints are under policy.</summary>
+    public EnforcementMode Enforcement { get; init; } = EnforcementMode.Default;
+
+    /// <summary>Where networks without --subnet get their IPv4 range from, cut in /24.</summary>
+    public IpPrefix Ipv4Range { get; init; } = IpPrefix.Parse("10.210.0.0/16");
+
+    /// <summary>Where networks with --ipv6 and without --subnet get their range from, cut in /64.</summary>
+    public IpPrefix Ipv6Range { get; init; } = IpPrefix.Parse("fd77:6569:72::/48");
+
+    /// <summary>Of container links, in bytes, where the network does not say otherwise.</summary>
+    public int Mtu { get; init; } = 1500;
+
+    /// <summary>Whether what leaves the host gets the host's address.</summary>
+    public bool Masquerade { get; init; } = true;
+
+    /// <summary>Which labels of containers make their identity.</summary>
+    public LabelFilter Labels { get; init; } = LabelFilter.Default;
+}

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Weir.Control.Addresses;
+using Weir.Control.Endpoints;
+using Weir.Control.Host;
+using Weir.Control.Identities;
+using Weir.Control.Networks;
+using Weir.Control.Policies;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Linux.Netlink;
+using Weir.Net;
+using Weir.Store;
+
+namespace Weir.Control;
+
+/// <summary>Everything the agent knows and does, whoever asks: one lock, one change after another.
+/// Refusals are <see cref="ControlException"/>s. Kernel state is left as it is when the object is disposed.</summary>
+public sealed class ControlPlane : IDisposable
+{
+    private static readonly TimeSpan _abandoned = TimeSpan.FromMinutes(1);
+
+    private readonly RtnetlinkSocket _links = new();
+    private readonly HostAddresses _host;
+    private readonly AddressPools _addresses;
+    private readonly NetworkManager _networks;
+    private readonly EndpointManager _endpoints;
+    private readonly IdentityAllocator _identities;
+    private readonly PolicyManager _policies;
+    private readonly ControlOptions _options;
+    private readonly Datapath.Datapath _datapath;
+    private readonly ILogger _log;
+
+    /// <param name="durable">Outlives the host's restart: networks, identities, policy.</param>
+    /// <param name="runtime">Outlives the agent's restart only, as links do: endpoints.</param>
+    public ControlPlane(ControlOptions options, IStore durable, IStore runtime, Datapath.Datapath datapath, TimeProvider time, ILogger log)
+    {
+        ArgumentNullException.ThrowIfNull(durable);
+        ArgumentNullException.ThrowIfNull(runtime);
+        _options = options;
+        _datapath = datapath;
+        _log = log;
+        _host = new HostAddresses(datapath, _links);
+        _addresses = new AddressPools(durable, options, time, HostPrefixes);
+        _networks = new NetworkManager(durable, _links, _addresses, options, log);
+        _identities = new IdentityAllocator(durable, time);
+        _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
+        _policies = new PolicyManager(durable, datapath, _identities, _host, () => _endpoints.Attached, options, log);
+        Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
+        Views = new ControlViews(Lock, _networks, _endpoints, _identities, _policies, datapath);
+        Flows = new FlowContext(Lock, _endpoints, _identities, _policies);
+    }
+
+    /// <summary>Apply, delete, explain.</summary>
+    public PolicyDesk Policies { get; }
+
+    /// <summary>What there is.</summary>
+    public ControlViews Views { get; }
+
+    /// <summary>Names for events.</summary>
+    public FlowContext Flows { get; }
+
+    private Lock Lock { get; } = new();
+
+    /// <summary>Makes kernel and records agree, after a start of the agent or of the host. Traffic flows meanwhile.</summary>
+    public void Restore()
+    {
+        lock (Lock)
+        {
+            IReadOnlyList<IpcacheRow> ipcache = _datapath.ListIpcache();
+            foreach (IpcacheRow row in ipcache.Where(row => row.Identity.IsCidr))
+            {
+                _identities.RestoreCidr(row.Prefix, row.Identity);
+            }
+
+            _host.Restore(ipcache);
+            _networks.PrepareHost();
+            _host.Refresh();
+            IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find, out int strays);
+            foreach (Endpoint endpoint in gone)
+            {
+                _endpoints.Remove(endpoint, "its link is gone", _policies);
+            }
+
+            _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
+            _policies.Enforce();
+            Log.Restored(_log, _endpoints.All.Count, _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
+        }
+    }
+
+    /// <param name="subnet">Null: any that is free.</param>
+    public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6)
+    {
+        lock (Lock)
+        {
+            AddressPool pool = _addresses.RequestPool(subnet, ipv6);
+            return (pool.Id, pool.Prefix);
+        }
+    }
+
+    public void ReleasePool(string poolId)
+    {
+        lock (Lock)
+        {
+            _addresses.ReleasePool(poolId);
+        }
+    }
+
+    /// <param name="wanted">Null: any that is free.</param>
+    public IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway)
+    {
+        lock (Lock)
+        {
+            return _addresses.RequestAddress(poolId, wanted, isGateway);
+        }
+    }
+
+    public void ReleaseAddress(string poolId, IPAddress address)
+    {
+        lock (Lock)
+        {
+            // A late release must not free what another endpoint got meanwhile.
+            if (!_endpoints.All.Any(endpoint => endpoint.Addresses.Contains(address)))
+            {
+                _addresses.ReleaseAddress(poolId, address);
+            }
+        }
+    }
+
+    /// <param name="mtu">Null: the agent's default.</param>
+    /// <param name="held">Addresses no endpoint may get, with their pools.</param>
+    public void CreateNetwork(string id, bool isInternal, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
+    {
+        lock (Lock)
+        {
+            _networks.Create(id, isInternal, mtu, subnets, held);
+            _host.Refresh();
+        }
+    }
+
+    public void DeleteNetwork(string id)
+    {
+        lock (Lock)
+        {
+            foreach (Endpoint endpoint in _endpoints.All.Where(endpoint => endpoint.NetworkId == id).ToList())
+            {
+                RemoveWithAddresses(endpoint, "its network is removed");
+            }
+
+            _networks.Delete(id);
+            _host.Refresh();
+        }
+    }
+
+    /// <param name="mac">Null: one is made from the address.</param>
+    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
+    {
+        lock (Lock)
+        {
+            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac);
+        }
+    }
+
+    /// <summary>Makes the endpoint's link; nothing passes that policy for "init" does not allow.</summary>
+    public JoinResult Join(string networkId, string endpointId)
+    {
+        lock (Lock)
+        {
+            Network network = FindNetwork(networkId);
+            Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, _policies);
+            return new JoinResult(
+                LinkNames.Container(endpointId),
+                endpoint.Ipv4 is null ? null : network.Gateway(ipv6: false),
+                endpoint.Ipv6 is null ? null : network.Gateway(ipv6: true));
+        }
+    }
+
+    /// <summary>Says who is behind an endpoint; policy is in force for it when this returns.</summary>
+    public void Identify(string endpointId, string networkName, Workload workload)
+    {
+        lock (Lock)
+        {
+            Endpoint endpoint = FindEndpoint(endpointId);
+            _networks.SetName(endpoint.NetworkId, networkName);
+            if (endpoint.State != EndpointState.Created)
+            {
+                _endpoints.Identify(endpoint, workload, _options.Labels, _policies);
+            }
+        }
+    }
+
+    /// <summary>Nothing happens if it is gone.</summary>
+    public void DeleteEndpoint(string endpointId, string why)
+    {
+        lock (Lock)
+        {
+            if (_endpoints.Find(endpointId) is { } endpoint)
+            {
+                _endpoints.Remove(endpoint, why, _policies);
+            }
+        }
+    }
+
+    /// <summary>Makes records agree with the runtime: what it does not have is removed if it is older
+    /// than <paramref name="settled"/>, what is not identified yet is.</summary>
+    public void Reconcile(IReadOnlyList<RuntimeNetwork> networks, DateTimeOffset settled)
+    {
+        ArgumentNullException.ThrowIfNull(networks);
+        lock (Lock)
+        {
+            Dictionary<string, RuntimeNetwork> byId = networks.ToDictionary(network => network.Id);
+            foreach (Endpoint endpoint in _endpoints.All.ToList())
+            {
+                RuntimeNetwork? network = byId.GetValueOrDefault(endpoint.NetworkId);
+                if (network?.Endpoints.GetValueOrDefault(endpoint.ExternalId) is { } workload)
+                {
+                    Identify(endpoint.ExternalId, network.Name, workload);
+                }
+                else if (endpoint.Created < settled)
+                {
+                    RemoveWithAddresses(endpoint, "the runtime does not have it");
+                }
+            }
+
+            foreach (Network network in _networks.All.Where(network => !byId.ContainsKey(network.Id)
+                && _endpoints.All.All(endpoint => endpoint.NetworkId != network.Id)).ToList())
+            {
+                _networks.Delete(network.Id);
+            }
+
+            foreach (RuntimeNetwork network in networks)
+            {
+                _networks.SetName(network.Id, network.Name);
+            }
+
+            foreach (AddressPool pool in _addresses.All.Where(pool =>
+                !_networks.All.Any(network => network.Subnets.Any(subnet => subnet.Pool.Masked == pool.Prefix))).ToList())
+            {
+                _addresses.ReleasePool(pool.Id);
+            }
+
+            // dockerd rewrites the host's filter when it starts.
+            _networks.ApplyFilter();
+            _host.Refresh();
+        }
+    }
+
+    /// <summary>Every few seconds: flows that are over, numbers and addresses nobody uses.</summary>
+    public SweepResult Sweep(ulong nowNs)
+    {
+        SweepResult result = _datapath.SweepConntrack(nowNs);
+        if (result.Living > result.Capacity / 10 * 9)
+        {
+            Log.ConntrackFull(_log, result.Living, result.Capacity);
+        }
+
+        lock (Lock)
+        {
+            if (_identities.Sweep())
+            {
+                _policies.Refresh();
+            }
+
+            _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
+        }
+
+        return result;
+    }
+
+    /// <summary>Interfaces or their addresses changed.</summary>
+    public void RefreshHostAddresses()
+    {
+        lock (Lock)
+        {
+            _host.Refresh();
+        }
+    }
+
+    public void Dispose() => _links.Dispose();
+
+    /// <summary>What the host's interfaces and routes have: pools keep away from it.</summary>
+    private IEnumerable<IpPrefix> HostPrefixes() =>
+        _links.ListAddresses().Select(address => new IpPrefix(address.Address, address.PrefixLength));
+
+    private Network FindNetwork(string id) => _networks.Find(id)
+        ?? throw new ControlException($"network \"{id}\" is not known to weir: remove it from the runtime and create it again");
+
+    private Endpoint FindEndpoint(string id) => _endpoints.Find(id)
+        ?? throw new ControlException($"endpoint \"{id}\" is not known to weir: disconnect the container and connect it again");
+
+    /// <summary>No one will release the addresses of what the runtime does not have.</summary>
+    private void RemoveWithAddresses(Endpoint endpoint, string why)
+    {
+        _endpoints.Remove(endpoint, why, _policies);
+        _addresses.Release(endpoint.Addresses);
+    }
+}

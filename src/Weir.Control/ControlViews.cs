@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Control.Endpoints;
+using Weir.Control.Identities;
+using Weir.Control.Networks;
+using Weir.Control.Policies;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control;
+
+/// <summary>What there is, at one moment.</summary>
+public sealed class ControlViews
+{
+    private readonly Lock _lock;
+    private readonly NetworkManager _networks;
+    private readonly EndpointManager _endpoints;
+    private readonly IdentityAllocator _identities;
+    private readonly PolicyManager _policies;
+    private readonly Datapath.Datapath _datapath;
+
+    internal ControlViews(
+        Lock @lock, NetworkManager networks, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
+    {
+        _lock = @lock;
+        _networks = networks;
+        _endpoints = endpoints;
+        _identities = identities;
+        _policies = policies;
+        _datapath = datapath;
+    }
+
+    public IReadOnlyList<Network> Networks => Locked(() => _networks.All.ToList());
+
+    public PolicySet Policies => Locked(() => _policies.Set);
+
+    /// <summary>Problems an operator should know of.</summary>
+    public IReadOnlyList<string> Warnings => Locked(() => _networks.FilterProblem is { } problem ? new List<string> { problem } : []);
+
+    /// <summary>Every endpoint with what belongs to it, by number.</summary>
+    public IReadOnlyList<EndpointView> Endpoints
+    {
+        get
+        {
+            Dictionary<ushort, uint> flows = _datapath.ListEndpoints().ToDictionary(row => row.Id, row => row.Flows);
+            return Locked(() => _endpoints.All.OrderBy(endpoint => endpoint.Id).Select(endpoint =>
+            {
+                PolicyPeer peer = _policies.Peers.Of(endpoint);
+                return new EndpointView(
+                    endpoint,
+                    _networks.Find(endpoint.NetworkId),
+                    _policies.Engine.IsDefaultDeny(peer, PolicyDirection.Ingress),
+                    _policies.Engine.IsDefaultDeny(peer, PolicyDirection.Egress),
+                    _policies.EntriesOf(endpoint.Id),
+                    flows.GetValueOrDefault(endpoint.Id));
+            }).ToList());
+        }
+    }
+
+    /// <summary>All identities that stand for something now, with the endpoints that have them.</summary>
+    public IReadOnlyList<IdentityView> Identities => Locked(() =>
+    {
+        Dictionary<Identity, int> users = _endpoints.All.CountBy(endpoint => endpoint.Identity).ToDictionary();
+        return Identity.Reserved.Select(identity => new IdentityView(identity, LabelSet.ForReserved(identity), users.GetValueOrDefault(identity)))
+            .Concat(_identities.LabelSets.Select(kept => new IdentityView(kept.Identity, kept.Labels, users.GetValueOrDefault(kept.Identity))))
+            .Concat(_identities.Cidrs.OrderBy(cidr => cidr.Value).Select(cidr => new IdentityView(cidr.Value, LabelSet.ForReserved(cidr.Value, cidr.Key), 0)))
+            .ToList();
+    });
+
+    /// <summary>By number, container name, start of a container's or endpoint's id, or address.</summary>
+    /// <exception cref="ControlException">None fits, or more than one.</exception>
+    public EndpointView FindEndpoint(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        EndpointView[] found = [.. Endpoints.Where(view => IsMeant(view.Endpoint, text))];
+        return found.Length switch
+        {
+            1 => found[0],
+            0 => throw new ControlException($"no endpoint is \"{text}\"; 'weir endpoint list' shows all"),
+            _ => throw new ControlException($"\"{text}\" could be endpoint {string.Join(" or ", found.Select(view => view.Endpoint.Id))}: say which number"),
+        };
+    }
+
+    /// <summary>What happened to an endpoint, oldest first; a gone one by its full id.</summary>
+    public IReadOnlyList<(DateTimeOffset Time, string Text)> EndpointLog(string text)
+    {
+        IReadOnlyList<(DateTimeOffset, string)> lines = Locked(() => _endpoints.Events.Get(text));
+        if (lines.Count > 0)
+        {
+            return lines;
+        }
+
+        string id = FindEndpoint(text).Endpoint.ExternalId;
+        return Locked(() => _endpoints.Events.Get(id));
+    }
+
+    private static bool IsMeant(Endpoint endpoint, string text)
+    {
+        const int ShortestId = 4;
+        return (ushort.TryParse(text, out ushort id) && endpoint.Id == id)
+            || endpoint.Name == text
+            || (IPAddress.TryParse(text, out IPAddress? address) && endpoint.Addresses.Contains(address))
+            || (text.Length >= ShortestId && endpoint.WorkloadId?.StartsWith(text, StringComparison.Ordinal) == true)
+            || (text.Length >= ShortestId && endpoint.ExternalId.StartsWith(text, StringComparison.Ordinal));
+    }
+
+    private T Locked<T>(Func<T> read)
+    {
+        lock (_lock)
+        {
+            return read();
+        }
+    }
+}

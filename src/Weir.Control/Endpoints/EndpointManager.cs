@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Weir.Control.Identities;
+using Weir.Control.Policies;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Net;
+using Weir.Store;
+
+namespace Weir.Control.Endpoints;
+
+/// <summary>The life of endpoints: created, joined, identified, removed. Called under the control
+/// plane's lock.</summary>
+internal sealed class EndpointManager
+{
+    private const string Folder = "endpoints";
+    private const ushort LastId = 4095; // slots of weir_endpoint; slot 0 is nobody's
+
+    /// <summary>Tells one build of the program from another.</summary>
+    private static readonly string _program = Convert.ToHexStringLower(SHA256.HashData(DatapathObject.EndpointImage))[..16];
+
+    private readonly IStore _store;
+    private readonly Datapath.Datapath _datapath;
+    private readonly EndpointLinks _links;
+    private readonly IdentityAllocator _identities;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly Dictionary<string, Endpoint> _endpoints = [];
+    private readonly Dictionary<ushort, string> _names = [];
+    private ushort _lastId;
+
+    internal EndpointManager(IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, TimeProvider time, ILogger log)
+    {
+        _store = store;
+        _datapath = datapath;
+        _links = links;
+        _identities = identities;
+        _time = time;
+        _log = log;
+        Events = new EndpointLog(time);
+        foreach (Endpoint endpoint in store.List(Folder, StateContext.Default.Endpoint))
+        {
+            _endpoints[endpoint.ExternalId] = endpoint;
+            _names[endpoint.Id] = endpoint.Name;
+            _lastId = Math.Max(_lastId, endpoint.Id);
+        }
+    }
+
+    internal EndpointLog Events { get; }
+
+    internal IReadOnlyCollection<Endpoint> All => _endpoints.Values;
+
+    /// <summary>Those with a program.</summary>
+    internal IEnumerable<Endpoint> Attached => _endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
+
+    internal Endpoint? Find(string externalId) => _endpoints.GetValueOrDefault(externalId);
+
+    /// <summary>The name that goes with a number, or did until lately.</summary>
+    internal string? NameOf(ushort id) => _names.GetValueOrDefault(id);
+
+    internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
+    {
+        if (_endpoints.TryGetValue(externalId, out Endpoint? known))
+        {
+            return known;
+        }
+
+        if (ipv4 is null && ipv6 is null)
+        {
+            throw new ControlException("the endpoint has no address: create the network with --ipam-driver weir");
+        }
+
+        foreach (IPAddress address in new[] { ipv4, ipv6 }.OfType<IPAddress>())
+        {
+            if (_endpoints.Values.FirstOrDefault(other => other.Addresses.Contains(address)) is { } owner)
+            {
+                throw new ControlException($"address {address} is endpoint {owner.Id}'s ({owner.Name}); choose another --ip");
+            }
+        }
+
+        var endpoint = new Endpoint
+        {
+            Id = NextFree(),
+            ExternalId = externalId,
+            NetworkId = network.Id,
+            Ipv4 = ipv4,
+            Ipv6 = ipv6,
+            Mac = mac ?? [0x02, 0x42, .. (ipv4 ?? ipv6)!.GetAddressBytes()[^4..]],
+            Created = _time.GetUtcNow(),
+        };
+        Keep(endpoint);
+        Events.Add(externalId, $"created with {string.Join(", ", endpoint.Addresses)}");
+        return endpoint;
+    }
+
+    /// <summary>Makes its link, protected from the first packet on: identity "init" until it is identified.</summary>
+    internal Endpoint Join(Endpoint endpoint, Network network, PolicyManager policies)
+    {
+        endpoint = endpoint with { State = EndpointState.Init, Identity = Identity.Init };
+        try
+        {
+            endpoint = endpoint with { Ifindex = _links.Create(endpoint, network.Mtu), Program = _program };
+            _datapath.AttachEndpoint(Attachment(endpoint, network));
+            Keep(endpoint);
+            policies.ApplyTo(endpoint);
+            _links.AddRoutes(endpoint, endpoint.Ifindex);
+            _datapath.BumpRevision();
+        }
+        catch
+        {
+            Keep(endpoint with { State = EndpointState.Created });
+            _links.Delete(endpoint);
+            _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
+            policies.Forget(endpoint.Id);
+            throw;
+        }
+
+        Events.Add(endpoint.ExternalId, $"joined: link {endpoint.LinkName}, identity init");
+        Log.EndpointJoined(_log, endpoint.Id, endpoint.LinkName, network.Name.Length > 0 ? network.Name : network.Id, string.Join(", ", endpoint.Addresses));
+        return endpoint;
+    }
+
+    /// <summary>Says who is behind an endpoint: policy is in force for it when this returns.</summary>
+    internal void Identify(Endpoint endpoint, Workload workload, LabelFilter filter, PolicyManager policies)
+    {
+        var labels = filter.Select(workload.Labels);
+        if (endpoint.State == EndpointState.Ready && endpoint.Labels.Equals(labels))
+        {
+            if (endpoint.Name != workload.Name || endpoint.WorkloadId != workload.Id)
+            {
+                Keep(endpoint with { Name = workload.Name, WorkloadId = workload.Id, Image = workload.Image });
+            }
+
+            return;
+        }
+
+        Identity before = endpoint.Identity;
+        Identity identity = _identities.Acquire(labels, out bool isNew);
+        Endpoint identified = endpoint with
+        {
+            State = EndpointState.Ready,
+            Identity = identity,
+            Labels = labels,
+            WorkloadId = workload.Id,
+            Name = workload.Name,
+            Image = workload.Image,
+        };
+        Keep(identified);
+
+        // Its peers know the number before packets carry it.
+        if (isNew)
+        {
+            policies.Refresh();
+        }
+        else
+        {
+            policies.ApplyTo(identified);
+        }
+
+        _datapath.SetIdentity(identified.Id, identity);
+        _datapath.BumpRevision();
+        _identities.Release(before);
+        Events.Add(identified.ExternalId, $"is {workload.Name}: identity {identity.Value} ({labels})");
+        Log.EndpointIdentified(_log, identified.Id, workload.Name, identity.Value);
+    }
+
+    internal void Remove(Endpoint endpoint, string why, PolicyManager policies)
+    {
+        _links.Delete(endpoint);
+        _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
+        _datapath.BumpRevision();
+        policies.Forget(endpoint.Id);
+        _identities.Release(endpoint.Identity);
+        _endpoints.Remove(endpoint.ExternalId);
+        _store.Delete($"{Folder}/{endpoint.ExternalId}");
+        Events.Add(endpoint.ExternalId, $"removed: {why}");
+        Log.EndpointRemoved(_log, endpoint.Id, endpoint.Name, why);
+    }
+
+    /// <summary>Makes links and programs agree with the records, after the agent's start. Endpoints
+    /// without a link are returned: they are gone.</summary>
+    internal IReadOnlyList<Endpoint> Restore(Func<string, Network?> findNetwork, out int strayLinks)
+    {
+        Dictionary<string, int> present = _links.List();
+        HashSet<string> wanted = [.. _endpoints.Values.Select(endpoint => endpoint.LinkName)];
+        string[] strays = [.. present.Keys.Where(name => !wanted.Contains(name))];
+        foreach (string name in strays)
+        {
+            _links.Delete(name);
+            Log.LinkRemoved(_log, name);
+        }
+
+        strayLinks = strays.Length;
+        Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
+        List<Endpoint> gone = [];
+        foreach (Endpoint endpoint in _endpoints.Values.ToList())
+        {
+            Network? network = findNetwork(endpoint.NetworkId);
+            if (network is null || (endpoint.State != EndpointState.Created && !present.ContainsKey(endpoint.LinkName)))
+            {
+                gone.Add(endpoint);
+                continue;
+            }
+
+            if (endpoint.State == EndpointState.Created)
+            {
+                continue;
+            }
+
+            if (endpoint.State == EndpointState.Ready)
+            {
+                Identity identity = _identities.Acquire(endpoint.Labels, out _);
+                Attach(endpoint with { Identity = identity, Ifindex = present[endpoint.LinkName] }, network, slots);
+            }
+            else
+            {
+                Attach(endpoint with { Ifindex = present[endpoint.LinkName] }, network, slots);
+            }
+        }
+
+        foreach (EndpointRow row in slots.Values.Where(row => _endpoints.Values.All(endpoint => endpoint.Id != row.Id)))
+        {
+            _datapath.DetachEndpoint(row.Id, _datapath.ListLocal().Where(local => local.EndpointId == row.Id).Select(local => local.Address).ToList());
+        }
+
+        return gone;
+    }
+
+    private void Attach(Endpoint endpoint, Network network, Dictionary<ushort, EndpointRow> slots)
+    {
+        bool isCurrent = endpoint.Program == _program
+            && slots.TryGetValue(endpoint.Id, out EndpointRow slot)
+            && slot.Ifindex == endpoint.Ifindex
+            && slot.Identity == endpoint.Identity;
+        if (!isCurrent)
+        {
+            _datapath.AttachEndpoint(Attachment(endpoint, network));
+            Keep(endpoint with { Program = _program });
+        }
+    }
+
+    private static EndpointAttachment Attachment(Endpoint endpoint, Network network) => new()
+    {
+        Id = endpoint.Id,
+        Identity = endpoint.Identity,
+        NetworkId = network.Number,
+        Internal = network.Internal,
+        Ifindex = endpoint.Ifindex,
+        Ipv4 = endpoint.Ipv4,
+        Ipv6 = endpoint.Ipv6,
+        Gateway4 = network.Gateway(ipv6: false),
+        Gateway6 = network.Gateway(ipv6: true),
+        Mac = endpoint.Mac,
+        GatewayMac = EndpointLinks.GatewayMac,
+    };
+
+    private ushort NextFree()
+    {
+        HashSet<ushort> taken = [.. _endpoints.Values.Select(endpoint => endpoint.Id)];
+        if (taken.Count >= LastId)
+        {
+            throw new ControlException($"this host has {LastId} endpoints: there is no room for another; remove containers");
+        }
+
+        // Round and round, so that late events of a number mean the endpoint that had it.
+        do
+        {
+            _lastId = _lastId >= LastId ? (ushort)1 : (ushort)(_lastId + 1);
+        }
+        while (taken.Contains(_lastId));
+
+        return _lastId;
+    }
+
+    private void Keep(Endpoint endpoint)
+    {
+        _endpoints[endpoint.ExternalId] = endpoint;
+        _names[endpoint.Id] = endpoint.Name;
+        _store.Put($"{Folder}/{endpoint.ExternalId}", endpoint, StateContext.Default.Endpoint);
+    }
+}

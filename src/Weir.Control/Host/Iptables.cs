@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Diagnostics;
+using System.Net.Sockets;
+using System.Text;
+using Weir.Net;
+
+namespace Weir.Control.Host;
+
+/// <summary>The host's own filter: containers' packets are forwarded (BPF has judged them), and those
+/// that leave the host get its address. Two chains of ours, each named from one place.</summary>
+internal static class Iptables
+{
+    private const string Forward = "WEIR-FORWARD";
+    private const string Postrouting = "WEIR-POSTROUTING";
+
+    /// <summary>Puts rules for these ranges in place of those that are there.</summary>
+    /// <exception cref="ControlException">iptables refuses.</exception>
+    internal static void Apply(IReadOnlyCollection<IpPrefix> masqueraded)
+    {
+        foreach (bool ipv6 in new[] { false, true })
+        {
+            IpPrefix[] ranges = [.. masqueraded.Where(prefix => prefix.IsIpv6 == ipv6)];
+            if (ipv6 && (ranges.Length == 0 || !Socket.OSSupportsIPv6) && !HasChain(ipv6))
+            {
+                continue;
+            }
+
+            string tool = Tool(ipv6);
+            Run(tool + "-restore", ["--noflush", "-w"], Rules(ranges));
+            EnsureJump(tool, "filter", "FORWARD", Forward);
+            EnsureJump(tool, "nat", "POSTROUTING", Postrouting);
+        }
+    }
+
+    /// <summary>Takes everything away that <see cref="Apply"/> made.</summary>
+    internal static void Remove()
+    {
+        foreach (string tool in new[] { Tool(false), Tool(true) })
+        {
+            foreach ((string table, string chain, string target) in new[] { ("filter", "FORWARD", Forward), ("nat", "POSTROUTING", Postrouting) })
+            {
+                while (Try(tool, "-w", "-t", table, "-D", chain, "-j", target))
+                {
+                    // As often as it is there.
+                }
+
+                Try(tool, "-w", "-t", table, "-F", target);
+                Try(tool, "-w", "-t", table, "-X", target);
+            }
+        }
+    }
+
+    private static string Rules(IReadOnlyCollection<IpPrefix> masqueraded)
+    {
+        var text = new StringBuilder();
+        // Naming a chain empties it; the whole table changes at once.
+        text.Append("*filter\n:").Append(Forward).Append(" - [0:0]\n")
+            .Append("-A ").Append(Forward).Append(" -i weir+ -j ACCEPT\n")
+            .Append("-A ").Append(Forward).Append(" -o weir+ -j ACCEPT\n")
+            .Append("COMMIT\n*nat\n:").Append(Postrouting).Append(" - [0:0]\n");
+        foreach (IpPrefix prefix in masqueraded)
+        {
+            text.Append("-A ").Append(Postrouting).Append(" -s ").Append(prefix).Append(" ! -o weir+ -j MASQUERADE\n");
+        }
+
+        return text.Append("COMMIT\n").ToString();
+    }
+
+    private static bool HasChain(bool ipv6) => Try(Tool(ipv6), "-w", "-t", "filter", "-S", Forward);
+
+    private static void EnsureJump(string tool, string table, string chain, string target)
+    {
+        if (!Try(tool, "-w", "-t", table, "-C", chain, "-j", target))
+        {
+            Run(tool, ["-w", "-t", table, "-I", chain, "1", "-j", target], null);
+        }
+    }
+
+    private static string Tool(bool ipv6) => ipv6 ? "ip6tables" : "iptables";
+
+    private static void Run(string tool, IReadOnlyList<string> arguments, string? input)
+    {
+        (int code, string error) = Start(tool, arguments, input);
+        if (code != 0)
+        {
+            throw new ControlException($"{tool} {string.Join(' ', arguments)}: {error.Trim()}");
+        }
+    }
+
+    private static bool Try(string tool, params IReadOnlyList<string> arguments) => Start(tool, arguments, null).Code == 0;
+
+    private static (int Code, string Error) Start(string tool, IReadOnlyList<string> arguments, string? input)
+    {
+        const int NotThere = 127;
+        try
+        {
+            using Process process = Process.Start(new ProcessStartInfo(tool, arguments)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
+            process.OutputDataReceived += (_, _) => { };
+            process.BeginOutputReadLine();
+            process.StandardInput.Write(input ?? "");
+            process.StandardInput.Close();
+            string error = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, error);
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            return (NotThere, $"{e.Message}; install iptables");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Extensions.Logging;
+
+namespace Weir.Control;
+
+internal static partial class Log
+{
+    [LoggerMessage(4000, LogLevel.Information, "Endpoint {Id} ({Link}) joined network {Network} with {Addresses}")]
+    internal static partial void EndpointJoined(ILogger log, ushort id, string link, string network, string addresses);
+
+    [LoggerMessage(4001, LogLevel.Information, "Endpoint {Id} is {Name} with identity {Identity}")]
+    internal static partial void EndpointIdentified(ILogger log, ushort id, string name, uint identity);
+
+    [LoggerMessage(4002, LogLevel.Information, "Endpoint {Id} ({Name}) removed: {Why}")]
+    internal static partial void EndpointRemoved(ILogger log, ushort id, string name, string why);
+
+    [LoggerMessage(4003, LogLevel.Information, "Network {Name} ({Number}) made with {Subnets}")]
+    internal static partial void NetworkMade(ILogger log, string name, ushort number, string subnets);
+
+    [LoggerMessage(4004, LogLevel.Information, "Network {Name} ({Number}) removed")]
+    internal static partial void NetworkRemoved(ILogger log, string name, ushort number);
+
+    [LoggerMessage(4005, LogLevel.Information, "Policy revision {Revision}: {Rules} rules in {Documents} documents, {Endpoints} endpoints changed")]
+    internal static partial void PolicyApplied(ILogger log, uint revision, int rules, int documents, int endpoints);
+
+    [LoggerMessage(4006, LogLevel.Information, "Restored {Endpoints} endpoints, {Networks} networks, {Rules} rules; removed {Stale} endpoints without a link and {Links} links without an endpoint")]
+    internal static partial void Restored(ILogger log, int endpoints, int networks, int rules, int stale, int links);
+
+    [LoggerMessage(4007, LogLevel.Warning, "Conntrack holds {Living} of {Capacity} flows: soon new ones are dropped (ct-table-full)")]
+    internal static partial void ConntrackFull(ILogger log, int living, int capacity);
+
+    [LoggerMessage(4008, LogLevel.Warning, "{What} failed: {Error}")]
+    internal static partial void Failed(ILogger log, string what, string error);
+
+    [LoggerMessage(4009, LogLevel.Information, "Removed link {Link}: no endpoint has it")]
+    internal static partial void LinkRemoved(ILogger log, string link);
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Extensions.Logging;
+using Weir.Datapath;
+using Weir.Linux;
+using Weir.Linux.Netlink;
+using Weir.Store;
+
+namespace Weir.Control;
+
+/// <summary>What has to be done again and again, on threads of its own.</summary>
+public sealed class Maintenance : IDisposable
+{
+    private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(500);
+
+    private readonly ControlPlane _control;
+    private readonly ILogger _log;
+    private readonly ManualResetEventSlim _stopping = new();
+    private readonly RtnetlinkMonitor _monitor = new();
+    private readonly Thread[] _threads;
+
+    public Maintenance(ControlPlane control, ILogger log)
+    {
+        _control = control;
+        _log = log;
+        _threads = [new Thread(Sweep) { IsBackground = true, Name = "sweep" }, new Thread(Watch) { IsBackground = true, Name = "addresses" }];
+        foreach (Thread thread in _threads)
+        {
+            thread.Start();
+        }
+    }
+
+    /// <summary>What the last sweep of the conntrack table found.</summary>
+    public SweepResult LastSweep { get; private set; }
+
+    public void Dispose()
+    {
+        _stopping.Set();
+        foreach (Thread thread in _threads)
+        {
+            thread.Join();
+        }
+
+        _monitor.Dispose();
+        _stopping.Dispose();
+    }
+
+    private void Sweep()
+    {
+        do
+        {
+            Try("sweeping conntrack", () => LastSweep = _control.Sweep(Clock.MonotonicNs()));
+        }
+        while (!_stopping.Wait(_sweepEvery));
+    }
+
+    private void Watch()
+    {
+        while (!_stopping.IsSet)
+        {
+            Try("following the host's addresses", () =>
+            {
+                if (_monitor.Wait(_wait))
+                {
+                    _control.RefreshHostAddresses();
+                }
+            });
+        }
+    }
+
+    private void Try(string what, Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (Exception e) when (e is LinuxException or DatapathException or ControlException or StoreException or IOException)
+        {
+            Log.Failed(_log, what, e.Message);
+            _stopping.Wait(_wait); // a failure that stays must not fill the log at once
+        }
+    }
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Extensions.Logging;
+using Weir.Control.Host;
+using Weir.Control.Identities;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Net;
+using Weir.Policy;
+using Weir.Store;
+
+namespace Weir.Control.Policies;
+
+/// <summary>The policy in force: keeps it, compiles it, and brings it into the datapath. Called under
+/// the control plane's lock.</summary>
+internal sealed class PolicyManager
+{
+    /// <summary>Entries of one endpoint's policy map.</summary>
+    internal const int MostEntries = 16384;
+
+    private const string Key = "policies";
+    private const int MostRetiredRules = 65536;
+    private const int MostPrefixes = 120_000; // of the ipcache's 131072; the rest is for hosts
+
+    private readonly IStore _store;
+    private readonly Datapath.Datapath _datapath;
+    private readonly IdentityAllocator _identities;
+    private readonly HostAddresses _host;
+    private readonly Func<IEnumerable<Endpoint>> _endpoints;
+    private readonly ControlOptions _options;
+    private readonly ILogger _log;
+    private readonly Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> _applied = [];
+    private readonly Dictionary<uint, Rule> _retired = [];
+
+    /// <param name="endpoints">Those with a program.</param>
+    internal PolicyManager(
+        IStore store, Datapath.Datapath datapath, IdentityAllocator identities, HostAddresses host,
+        Func<IEnumerable<Endpoint>> endpoints, ControlOptions options, ILogger log)
+    {
+        _store = store;
+        _datapath = datapath;
+        _identities = identities;
+        _host = host;
+        _endpoints = endpoints;
+        _options = options;
+        _log = log;
+        Peers = new PolicyPeers(identities);
+        Engine = new PolicyEngine(Restore(), options.Enforcement);
+    }
+
+    /// <summary>Answers for what is in force.</summary>
+    internal PolicyEngine Engine { get; private set; }
+
+    internal PolicySet Set => Engine.Set;
+
+    internal PolicyPeers Peers { get; }
+
+    /// <summary>The rule of that number, also if it is gone.</summary>
+    internal Rule? FindRule(uint id) => Set.FindRule(id) ?? _retired.GetValueOrDefault(id);
+
+    internal int EntriesOf(ushort endpointId) => _applied.GetValueOrDefault(endpointId)?.Count ?? 0;
+
+    /// <summary>Whether nothing would change.</summary>
+    internal bool IsInForce(PolicySet set) =>
+        set.Documents.Count == Set.Documents.Count
+        && set.Documents.Zip(Set.Documents).All(pair => pair.First.Name == pair.Second.Name
+            && pair.First.Text == pair.Second.Text
+            && pair.First.SourceFile == pair.Second.SourceFile
+            && pair.First.FirstLine == pair.Second.FirstLine);
+
+    /// <summary>Puts a policy in force and keeps it; what does not fit changes nothing.</summary>
+    /// <returns>Endpoints whose map changed.</returns>
+    internal int Enforce(PolicySet set)
+    {
+        int changed = Enforce(set, () => Keep(set));
+        Log.PolicyApplied(_log, _datapath.Revision, set.Rules.Count, set.Documents.Count, changed);
+        return changed;
+    }
+
+    /// <summary>Brings what was kept into the datapath, after the agent's start.</summary>
+    internal int Enforce() => Enforce(Set, () => { });
+
+    /// <summary>Compiles again for all, since identities came or went. Raise the revision afterwards.</summary>
+    internal int Refresh() => ApplyChanged(Compile(Engine));
+
+    /// <summary>Gives one endpoint its policy. Raise the revision afterwards.</summary>
+    internal void ApplyTo(Endpoint endpoint)
+    {
+        Endpoint? twin = _endpoints().FirstOrDefault(other =>
+            other.Identity == endpoint.Identity && other.Id != endpoint.Id && _applied.ContainsKey(other.Id));
+        IReadOnlyList<PolicyMapEntry> entries = twin is null
+            ? Engine.Compile(Peers.Of(endpoint), Peers.All())
+            : _applied[twin.Id];
+        ApplyChanged(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
+    }
+
+    /// <summary>The endpoint is gone.</summary>
+    internal void Forget(ushort endpointId) => _applied.Remove(endpointId);
+
+    private int Enforce(PolicySet set, Action keep)
+    {
+        if (set.CidrPrefixes.Count > MostPrefixes)
+        {
+            throw new ControlException($"the policy names {set.CidrPrefixes.Count} prefixes: {MostPrefixes} fit; nothing was changed");
+        }
+
+        var engine = new PolicyEngine(set, _options.Enforcement);
+        IpPrefix[] added = [.. set.CidrPrefixes.Where(prefix => _identities.FindCidr(prefix) is null)];
+        IpPrefix[] gone = [.. _identities.Cidrs.Keys.Where(prefix => !set.CidrPrefixes.Contains(prefix))];
+        IpcacheRow[] rows = [.. added.Select(prefix => new IpcacheRow(prefix, _identities.AddCidr(prefix)))];
+        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled;
+        try
+        {
+            compiled = Compile(engine);
+            CheckSizes(compiled);
+            keep();
+        }
+        catch
+        {
+            Array.ForEach(added, _identities.RemoveCidr);
+            throw;
+        }
+
+        if (rows.Length > 0)
+        {
+            // The old policy learns the new numbers before addresses get them: no packet between is lost.
+            ApplyChanged(Compile(Engine));
+            _datapath.SetIpcache([.. rows.Where(row => !_host.Has(row.Prefix))]);
+        }
+
+        int changed = ApplyChanged(compiled);
+        Retire(set);
+        Engine = engine;
+        _datapath.BumpRevision();
+        foreach (IpPrefix prefix in gone)
+        {
+            if (!_host.Has(prefix))
+            {
+                _datapath.RemoveIpcache(prefix);
+            }
+
+            _identities.RemoveCidr(prefix);
+        }
+
+        return changed;
+    }
+
+    /// <summary>Endpoints of one identity share one list.</summary>
+    private Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> Compile(PolicyEngine engine)
+    {
+        ILookup<PolicyPeer, ushort> byPeer = _endpoints().ToLookup(Peers.Of, endpoint => endpoint.Id);
+        PolicyPeer[] subjects = [.. byPeer.Select(group => group.Key)];
+        IReadOnlyList<IReadOnlyList<PolicyMapEntry>> lists = engine.CompileAll(subjects, Peers.All());
+        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled = [];
+        for (int i = 0; i < subjects.Length; i++)
+        {
+            foreach (ushort id in byPeer[subjects[i]])
+            {
+                compiled[id] = lists[i];
+            }
+        }
+
+        return compiled;
+    }
+
+    private int ApplyChanged(Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    {
+        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> changed = compiled
+            .Where(policy => !_applied.TryGetValue(policy.Key, out IReadOnlyList<PolicyMapEntry>? old)
+                || (!ReferenceEquals(old, policy.Value) && !old.SequenceEqual(policy.Value)))
+            .ToDictionary();
+        _datapath.ApplyPolicies(changed);
+        foreach ((ushort id, IReadOnlyList<PolicyMapEntry> entries) in changed)
+        {
+            _applied[id] = entries;
+        }
+
+        return changed.Count;
+    }
+
+    private void CheckSizes(Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    {
+        foreach (Endpoint endpoint in _endpoints())
+        {
+            if (compiled[endpoint.Id].Count is var count and > MostEntries)
+            {
+                throw new ControlException(
+                    $"endpoint {endpoint.Id} ({endpoint.Name}) would need {count} policy entries: {MostEntries} fit; nothing was changed. Name fewer peers or wider port ranges");
+            }
+        }
+    }
+
+    private void Retire(PolicySet set)
+    {
+        if (_retired.Count > MostRetiredRules)
+        {
+            _retired.Clear();
+        }
+
+        foreach (Rule rule in Set.Rules.Where(rule => set.FindRule(rule.Id) is null))
+        {
+            _retired[rule.Id] = rule;
+        }
+    }
+
+    private void Keep(PolicySet set) => _store.Put(
+        Key,
+        new KeptPolicies(set.NextRuleId, [.. set.Documents.Select(document =>
+            new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text))]),
+        StateContext.Default.KeptPolicies);
+
+    private PolicySet Restore()
+    {
+        KeptPolicies? kept = _store.Get(Key, StateContext.Default.KeptPolicies);
+        List<(PolicyDocument, uint)> documents = [];
+        foreach (KeptPolicy policy in kept?.Documents ?? [])
+        {
+            PolicyReadResult result = PolicyReader.Read(policy.SourceFile, policy.Text, policy.FirstLine);
+            if (result.HasErrors)
+            {
+                throw new ControlException($"the kept policy cannot be read by this version: {result.Problems.First(problem => !problem.IsWarning)}");
+            }
+
+            documents.AddRange(result.Documents.Select(document => (document, policy.FirstRuleId)));
+        }
+
+        return PolicySet.Restore(documents, kept?.NextRuleId ?? 1);
+    }
+}

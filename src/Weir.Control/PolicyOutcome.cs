@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Policy;
+
+namespace Weir.Control;
+
+/// <summary>What became of a change of policy. With an error among the problems nothing was changed.</summary>
+/// <param name="Documents">Name, what happened to it ("added", "changed", "unchanged", "deleted"), its rules.</param>
+/// <param name="Changes">For a dry run: who could talk to whom, where that changes.</param>
+public sealed record PolicyOutcome(
+    IReadOnlyList<Problem> Problems,
+    IReadOnlyList<(string Name, string Change, int Rules)> Documents,
+    IReadOnlyList<PolicyChange> Changes,
+    uint Revision,
+    int EndpointsChanged)
+{
+    public bool HasErrors => Problems.Any(problem => !problem.IsWarning);
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Net;
+
+namespace Weir.Control.State;
+
+/// <summary>A range that addresses are given from.</summary>
+/// <param name="Id">Tells the range, so that it means the same after everything else is lost.</param>
+/// <param name="Held">Addresses that are no endpoint's: gateways and those Docker set aside.</param>
+internal sealed record AddressPool(string Id, IpPrefix Prefix, IReadOnlyList<IPAddress> Held);

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Net;
+
+namespace Weir.Control.State;
+
+/// <summary>A network as its runtime made it.</summary>
+/// <param name="Id">The runtime's name for it.</param>
+/// <param name="Number">The datapath's; endpoints of different numbers do not reach one another.</param>
+/// <param name="Name">What people call it; empty until the runtime told.</param>
+/// <param name="Internal">Neither host nor outside world.</param>
+public sealed record Network(string Id, ushort Number, string Name, bool Internal, int Mtu, IReadOnlyList<Subnet> Subnets)
+{
+    /// <summary>The gateway of a family, or null.</summary>
+    public IPAddress? Gateway(bool ipv6) => Subnets.FirstOrDefault(subnet => subnet.Pool.IsIpv6 == ipv6)?.Gateway;
+}
