@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Control;
+using Weir.Datapath;
+
+namespace Weir.Agent;
+
+/// <summary>What the agent is told by file, environment and flags.</summary>
+internal sealed record AgentConfig
+{
+    internal const string DefaultSocket = "/run/weir/weir.sock";
+    internal const string DefaultFile = "/etc/weir/agent.yaml";
+    internal const string DefaultStateFolder = "/var/lib/weir";
+    internal const string DefaultPluginSocket = "/run/docker/plugins/weir.sock";
+
+    /// <summary>Where the command line reaches the agent.</summary>
+    internal string Socket { get; init; } = DefaultSocket;
+
+    /// <summary>Members may use the socket.</summary>
+    internal string Group { get; init; } = "weir";
+
+    /// <summary>Holds what outlives the host's restart.</summary>
+    internal string StateFolder { get; init; } = DefaultStateFolder;
+
+    internal string DockerSocket { get; init; } = "/var/run/docker.sock";
+
+    internal string PluginSocket { get; init; } = DefaultPluginSocket;
+
+    internal LogLevel LogLevel { get; init; } = LogLevel.Information;
+
+    internal bool JsonLog { get; init; }
+
+    internal ControlOptions Control { get; init; } = new();
+
+    internal DatapathOptions Datapath { get; init; } = new();
+
+    /// <summary>Holds what outlives the agent's restart only.</summary>
+    internal string RunFolder => Path.GetDirectoryName(Socket)!;
+}

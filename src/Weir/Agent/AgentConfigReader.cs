@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Weir.Agent;
+
+/// <summary>Puts the configuration together: file, then environment, then flags; the last one wins.</summary>
+internal static class AgentConfigReader
+{
+    /// <param name="file">Null: <see cref="AgentConfig.DefaultFile"/>, if it is there.</param>
+    /// <param name="flags">Setting → text, of those that were given.</param>
+    /// <param name="problems">Everything that is wrong; with one of them the configuration has no meaning.</param>
+    internal static AgentConfig Read(string? file, Func<string, string?> environment, IReadOnlyDictionary<string, string> flags, out IReadOnlyList<string> problems)
+    {
+        List<string> found = [];
+        AgentConfig config = new();
+        if (file is not null || File.Exists(AgentConfig.DefaultFile))
+        {
+            config = ReadFile(file ?? AgentConfig.DefaultFile, config, found);
+        }
+
+        foreach (AgentSetting setting in AgentSetting.All)
+        {
+            if (environment(setting.Variable) is { } text)
+            {
+                config = Set(config, setting, text, setting.Variable, found);
+            }
+        }
+
+        foreach (AgentSetting setting in AgentSetting.All)
+        {
+            if (flags.TryGetValue(setting.Name, out string? text))
+            {
+                config = Set(config, setting, text, "--" + setting.Name, found);
+            }
+        }
+
+        problems = found;
+        return config;
+    }
+
+    private static AgentConfig ReadFile(string file, AgentConfig config, List<string> problems)
+    {
+        var yaml = new YamlStream();
+        try
+        {
+            using var text = new StreamReader(file);
+            yaml.Load(text);
+        }
+        catch (YamlException e)
+        {
+            problems.Add($"{file}:{e.Start.Line}:{e.Start.Column}: {e.Message}");
+            return config;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{file}: {e.Message}");
+            return config;
+        }
+
+        if (yaml.Documents.Count == 0)
+        {
+            return config;
+        }
+
+        if (yaml.Documents[0].RootNode is not YamlMappingNode settings)
+        {
+            problems.Add($"{file}:1:1: must be settings such as 'mtu: 1500'");
+            return config;
+        }
+
+        foreach ((YamlNode key, YamlNode value) in settings.Children)
+        {
+            string name = (key as YamlScalarNode)?.Value ?? "";
+            string place = $"{file}:{key.Start.Line}:{key.Start.Column}: {name}";
+            AgentSetting? setting = AgentSetting.All.FirstOrDefault(s => s.Name == name);
+            string? text = value switch
+            {
+                YamlScalarNode scalar => scalar.Value ?? "",
+                YamlSequenceNode list when list.All(item => item is YamlScalarNode) => string.Join(',', list.Select(item => ((YamlScalarNode)item).Value)),
+                _ => null,
+            };
+            if (setting is null)
+            {
+                problems.Add($"{place}: unknown setting; known are {string.Join(", ", AgentSetting.All.Select(s => s.Name))}");
+            }
+            else if (text is null)
+            {
+                problems.Add($"{place}: must be a value or a list of values");
+            }
+            else
+            {
+                config = Set(config, setting, text, place, problems);
+            }
+        }
+
+        return config;
+    }
+
+    private static AgentConfig Set(AgentConfig config, AgentSetting setting, string text, string place, List<string> problems)
+    {
+        try
+        {
+            return setting.Set(config, text);
+        }
+        catch (FormatException e)
+        {
+            problems.Add($"{place}: \"{text}\" {e.Message}");
+            return config;
+        }
+    }
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Control;
+using Weir.Docker;
+using Weir.Flows;
+using Weir.Linux;
+using Weir.Store;
+
+namespace Weir.Agent;
+
+/// <summary>Puts the agent together and runs it.</summary>
+internal sealed class AgentHost : IDisposable
+{
+    private const UnixFileMode OwnerAndGroup = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
+    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
+        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
+
+    private readonly AgentConfig _config;
+    private readonly FileLock _alone;
+    private readonly Datapath.Datapath _datapath;
+    private readonly FlowHub _flows;
+    private readonly ControlPlane _control;
+    private readonly Maintenance _maintenance;
+    private readonly WebApplication _app;
+    private readonly ILogger _log;
+
+    /// <summary>Brings kernel and records into agreement; nothing is served yet.</summary>
+    /// <exception cref="LinuxException">EAGAIN: another agent runs.</exception>
+    internal AgentHost(AgentConfig config)
+    {
+        _config = config;
+        Directory.CreateDirectory(config.RunFolder, FolderMode);
+        _alone = FileLock.Acquire(LockFile(config.RunFolder));
+        _datapath = Datapath.Datapath.Open(config.Datapath);
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        AddLogging(builder, config);
+        builder.WebHost.UseKestrelCore();
+        builder.WebHost.ConfigureKestrel(Listen);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddGrpc();
+
+        // Logs of what is put together before the application is.
+        using ILoggerFactory logs = LoggerFactory.Create(logging => Describe(logging, config));
+        _control = new ControlPlane(
+            config.Control,
+            new FileStore(config.StateFolder),
+            new FileStore(Path.Combine(config.RunFolder, "state")),
+            _datapath,
+            TimeProvider.System,
+            logs.CreateLogger("Weir.Control"));
+        _control.Restore();
+        _flows = new FlowHub(_datapath);
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(config);
+        builder.Services.AddSingleton(_control);
+        builder.Services.AddSingleton(_datapath);
+        builder.Services.AddSingleton(_flows);
+        builder.Services.AddSingleton(new FlowDecoder(_control.Flows, TimeProvider.System));
+        builder.Services.AddSingleton(services => new Maintenance(_control, services.GetRequiredService<ILogger<Maintenance>>()));
+        builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
+        builder.Services.AddSingleton<DockerWatcher>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<DockerWatcher>());
+        builder.Services.AddSingleton<NetworkDriver>();
+        builder.Services.AddSingleton<IpamDriver>();
+        builder.Services.AddSingleton<PluginApi>();
+        builder.Services.AddSingleton<DatapathTables>();
+        builder.Services.AddSingleton<StatusReader>();
+        builder.Services.AddSingleton<AgentService>();
+        _app = builder.Build();
+        _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();
+        _maintenance = _app.Services.GetRequiredService<Maintenance>();
+        _app.MapGrpcService<AgentService>();
+
+        // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
+        PluginApi plugin = _app.Services.GetRequiredService<PluginApi>();
+        _app.MapFallback("{**path}", context => HttpProtocol.IsHttp11(context.Request.Protocol)
+            ? plugin.HandleAsync(context)
+            : Task.CompletedTask);
+    }
+
+    /// <summary>Held by the agent that runs.</summary>
+    internal static string LockFile(string runFolder) => Path.Combine(runFolder, "agent.lock");
+
+    /// <summary>Serves until it is told to stop by SIGTERM or SIGINT.</summary>
+    internal async Task RunAsync()
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(_config.PluginSocket)!);
+        File.Delete(_config.Socket); // left over: this process holds the lock
+        File.Delete(_config.PluginSocket);
+        await _app.StartAsync();
+        ShareSocket();
+        File.SetUnixFileMode(_config.PluginSocket, OwnerOnly);
+        Log.Serving(_log, ProductVersion.Text, _config.Socket, _config.PluginSocket);
+        await _app.WaitForShutdownAsync();
+        Log.Stopping(_log);
+        File.Delete(_config.Socket);
+        File.Delete(_config.PluginSocket);
+    }
+
+    public void Dispose()
+    {
+        ((IDisposable)_app).Dispose();
+        _maintenance.Dispose();
+        _flows.Dispose();
+        _control.Dispose();
+        _datapath.Dispose();
+        _alone.Dispose();
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder, AgentConfig config) => Describe(builder.Logging, config);
+
+    private static void Describe(ILoggingBuilder logging, AgentConfig config)
+    {
+        logging.SetMinimumLevel(config.LogLevel);
+        logging.AddFilter("Microsoft", LogLevel.Warning);
+        logging.AddFilter("Grpc", LogLevel.Error);
+        if (config.JsonLog)
+        {
+            logging.AddJsonConsole(options => options.UseUtcTimestamp = true);
+        }
+        else
+        {
+            logging.AddSimpleConsole(options =>
+            {
+                options.SingleLine = true;
+                options.TimestampFormat = "yyyy-MM-ddTHH:mm:ss.fffZ ";
+                options.UseUtcTimestamp = true;
+            });
+        }
+    }
+
+    private void Listen(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxConcurrentConnections = 1024;
+        kestrel.ListenUnixSocket(_config.Socket, listen => listen.Protocols = HttpProtocols.Http2);
+        kestrel.ListenUnixSocket(_config.PluginSocket, listen => listen.Protocols = HttpProtocols.Http1);
+    }
+
+    private void ShareSocket()
+    {
+        if (FileGroup.Find(_config.Group) is { } group)
+        {
+            FileGroup.Set(_config.RunFolder, group);
+            FileGroup.Set(_config.Socket, group);
+        }
+        else
+        {
+            Log.NoGroup(_log, _config.Group, _config.Socket);
+        }
+
+        File.SetUnixFileMode(_config.Socket, OwnerAndGroup);
+    }
+}

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Grpc.Core;
+using Weir.Api;
+using Weir.Control;
+using Weir.Control.Policies;
+using Weir.Flows;
+using Weir.Policy;
+using Endpoint = Weir.Api.Endpoint;
+using Status = Weir.Api.Status;
+
+namespace Weir.Agent;
+
+/// <summary>The gRPC API: translates questions and answers.</summary>
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder) : Api.Agent.AgentBase
+{
+    public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
+
+    public override Task<ListEndpointsResponse> ListEndpoints(ListEndpointsRequest request, ServerCallContext context) => Answer(() =>
+    {
+        Label[] labels = LabelsOf(request.Labels);
+        var response = new ListEndpointsResponse();
+        response.Endpoints.AddRange(control.Views.Endpoints.Where(view => HasAll(view.Endpoint.Labels, labels)).Select(Translate.Endpoint));
+        return response;
+    });
+
+    public override Task<Endpoint> GetEndpoint(GetEndpointRequest request, ServerCallContext context) =>
+        Answer(() => Translate.Endpoint(control.Views.FindEndpoint(request.Endpoint)), StatusCode.NotFound);
+
+    public override Task<EndpointLog> GetEndpointLog(GetEndpointRequest request, ServerCallContext context) => Answer(
+        () =>
+        {
+            var log = new EndpointLog();
+            log.Entries.AddRange(control.Views.EndpointLog(request.Endpoint)
+                .Select(line => new EndpointLogEntry { Time = Timestamp.FromDateTimeOffset(line.Time), Text = line.Text }));
+            return log;
+        },
+        StatusCode.NotFound);
+
+    public override Task<ListIdentitiesResponse> ListIdentities(ListIdentitiesRequest request, ServerCallContext context) => Answer(() =>
+    {
+        Label[] labels = LabelsOf(request.Labels);
+        var response = new ListIdentitiesResponse();
+        response.Identities.AddRange(control.Views.Identities.Where(view => HasAll(view.Labels, labels)).Select(Translate.Identity));
+        return response;
+    });
+
+    public override Task<IdentityInfo> GetIdentity(GetIdentityRequest request, ServerCallContext context) => Answer(
+        () =>
+        {
+            Net.Identity wanted = uint.TryParse(request.Identity, out uint number) ? new Net.Identity(number)
+                : Net.Identity.TryParseReserved(request.Identity, out Net.Identity reserved) ? reserved
+                : throw new ControlException($"\"{request.Identity}\" is neither a number nor a reserved name");
+            IdentityView? view = control.Views.Identities.FirstOrDefault(view => view.Identity == wanted);
+            return view is null ? throw new ControlException($"no identity has the number {wanted.Value}") : Translate.Identity(view);
+        },
+        StatusCode.NotFound);
+
+    public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => Answer(() =>
+    {
+        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun);
+        var response = new ApplyPolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
+        response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
+        response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
+        response.Changes.AddRange(outcome.Changes.Select(Translate.Change));
+        return response;
+    });
+
+    public override Task<DeletePolicyResponse> DeletePolicy(DeletePolicyRequest request, ServerCallContext context) => Answer(
+        () =>
+        {
+            PolicyOutcome outcome = control.Policies.Delete(request.All ? control.Policies.Names() : [.. request.Names], request.DryRun);
+            if (outcome.HasErrors)
+            {
+                throw new ControlException(outcome.Problems[0].Message);
+            }
+
+            var response = new DeletePolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
+            response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
+            response.Changes.AddRange(outcome.Changes.Select(Translate.Change));
+            return response;
+        },
+        StatusCode.NotFound);
+
+    public override Task<ListPoliciesResponse> ListPolicies(ListPoliciesRequest request, ServerCallContext context) => Answer(
+        () =>
+        {
+            PolicySet set = control.Views.Policies;
+            if (request.Name.Length > 0 && set.FindDocument(request.Name) is null)
+            {
+                throw new ControlException($"no policy is named \"{request.Name}\"; 'weir policy get' shows all");
+            }
+
+            var response = new ListPoliciesResponse { Revision = tables.Revision };
+            response.Policies.AddRange(set.Documents.Where(document => request.Name.Length == 0 || document.Name == request.Name)
+                .Select(document => Translate.Policy(document, control.Policies)));
+            return response;
+        },
+        StatusCode.NotFound);
+
+    public override Task<ExplainPolicyResponse> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) => Answer(() =>
+    {
+        Explanation explanation = control.Policies.Explain(request.From, request.To, request.Port);
+        return new ExplainPolicyResponse
+        {
+            Allowed = explanation.Allowed,
+            From = request.From,
+            To = request.To,
+            Port = request.Port,
+            Egress = Translate.Judgement(explanation.Egress),
+            Ingress = Translate.Judgement(explanation.Ingress),
+        };
+    });
+
+    public override Task<ListIpsResponse> ListIps(ListIpsRequest request, ServerCallContext context) => Answer(tables.Ips);
+
+    public override Task<ListConntrackResponse> ListConntrack(ListConntrackRequest request, ServerCallContext context) => Answer(() => tables.Conntrack(request));
+
+    public override Task<ListMapsResponse> ListMaps(ListMapsRequest request, ServerCallContext context) => Answer(tables.Maps);
+
+    public override Task<DumpMapResponse> DumpMap(DumpMapRequest request, ServerCallContext context) => Answer(() => tables.Dump(request), StatusCode.NotFound);
+
+    public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(() => tables.Metrics(flows.Seen));
+
+    public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
+    {
+        using FlowSubscription subscription = flows.Subscribe(new FlowFilter(request), request.Last);
+        foreach (Datapath.Abi.Event e in subscription.Past)
+        {
+            await WriteAsync(e, subscription.Filter, responseStream);
+        }
+
+        if (!request.Follow && request.Last > 0)
+        {
+            return;
+        }
+
+        // Headers now: the caller knows that nothing from here on is missed.
+        await context.WriteResponseHeadersAsync([]);
+        ulong lostInKernel = tables.EventsLost;
+        try
+        {
+            while (await subscription.Reader.WaitToReadAsync(context.CancellationToken))
+            {
+                while (subscription.Reader.TryRead(out Datapath.Abi.Event e))
+                {
+                    await WriteAsync(e, subscription.Filter, responseStream);
+                }
+
+                ulong lost = tables.EventsLost;
+                await WriteLostAsync(lost - lostInKernel, "ring", responseStream);
+                await WriteLostAsync((ulong)subscription.TakeLost(), "subscriber", responseStream);
+                lostInKernel = lost;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The caller has seen enough.
+        }
+    }
+
+    private static Task WriteLostAsync(ulong count, string where, IServerStreamWriter<MonitorEvent> stream) =>
+        count == 0 ? Task.CompletedTask : stream.WriteAsync(new MonitorEvent { Lost = new LostFlows { Count = count, Where = where } });
+
+    private async Task WriteAsync(Datapath.Abi.Event e, FlowFilter filter, IServerStreamWriter<MonitorEvent> stream)
+    {
+        if (filter.Wants((FlowType)e.Type) && decoder.Decode(in e) is var flow && filter.Matches(flow))
+        {
+            await stream.WriteAsync(new MonitorEvent { Flow = flow });
+        }
+    }
+
+    private static Label[] LabelsOf(IEnumerable<string> texts)
+    {
+        try
+        {
+            return [.. texts.Select(Label.Parse)];
+        }
+        catch (FormatException e)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.InvalidArgument, e.Message));
+        }
+    }
+
+    private static bool HasAll(LabelSet labels, Label[] wanted) => wanted.All(label => labels.Any(own =>
+        own.Key == label.Key && own.Value == label.Value && (label.Source == LabelSources.Any || own.Source == label.Source)));
+
+    /// <summary>Refusals become statuses, whatever thread they come from.</summary>
+    private static Task<T> Answer<T>(Func<T> work, StatusCode refusal = StatusCode.InvalidArgument)
+    {
+        try
+        {
+            return Task.FromResult(work());
+        }
+        catch (ControlException e)
+        {
+            throw new RpcException(new Grpc.Core.Status(refusal, e.Message));
+        }
+        catch (Exception e) when (e is Linux.LinuxException or Datapath.DatapathException or Store.StoreException or IOException)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.Internal, e.Message));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Globalization;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Agent;
+
+/// <summary>One thing the agent can be told, under one name: "mtu" in the file, --mtu, WEIR_MTU.</summary>
+/// <param name="Set">Takes the text; a <see cref="FormatException"/> says what is wrong with it.</param>
+internal sealed record AgentSetting(string Name, string Meaning, string Default, Func<AgentConfig, string, AgentConfig> Set)
+{
+    internal string Variable => "WEIR_" + Name.ToUpperInvariant().Replace('-', '_');
+
+    internal static IReadOnlyList<AgentSetting> All { get; } =
+    [
+        new("socket", "where the command line reaches the agent", AgentConfig.DefaultSocket, (c, text) => c with { Socket = FullPath(text) }),
+        new("group", "members of this group may use the socket", "weir", (c, text) => c with { Group = text }),
+        new("state", "folder for networks, identities and policy", AgentConfig.DefaultStateFolder, (c, text) => c with { StateFolder = FullPath(text) }),
+        new("docker-socket", "Docker's API", "/var/run/docker.sock", (c, text) => c with { DockerSocket = FullPath(text) }),
+        new("plugin-socket", "where Docker finds the driver; the file's name is the driver's", AgentConfig.DefaultPluginSocket, (c, text) => c with { PluginSocket = FullPath(text) }),
+        new("log-level", "trace, debug, information, warning or error", "information", (c, text) => c with { LogLevel = OneOf<LogLevel>(text) }),
+        new("log-format", "text or json", "text", (c, text) => c with { JsonLog = Either(text, "text", "json") }),
+        new("enforcement", "default: from the first rule that selects an endpoint; always; never", "default",
+            (c, text) => c with { Control = c.Control with { Enforcement = OneOf<EnforcementMode>(text) } }),
+        new("ipv4-range", "networks without --subnet are cut from it", "10.210.0.0/16", (c, text) => c with { Control = c.Control with { Ipv4Range = Range(text, ipv6: false) } }),
+        new("ipv6-range", "the same for --ipv6", "fd77:6569:72::/48", (c, text) => c with { Control = c.Control with { Ipv6Range = Range(text, ipv6: true) } }),
+        new("mtu", "of containers' links, in bytes", "1500", (c, text) => c with { Control = c.Control with { Mtu = (int)Number(text, 1280, 65535) } }),
+        new("masquerade", "whether what leaves the host gets its address", "true", (c, text) => c with { Control = c.Control with { Masquerade = Either(text, "false", "true") } }),
+        new("labels-include", "labels of containers that make identities, with * at the end for many; empty: all", "",
+            (c, text) => c with { Control = c.Control with { Labels = c.Control.Labels with { Include = Words(text) } } }),
+        new("labels-exclude", "labels that do not", "what Compose and image builders add",
+            (c, text) => c with { Control = c.Control with { Labels = c.Control.Labels with { Exclude = Words(text) } } }),
+        new("max-flows", "conntrack entries of the host; applies when the maps are made", "131072",
+            (c, text) => c with { Datapath = c.Datapath with { MaxFlows = (uint)Number(text, 1024, 16_777_216) } }),
+        new("max-flows-per-endpoint", "conntrack entries one container may open", "32768",
+            (c, text) => c with { Datapath = c.Datapath with { MaxFlowsPerEndpoint = (uint)Number(text, 16, 16_777_216) } }),
+    ];
+
+    private static string FullPath(string text) => text.StartsWith('/') ? text : throw new FormatException("must be a path from the root, such as /run/weir/weir.sock");
+
+    private static string[] Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    private static long Number(string text, long least, long most) =>
+        long.TryParse(text, NumberStyles.None, null, out long number) && number >= least && number <= most
+            ? number
+            : throw new FormatException($"must be a number from {least} to {most}");
+
+    private static bool Either(string text, string no, string yes) =>
+        text == yes || (text == no ? false : throw new FormatException($"must be {no} or {yes}"));
+
+    private static T OneOf<T>(string text)
+        where T : struct, Enum =>
+        Enum.TryParse(text, ignoreCase: true, out T value) && Enum.IsDefined(value) && !char.IsAsciiDigit(text[0])
+            ? value
+            : throw new FormatException($"must be one of {string.Join(", ", Enum.GetNames<T>().Select(name => name.ToLowerInvariant()))}");
+
+    private static IpPrefix Range(string text, bool ipv6) =>
+        IpPrefix.TryParse(text, out IpPrefix prefix) && prefix.IsIpv6 == ipv6
+            ? prefix.Masked
+            : throw new FormatException($"must be an {(ipv6 ? "IPv6" : "IPv4")} prefix");
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using System.Text;
+using System.Text.Json;
+using Weir.Cli;
+using Weir.Datapath;
+
+namespace Weir.Agent;
+
+/// <summary>"weir check": what this kernel offers of what Weir needs.</summary>
+internal static class CheckCommand
+{
+    internal static Command Build()
+    {
+        var command = new Command("check", "List what Weir needs of this kernel, and whether it is there (as root).");
+        command.SetAction(parsed =>
+        {
+            if (!Environment.IsPrivilegedProcess)
+            {
+                Console.Error.WriteLine("weir check: asking the kernel about BPF needs root: run 'sudo weir check'");
+                return ExitCodes.Failed;
+            }
+
+            IReadOnlyList<DatapathRequirement> outcome = DatapathCheck.Run(new DatapathOptions());
+            if (GlobalOptions.IsJson(parsed))
+            {
+                Console.WriteLine(ToJson(outcome));
+            }
+            else
+            {
+                foreach (DatapathRequirement requirement in outcome)
+                {
+                    Console.WriteLine(requirement.Problem is null ? $"ok       {requirement.Name}" : $"missing  {requirement.Name}: {requirement.Problem}");
+                }
+            }
+
+            return outcome.All(requirement => requirement.Problem is null) ? ExitCodes.Fine : ExitCodes.Failed;
+        });
+        return command.WithExample("sudo weir check");
+    }
+
+    private static string ToJson(IReadOnlyList<DatapathRequirement> outcome)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        {
+            json.WriteStartArray();
+            foreach (DatapathRequirement requirement in outcome)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", requirement.Name);
+                json.WriteBoolean("ok", requirement.Problem is null);
+                json.WriteString("problem", requirement.Problem);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return Encoding.UTF8.GetString(buffer.ToArray());
+    }
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Api;
+using Weir.Control;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Flows;
+using Weir.Linux;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Agent;
+
+/// <summary>What the kernel's maps hold, for people.</summary>
+internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control)
+{
+    private const int DefaultLimit = 1000;
+    private const double NsPerSecond = 1e9;
+
+    internal uint Revision => datapath.Revision;
+
+    internal ulong EventsLost => datapath.LostEvents;
+
+    internal ListIpsResponse Ips()
+    {
+        var response = new ListIpsResponse();
+        response.Ips.AddRange(control.Views.Endpoints.SelectMany(view => view.Endpoint.Addresses.Select(address => new IpInfo
+        {
+            Prefix = IpPrefix.Single(address).ToString(),
+            Identity = view.Endpoint.Identity.Value,
+            Name = view.Endpoint.Name,
+            EndpointId = view.Endpoint.Id,
+        })));
+        response.Ips.AddRange(datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => new IpInfo
+        {
+            Prefix = row.Prefix.ToString(),
+            Identity = row.Identity.Value,
+            Name = row.Identity.ReservedName is { } name ? "reserved:" + name : "",
+        }));
+        return response;
+    }
+
+    internal ListConntrackResponse Conntrack(ListConntrackRequest request)
+    {
+        int limit = request.Limit > 0 ? request.Limit : DefaultLimit;
+        ushort? endpoint = request.Endpoint.Length > 0 ? control.Views.FindEndpoint(request.Endpoint).Endpoint.Id : null;
+        ulong now = Clock.MonotonicNs();
+        ConntrackRow[] rows = [.. datapath.ListConntrack()
+            .Where(row => row.ExpiresNs >= now && (endpoint is null || row.SourceEndpoint == endpoint || row.DestinationEndpoint == endpoint))
+            .Take(limit + 1)];
+        var response = new ListConntrackResponse { Truncated = rows.Length > limit };
+        response.Flows.AddRange(rows.Take(limit).Select(row => new ConntrackInfo
+        {
+            Protocol = row.Protocol.Name(),
+            Source = End(row.Source, row.SourcePort, row.SourceIdentity, row.SourceEndpoint),
+            Destination = End(row.Destination, row.DestinationPort, row.DestinationIdentity, row.DestinationEndpoint),
+            State = StateOf(row),
+            ExpiresSeconds = Math.Round((row.ExpiresNs - now) / NsPerSecond, 1),
+            AgeSeconds = Math.Round((now - Math.Min(now, row.CreatedNs)) / NsPerSecond, 1),
+            Packets = row.Packets,
+            Bytes = row.Bytes,
+        }));
+        return response;
+    }
+
+    internal ListMapsResponse Maps()
+    {
+        var response = new ListMapsResponse();
+        response.Maps.AddRange(datapath.Maps().Select(map => new MapInfo
+        {
+            Name = map.Name,
+            Type = map.Type,
+            KeyBytes = map.KeySize,
+            ValueBytes = map.ValueSize,
+            MaxEntries = map.MaxEntries,
+            Pin = map.Pin,
+            What = WhatIs(map.Name),
+        }));
+        return response;
+    }
+
+    internal DumpMapResponse Dump(DumpMapRequest request)
+    {
+        int limit = request.Limit > 0 ? request.Limit : DefaultLimit;
+        (string Key, string Value)[] rows = [.. Rows(request.Name).Take(limit + 1)];
+        var response = new DumpMapResponse { Truncated = rows.Length > limit };
+        response.Rows.AddRange(rows.Take(limit).Select(row => new MapRow { Key = row.Key, Value = row.Value }));
+        return response;
+    }
+
+    internal Metrics Metrics(long flowsSeen)
+    {
+        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen };
+        response.Rows.AddRange(datapath.Metrics().Select(row => new MetricRow
+        {
+            Direction = row.Direction == Direction.Ingress ? "ingress" : "egress",
+            Reason = row.Reason == DropReason.None ? "forwarded" : DropReasons.Name(row.Reason),
+            Explanation = row.Reason == DropReason.None ? "passed on" : DropReasons.Explain(row.Reason),
+            Packets = row.Packets,
+            Bytes = row.Bytes,
+        }));
+        return response;
+    }
+
+    private static string WhatIs(string name) => name switch
+    {
+        MapNames.Ct => "flows and their verdicts",
+        MapNames.Endpoint => "endpoints: identity, link, MAC",
+        MapNames.Events => "ring of events for the agent",
+        MapNames.Frag => "ports of fragmented packets",
+        MapNames.Ipcache => "prefix to identity",
+        MapNames.Local => "address to endpoint",
+        MapNames.Lost => "events that found the ring full",
+        MapNames.Metrics => "packets by direction and end",
+        MapNames.Policy => "a policy map for every endpoint",
+        MapNames.Settings => "revision, flags, limits",
+        _ => "",
+    };
+
+    private static string StateOf(ConntrackRow row) =>
+        (row.Flags & CtFlag.Closed) != 0 ? "closed"
+        : (row.Flags & (CtFlag.FinOrigin | CtFlag.FinReply)) != 0 ? "closing"
+        : (row.Flags & CtFlag.Established) != 0 ? "established"
+        : (row.Flags & CtFlag.Replied) != 0 ? "replied"
+        : row.Protocol == IpProtocol.Tcp ? "syn" : "new";
+
+    private FlowEnd End(System.Net.IPAddress address, ushort port, Identity identity, ushort endpoint)
+    {
+        var end = new FlowEnd
+        {
+            Ip = address.ToString(),
+            Port = port,
+            Identity = identity.Value,
+            EndpointId = endpoint,
+            Name = (endpoint == 0 ? null : control.Flows.EndpointName(endpoint)) ?? "",
+        };
+        end.Labels.AddRange(control.Flows.Labels(identity));
+        return end;
+    }
+
+    private IEnumerable<(string Key, string Value)> Rows(string name) => name switch
+    {
+        MapNames.Endpoint => datapath.ListEndpoints().Select(row => (
+            $"{row.Id}",
+            $"identity={row.Identity.Value} ifindex={row.Ifindex} network={row.NetworkId} internal={row.Internal} mac={string.Join(':', row.Mac.Select(b => b.ToString("x2")))} flows={row.Flows}")),
+        MapNames.Local => datapath.ListLocal().Select(row => (row.Address.ToString(), $"endpoint={row.EndpointId}")),
+        MapNames.Ipcache => datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => (row.Prefix.ToString(), $"identity={row.Identity.Value}")),
+        MapNames.Policy => datapath.ListEndpoints().SelectMany(row => datapath.ListPolicy(row.Id).Select(entry => (
+            $"endpoint={row.Id} {PolicyKey(entry)}",
+            $"{(entry.Allow ? "allow" : "deny")} rule={entry.RuleId}"))),
+        MapNames.Ct => datapath.ListConntrack().Select(row => (
+            $"{row.Protocol.Name()} {new System.Net.IPEndPoint(row.Source, row.SourcePort)} {new System.Net.IPEndPoint(row.Destination, row.DestinationPort)}",
+            $"identities={row.SourceIdentity.Value},{row.DestinationIdentity.Value} endpoints={row.SourceEndpoint},{row.DestinationEndpoint} revision={row.Revision} flags={row.Flags} packets={row.Packets} bytes={row.Bytes}")),
+        MapNames.Metrics => datapath.Metrics().Select(row => (
+            $"{(row.Direction == Direction.Ingress ? "ingress" : "egress")} {DropReasons.Name(row.Reason)}",
+            $"packets={row.Packets} bytes={row.Bytes}")),
+        MapNames.Settings => [("0", $"revision={datapath.Revision} flags={datapath.Flags}")],
+        MapNames.Lost => [("0", $"events={datapath.LostEvents}")],
+        MapNames.Events or MapNames.Frag => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),
+        _ => throw new ControlException($"no map is named \"{name}\"; 'weir map list' shows all"),
+    };
+
+    private static string PolicyKey(PolicyMapEntry entry)
+    {
+        string direction = entry.Direction == PolicyDirection.Ingress ? "ingress" : "egress";
+        string port = entry.Protocol is not { } protocol ? "any"
+            : entry.PortPrefixLength == 0 ? ((IpProtocol)protocol).Name()
+            : $"{entry.Port}/{entry.PortPrefixLength}/{((IpProtocol)protocol).Name()}";
+        return $"{direction} identity={entry.Identity} {port}";
+    }
+}

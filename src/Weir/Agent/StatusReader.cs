@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Weir.Api;
+using Weir.Control;
+using Weir.Docker;
+
+namespace Weir.Agent;
+
+/// <summary>How the agent is.</summary>
+internal sealed class StatusReader(ControlPlane control, Maintenance maintenance, DockerWatcher docker, DatapathTables tables, AgentConfig config, TimeProvider time)
+{
+    private readonly DateTimeOffset _started = time.GetUtcNow();
+
+    internal Status Read()
+    {
+        IReadOnlyList<EndpointView> endpoints = control.Views.Endpoints;
+        var status = new Status
+        {
+            Version = ProductVersion.Text,
+            Pid = Environment.ProcessId,
+            Started = Timestamp.FromDateTimeOffset(_started),
+            Enforcement = config.Control.Enforcement.ToString().ToLowerInvariant(),
+            Revision = tables.Revision,
+            Endpoints = endpoints.Count,
+            EndpointsInit = endpoints.Count(view => view.Endpoint.State != Control.State.EndpointState.Ready),
+            Networks = control.Views.Networks.Count,
+            Identities = control.Views.Identities.Count(view => view.Identity.IsLabelSet),
+            Policies = control.Views.Policies.Documents.Count,
+            Rules = control.Views.Policies.Rules.Count,
+            Docker = docker.Status,
+            ConntrackEntries = maintenance.LastSweep.Living,
+            ConntrackCapacity = maintenance.LastSweep.Capacity,
+            EventsLost = tables.EventsLost,
+            MemoryBytes = Environment.WorkingSet,
+            Kernel = Environment.OSVersion.Version.ToString(),
+        };
+        status.Warnings.AddRange(control.Views.Warnings);
+        status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
+        return status;
+    }
+}

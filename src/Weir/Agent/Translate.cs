@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Weir.Api;
+using Weir.Control;
+using Weir.Control.Policies;
+using Weir.Policy;
+using Endpoint = Weir.Api.Endpoint;
+
+namespace Weir.Agent;
+
+/// <summary>The control plane's words as the API's messages.</summary>
+internal static class Translate
+{
+    internal static Endpoint Endpoint(EndpointView view)
+    {
+        Control.State.Endpoint endpoint = view.Endpoint;
+        var message = new Endpoint
+        {
+            Id = endpoint.Id,
+            Name = endpoint.Name,
+            ContainerId = endpoint.WorkloadId ?? "",
+            Image = endpoint.Image,
+            DockerEndpointId = endpoint.ExternalId,
+            NetworkId = endpoint.NetworkId,
+            Network = view.Network is null ? "" : view.Network.Name,
+            Identity = endpoint.Identity.Value,
+            Ipv4 = endpoint.Ipv4?.ToString() ?? "",
+            Ipv6 = endpoint.Ipv6?.ToString() ?? "",
+            Mac = string.Join(':', endpoint.Mac.Select(b => b.ToString("x2"))),
+            Interface = endpoint.LinkName,
+            Ifindex = endpoint.Ifindex,
+            State = endpoint.State.ToString().ToLowerInvariant(),
+            IngressEnforced = view.IngressEnforced,
+            EgressEnforced = view.EgressEnforced,
+            PolicyEntries = view.PolicyEntries,
+            Flows = view.Flows,
+            Created = Timestamp.FromDateTimeOffset(endpoint.Created),
+        };
+        message.Labels.AddRange(endpoint.Labels.Select(label => label.ToString()));
+        return message;
+    }
+
+    internal static IdentityInfo Identity(IdentityView view)
+    {
+        var message = new IdentityInfo
+        {
+            Identity = view.Identity.Value,
+            Endpoints = view.Endpoints,
+            Kind = view.Identity.IsReserved ? "reserved" : view.Identity.IsCidr ? "cidr" : "labels",
+            Name = view.Identity.ReservedName ?? "",
+        };
+        message.Labels.AddRange(view.Labels.Select(label => label.ToString()));
+        return message;
+    }
+
+    internal static Api.Problem Problem(Policy.Problem problem) => new()
+    {
+        File = problem.Location?.File ?? "",
+        Line = problem.Location?.Line ?? 0,
+        Column = problem.Location?.Column ?? 0,
+        Message = problem.Message,
+        Warning = problem.IsWarning,
+        Text = problem.ToString(),
+    };
+
+    internal static DocumentChange Document((string Name, string Change, int Rules) document) =>
+        new() { Name = document.Name, Change = document.Change, Rules = document.Rules };
+
+    internal static AccessChange Change(PolicyChange change) => new()
+    {
+        From = change.From.Name,
+        To = change.To.Name,
+        Ports = change.Ports,
+        AllowedBefore = change.AllowedBefore,
+        AllowedAfter = change.AllowedAfter,
+    };
+
+    internal static Api.Policy Policy(PolicyDocument document, PolicyDesk desk)
+    {
+        var message = new Api.Policy
+        {
+            Name = document.Name,
+            Kind = document.Kind,
+            File = document.SourceFile,
+            Line = document.FirstLine,
+            Text = document.Text,
+        };
+        foreach (Rule rule in document.Rules)
+        {
+            RuleInfo info = rule.ToInfo();
+            info.Endpoints.AddRange(desk.Selected(rule));
+            message.Rules.Add(info);
+        }
+
+        return message;
+    }
+
+    internal static EndJudgement Judgement(EndExplanation end) => new()
+    {
+        Allowed = end.Decision.Allowed,
+        Enforced = end.Decision.Enforced,
+        Text = end.Text,
+        Rule = end.Rule?.ToInfo(),
+        Nearest = end.Nearest?.Rule.ToInfo(),
+        NearestText = end.Nearest?.Text ?? "",
+    };
+}

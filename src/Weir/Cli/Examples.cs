@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.Runtime.CompilerServices;
+
+namespace Weir.Cli;
+
+/// <summary>Examples at the end of a command's --help.</summary>
+internal static class Examples
+{
+    private static readonly ConditionalWeakTable<Command, string[]> _examples = [];
+
+    internal static Command WithExample(this Command command, params string[] lines)
+    {
+        _examples.Add(command, lines);
+        return command;
+    }
+
+    /// <summary>Makes --help of the whole tree print them.</summary>
+    internal static void Show(RootCommand root)
+    {
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+    }
+
+    private sealed class HelpWithExamples(HelpAction inner) : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            int code = inner.Invoke(parseResult);
+            if (_examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
+            {
+                Console.WriteLine("Examples:");
+                foreach (string line in lines)
+                {
+                    Console.WriteLine("  " + line);
+                }
+            }
+
+            return code;
+        }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Api;
+
+namespace Weir.Cli;
+
+/// <summary>Flows as lines for people.</summary>
+internal static class Flows
+{
+    /// <summary>"web (10.210.0.2:43210)".</summary>
+    internal static string End(FlowEnd? end)
+    {
+        if (end is null)
+        {
+            return "?";
+        }
+
+        string address = end.Port == 0 ? end.Ip
+            : IPAddress.TryParse(end.Ip, out IPAddress? ip) ? new IPEndPoint(ip, (int)end.Port).ToString() : end.Ip;
+        string who = end.Name.Length > 0 ? end.Name
+            : end.Labels.FirstOrDefault(label => label.StartsWith("cidr:", StringComparison.Ordinal)) ?? end.Labels.FirstOrDefault() ?? $"identity {end.Identity}";
+        return $"{who} ({address})";
+    }
+
+    /// <summary>Everything of one event on one line.</summary>
+    internal static string Line(Flow flow)
+    {
+        string what = flow.Type switch
+        {
+            FlowType.Drop => Terminal.Red("drop"),
+            FlowType.Verdict => flow.Verdict == "denied" ? Terminal.Red("verdict") : Terminal.Green("verdict"),
+            _ => Terminal.Dim("trace"),
+        };
+        string ends = flow.Source is null ? "" : $" {End(flow.Source)} → {End(flow.Destination)}";
+        string port = flow.Port.Length > 0 ? flow.Port : flow.Protocol;
+        string at = flow.EndpointName.Length > 0 ? flow.EndpointName : $"endpoint {flow.EndpointId}";
+        return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ") + what
+            + TextTable.OneLine($"{ends} {port}{(flow.TcpFlags.Length > 0 ? " " + flow.TcpFlags : "")}{(flow.Reply ? " reply" : "")} {flow.Direction} at {at}: {Outcome(flow)}");
+    }
+
+    private static string Outcome(Flow flow)
+    {
+        string reason = flow.DropReason.Length > 0 ? $"{flow.DropReason.Replace('-', ' ')} ({flow.DropReasonText})"
+            : flow.Verdict.Length > 0 ? flow.Verdict : "forwarded";
+        return flow.Explanation.Length > 0 ? $"{reason}; {flow.Explanation}"
+            : flow.Rule is { } rule ? $"{reason} by {rule.Name} at {rule.File}:{rule.Line}" : reason;
+    }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using Grpc.Core;
+using Weir.Api;
+
+namespace Weir.Cli;
+
+/// <summary>"weir monitor".</summary>
+internal static class MonitorCommand
+{
+    internal static Command Build()
+    {
+        var command = new Command("monitor", "Show drops, verdicts and packets as they happen.");
+        var types = new Option<string[]>("--type") { Description = "drop, verdict or trace (every packet); drops and verdicts if not given" };
+        types.AcceptOnlyFromAmong("drop", "verdict", "trace");
+        Option<string[]> from = Ends("--from", "only flows from this container, endpoint number, address, prefix, label or reserved name");
+        Option<string[]> to = Ends("--to", "only flows to it");
+        Option<string[]> related = Ends("--related-to", "only flows from or to it");
+        var ports = new Option<ushort[]>("--port") { Description = "only flows to this port, and their replies" };
+        var last = new Option<int>("--last") { Description = "begin with so many events of the past, at most 4096" };
+        var noFollow = new Option<bool>("--no-follow") { Description = "end after those of the past" };
+        foreach (Option option in new Option[] { types, from, to, related, ports, last, noFollow })
+        {
+            command.Options.Add(option);
+        }
+
+        command.SetAction((parsed, cancel) => AgentClient.AskAsync(parsed, async agent =>
+        {
+            var request = new MonitorRequest
+            {
+                Types_ = { (parsed.GetValue(types) ?? []).Select(type => Enum.Parse<FlowType>(type, ignoreCase: true)) },
+                From = { parsed.GetValue(from) ?? [] },
+                To = { parsed.GetValue(to) ?? [] },
+                RelatedTo = { parsed.GetValue(related) ?? [] },
+                Ports = { (parsed.GetValue(ports) ?? []).Select(port => (uint)port) },
+                Last = parsed.GetValue(noFollow) && parsed.GetValue(last) == 0 ? int.MaxValue : parsed.GetValue(last),
+                Follow = !parsed.GetValue(noFollow),
+            };
+            await FollowAsync(agent, request, GlobalOptions.IsJson(parsed), cancel);
+            return ExitCodes.Fine;
+        }));
+        return command.WithExample("weir monitor --type drop", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
+    }
+
+    private static Option<string[]> Ends(string name, string description) => new(name) { Description = description };
+
+    private static async Task FollowAsync(Api.Agent.AgentClient agent, MonitorRequest request, bool json, CancellationToken cancel)
+    {
+        using AsyncServerStreamingCall<MonitorEvent> call = agent.Monitor(request, cancellationToken: cancel);
+        try
+        {
+            await foreach (MonitorEvent e in call.ResponseStream.ReadAllAsync(cancel))
+            {
+                if (json)
+                {
+                    Console.WriteLine(e.Flow is { } flow ? ProtoJson.Write(flow, indented: false) : ProtoJson.Write(e.Lost, indented: false));
+                }
+                else
+                {
+                    Console.WriteLine(e.Flow is { } flow
+                        ? Flows.Line(flow)
+                        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "the kernel's ring was full" : "this monitor was too slow")})");
+                }
+            }
+        }
+        catch (Exception e) when (cancel.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+        {
+            // Ctrl+C is how this ends.
+        }
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using Weir.Api;
+
+namespace Weir.Cli;
+
+/// <summary>"weir status".</summary>
+internal static class StatusCommand
+{
+    private const double BytesPerMb = 1024 * 1024;
+
+    internal static Command Build()
+    {
+        var command = new Command("status", "Show how the agent is.");
+        command.One((agent, _) => agent.GetStatusAsync(new GetStatusRequest()), Print);
+        return command.WithExample("weir status", "weir status -o json");
+    }
+
+    private static void Print(Status status) => TextTable.PrintPairs(
+    [
+        ("Health", status.Health),
+        ("Agent", $"{status.Version}, process {status.Pid}, since {status.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z, {status.MemoryBytes / BytesPerMb:F0} MB"),
+        ("Docker", status.Docker),
+        ("Enforcement", status.Enforcement),
+        ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),
+        ("Endpoints", status.EndpointsInit == 0 ? $"{status.Endpoints}" : $"{status.Endpoints}, {status.EndpointsInit} of them not identified"),
+        ("Networks", $"{status.Networks}"),
+        ("Identities", $"{status.Identities}"),
+        ("Conntrack", $"{status.ConntrackEntries} of {status.ConntrackCapacity} flows"),
+        ("Events lost", $"{status.EventsLost}"),
+        ("Kernel", status.Kernel),
+        .. status.Warnings.Select(warning => ("Warning", warning)),
+    ]);
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.CommandLine;
+using Grpc.Core;
+using Weir.Api;
+
+namespace Weir.Cli;
+
+/// <summary>"weir version".</summary>
+internal static class VersionCommand
+{
+    internal static Command Build()
+    {
+        var command = new Command("version", "Show this command's version, and the agent's if it runs.");
+        command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
+        {
+            string running = "not running";
+            try
+            {
+                running = (await agent.GetStatusAsync(new GetStatusRequest())).Version;
+            }
+            catch (RpcException)
+            {
+                // Its absence is no failure here.
+            }
+
+            Console.WriteLine(GlobalOptions.IsJson(parsed)
+                ? $$"""{"client": "{{ProductVersion.Text}}", "agent": "{{running}}"}"""
+                : $"weir {ProductVersion.Text} (agent: {running})");
+            return ExitCodes.Fine;
+        }));
+        return command.WithExample("weir version");
+    }
+}

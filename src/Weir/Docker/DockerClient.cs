@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net.Sockets;
+using System.Text.Json;
+using Weir.Control;
+
+namespace Weir.Docker;
+
+/// <summary>Docker's API, as far as it is needed: networks, containers' labels, events.</summary>
+/// <remarks>Never asks for /containers/{id}/json: while a container starts, dockerd holds its lock and
+/// waits for this driver.</remarks>
+internal sealed class DockerClient : IDisposable
+{
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+
+    private readonly HttpClient _http;
+
+    internal DockerClient(string socket) => _http = new HttpClient(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        ConnectCallback = async (_, cancel) =>
+        {
+            var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+            try
+            {
+                await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
+                return new NetworkStream(connection, ownsSocket: true);
+            }
+            catch
+            {
+                connection.Dispose();
+                throw;
+            }
+        },
+    })
+    {
+        BaseAddress = new Uri("http://docker"),
+        Timeout = Timeout.InfiniteTimeSpan,
+    };
+
+    /// <summary>All networks of the driver "weir", with the endpoints in use.</summary>
+    internal async Task<IReadOnlyList<RuntimeNetwork>> ListNetworksAsync(CancellationToken cancel)
+    {
+        using JsonDocument list = await GetAsync("/networks?filters={\"driver\":[\"weir\"]}", cancel);
+        List<RuntimeNetwork> networks = [];
+        foreach (string id in list.RootElement.EnumerateArray().Select(network => network.GetProperty("Id").GetString()!))
+        {
+            if (await GetNetworkAsync(id, cancel) is { } network)
+            {
+                networks.Add(network);
+            }
+        }
+
+        return networks;
+    }
+
+    /// <summary>A network with its endpoints; null if it is gone.</summary>
+    internal async Task<RuntimeNetwork?> GetNetworkAsync(string id, CancellationToken cancel)
+    {
+        JsonDocument document;
+        try
+        {
+            document = await GetAsync($"/networks/{id}", cancel);
+        }
+        catch (HttpRequestException e) when (e.StatusCode == System.Net.HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        using (document)
+        {
+            Dictionary<string, string> containerOf = document.RootElement.GetProperty("Containers").EnumerateObject()
+                .DistinctBy(container => container.Value.GetProperty("EndpointID").GetString()!)
+                .ToDictionary(container => container.Value.GetProperty("EndpointID").GetString()!, container => container.Name);
+            Dictionary<string, Workload> workloads = await GetWorkloadsAsync([.. containerOf.Values], cancel);
+            return new RuntimeNetwork(
+                id,
+                document.RootElement.GetProperty("Name").GetString() ?? "",
+                containerOf.Where(pair => workloads.ContainsKey(pair.Value)).ToDictionary(pair => pair.Key, pair => workloads[pair.Value]));
+        }
+    }
+
+    /// <summary>Runs until the stream ends; calls back when it is up and for every event.</summary>
+    internal async Task FollowEventsAsync(Func<Task> connected, Func<string, Task> happened, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await _http.GetAsync(
+            "/events?filters={\"type\":[\"network\",\"container\"],\"event\":[\"connect\",\"disconnect\",\"destroy\",\"rename\"]}",
+            HttpCompletionOption.ResponseHeadersRead,
+            cancel);
+        response.EnsureSuccessStatusCode();
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync(cancel));
+        await connected();
+        while (await lines.ReadLineAsync(cancel) is { } line)
+        {
+            if (line.Length > 0)
+            {
+                using JsonDocument e = JsonDocument.Parse(line);
+                await happened(e.RootElement.GetProperty("Action").GetString() ?? "");
+            }
+        }
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task<Dictionary<string, Workload>> GetWorkloadsAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
+    {
+        if (ids.Count == 0)
+        {
+            return [];
+        }
+
+        string filter = $"{{\"id\":[{string.Join(',', ids.Select(id => $"\"{id}\""))}]}}";
+        using JsonDocument list = await GetAsync($"/containers/json?all=1&filters={Uri.EscapeDataString(filter)}", cancel);
+        return list.RootElement.EnumerateArray().Select(Read).ToDictionary(workload => workload.Id);
+    }
+
+    private static Workload Read(JsonElement container)
+    {
+        Dictionary<string, string> labels = container.GetProperty("Labels").EnumerateObject()
+            .ToDictionary(label => label.Name, label => label.Value.GetString() ?? "");
+
+        // Links add names such as "/web/db": its own has one slash.
+        string name = container.GetProperty("Names").EnumerateArray().Select(n => n.GetString()!)
+            .Where(n => n.LastIndexOf('/') == 0).Select(n => n[1..]).FirstOrDefault() ?? "";
+        string id = container.GetProperty("Id").GetString()!;
+        return new Workload(id, name.Length > 0 ? name : id[..12], container.GetProperty("Image").GetString() ?? "", labels);
+    }
+
+    private async Task<JsonDocument> GetAsync(string path, CancellationToken cancel)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        patience.CancelAfter(_patience);
+        using HttpResponseMessage response = await _http.GetAsync(path, patience.Token);
+        response.EnsureSuccessStatusCode();
+        return await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(patience.Token), default, patience.Token);
+    }
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using Weir.Agent;
+using Weir.Control;
+using Weir.Datapath;
+using Weir.Linux;
+using Weir.Store;
+
+namespace Weir.Docker;
+
+/// <summary>Follows Docker: learns who is behind endpoints, and removes what Docker no longer has.</summary>
+internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, TimeProvider time, ILogger<DockerWatcher> log) : BackgroundService
+{
+    private static readonly TimeSpan _retry = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _every = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan _settled = TimeSpan.FromSeconds(30);
+
+    private readonly SemaphoreSlim _one = new(1);
+    private DateTimeOffset _lostAt = time.GetUtcNow();
+    private string _lastError = "not asked yet";
+
+    /// <summary>While dockerd starts, it accepts requests and answers none.</summary>
+    internal bool IsConnected { get; private set; }
+
+    /// <summary>"connected", or why not.</summary>
+    internal string Status => IsConnected ? "connected" : _lastError;
+
+    /// <summary>Asks who is behind an endpoint. If Docker cannot tell now, the endpoint stays "init".</summary>
+    internal async Task IdentifyAsync(string networkId, string endpointId, CancellationToken cancel)
+    {
+        if (!IsConnected)
+        {
+            return;
+        }
+
+        await TryAsync("identifying an endpoint", async () =>
+        {
+            RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, cancel);
+            if (network?.Endpoints.GetValueOrDefault(endpointId) is { } workload)
+            {
+                control.Identify(endpointId, network.Name, workload);
+            }
+        });
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        docker.Dispose();
+        _one.Dispose();
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        Task periodic = ReconcilePeriodicallyAsync(stoppingToken);
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            bool followed = await TryAsync("following Docker's events", () => docker.FollowEventsAsync(
+                async () =>
+                {
+                    IsConnected = true;
+                    Log.DockerConnected(log);
+
+                    // What is older than dockerd's absence, and unknown to it now, is gone.
+                    await ReconcileAsync(_lostAt, stoppingToken);
+                },
+                action => HappenedAsync(action, stoppingToken),
+                stoppingToken));
+            if (IsConnected)
+            {
+                IsConnected = false;
+                _lostAt = time.GetUtcNow();
+                _lastError = followed ? "dockerd closed the connection" : _lastError;
+                Log.DockerLost(log, _lastError);
+            }
+
+            await Task.Delay(_retry, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
+        await periodic;
+    }
+
+    private async Task HappenedAsync(string action, CancellationToken cancel)
+    {
+        bool matters = action switch
+        {
+            // On `docker run` the endpoint has told already; `docker network connect` does not wait for it.
+            "connect" => control.Views.Endpoints.Any(view => view.Endpoint.State != Control.State.EndpointState.Ready),
+            "rename" => true,
+            _ => false,
+        };
+        if (matters)
+        {
+            await ReconcileAsync(time.GetUtcNow() - _settled, cancel);
+        }
+    }
+
+    private async Task ReconcilePeriodicallyAsync(CancellationToken cancel)
+    {
+        using var timer = new PeriodicTimer(_every);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(cancel))
+            {
+                if (IsConnected)
+                {
+                    await ReconcileAsync(time.GetUtcNow() - _settled, cancel);
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The agent stops.
+        }
+    }
+
+    private async Task ReconcileAsync(DateTimeOffset settled, CancellationToken cancel)
+    {
+        await _one.WaitAsync(cancel);
+        try
+        {
+            await TryAsync("reconciling with Docker", async () => control.Reconcile(await docker.ListNetworksAsync(cancel), settled));
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    /// <summary>Docker may be away, restarting or odd: none of it ends the agent.</summary>
+    private async Task<bool> TryAsync(string what, Func<Task> action)
+    {
+        try
+        {
+            await action();
+            return true;
+        }
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException or KeyNotFoundException or InvalidOperationException
+            or OperationCanceledException or ControlException or LinuxException or DatapathException or StoreException)
+        {
+            _lastError = e.InnerException?.Message ?? e.Message;
+            Log.DockerFailed(log, what, _lastError);
+            return false;
+        }
+    }
+}

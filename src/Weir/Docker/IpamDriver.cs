@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using System.Text.Json.Nodes;
+using Weir.Control;
+using Weir.Net;
+
+namespace Weir.Docker;
+
+/// <summary>libnetwork's remote IPAM protocol (moby/libnetwork docs/ipam.md).</summary>
+internal sealed class IpamDriver(ControlPlane control)
+{
+    private const string AddressType = "RequestAddressType";
+    private const string Gateway = "com.docker.network.gateway";
+
+    /// <summary>Pools are kept here, so that Docker need not ask again for them when it restarts.</summary>
+    internal static JsonObject Capabilities => new() { ["RequiresMACAddress"] = false, ["RequiresRequestReplay"] = false };
+
+    internal static JsonObject AddressSpaces => new()
+    {
+        ["LocalDefaultAddressSpace"] = "weir-local",
+        ["GlobalDefaultAddressSpace"] = "weir-global",
+    };
+
+    internal JsonObject RequestPool(PluginRequest request)
+    {
+        if (request.Text("SubPool").Length > 0)
+        {
+            throw new ControlException("--ip-range is not supported on weir networks: leave it out, or give the network a smaller --subnet");
+        }
+
+        (string id, IpPrefix prefix) = control.RequestPool(request.Text("Pool"), request.Flag("V6"));
+        return new JsonObject { ["PoolID"] = id, ["Pool"] = prefix.ToString(), ["Data"] = new JsonObject() };
+    }
+
+    internal JsonObject ReleasePool(PluginRequest request)
+    {
+        control.ReleasePool(request.Required("PoolID"));
+        return [];
+    }
+
+    internal JsonObject RequestAddress(PluginRequest request)
+    {
+        IPAddress address = control.RequestAddress(
+            request.Required("PoolID"), request.Address("Address"), request.Object("Options").Text(AddressType) == Gateway);
+
+        // Alone on its link: everything else is behind the gateway.
+        return new JsonObject { ["Address"] = IpPrefix.Single(address).ToString(), ["Data"] = new JsonObject() };
+    }
+
+    internal JsonObject ReleaseAddress(PluginRequest request)
+    {
+        if (request.Address("Address") is { } address)
+        {
+            control.ReleaseAddress(request.Required("PoolID"), address);
+        }
+
+        return [];
+    }
+}

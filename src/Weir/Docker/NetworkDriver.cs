@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using Weir.Control;
+using Weir.Control.State;
+using Weir.Net;
+
+namespace Weir.Docker;
+
+/// <summary>libnetwork's remote driver protocol (moby/libnetwork docs/remote.md).</summary>
+internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
+{
+    private const string GenericOptions = "com.docker.network.generic";
+    private const string InternalOption = "com.docker.network.internal";
+    private const string MtuOption = "com.docker.network.driver.mtu";
+    private const string PortMapOption = "com.docker.network.portmap";
+    private const int SmallestMtu = 1280; // RFC 8200, section 5
+    private const int LargestMtu = 65535;
+    private const int OnLink = 1;
+    private const int ThroughGateway = 0;
+
+    internal static JsonObject Capabilities => new() { ["Scope"] = "local", ["ConnectivityScope"] = "local" };
+
+    internal JsonObject CreateNetwork(PluginRequest request)
+    {
+        string id = request.Id("NetworkID");
+        PluginRequest options = request.Object("Options");
+        List<Subnet> subnets = [];
+        List<(IpPrefix, IPAddress)> held = [];
+        foreach (PluginRequest data in request.Objects("IPv4Data").Concat(request.Objects("IPv6Data")))
+        {
+            IpPrefix pool = data.Prefix("Pool").Masked;
+            IPAddress gateway = data.Address("Gateway") ?? throw new ControlException($"subnet {pool} has no gateway: create the network with --ipam-driver weir");
+            subnets.Add(new Subnet(pool, gateway));
+            PluginRequest aux = data.Object("AuxAddresses");
+            held.AddRange(aux.Fields.Select(name => (pool, aux.Address(name)!)));
+        }
+
+        control.CreateNetwork(id, options.Flag(InternalOption), MtuOf(options.Object(GenericOptions)), subnets, held);
+        return [];
+    }
+
+    internal JsonObject DeleteNetwork(PluginRequest request)
+    {
+        control.DeleteNetwork(request.Id("NetworkID"));
+        return [];
+    }
+
+    internal JsonObject CreateEndpoint(PluginRequest request)
+    {
+        string network = request.Id("NetworkID");
+        string endpoint = request.Id("EndpointID");
+        if (request.Object("Options").Count(PortMapOption) > 0)
+        {
+            throw new ControlException("weir networks do not publish ports (-p) yet: reach the container by its address, or publish on another network");
+        }
+
+        PluginRequest wanted = request.Object("Interface");
+        byte[]? mac = wanted.Mac("MacAddress");
+        Control.State.Endpoint made = control.CreateEndpoint(network, endpoint, wanted.Address("Address"), wanted.Address("AddressIPv6"), mac);
+
+        // What the request told must not be told back.
+        return new JsonObject
+        {
+            ["Interface"] = mac is null ? new JsonObject { ["MacAddress"] = MacText(made.Mac) } : new JsonObject(),
+        };
+    }
+
+    internal JsonObject Join(PluginRequest request)
+    {
+        JoinResult join = control.Join(request.Id("NetworkID"), request.Id("EndpointID"));
+        List<JsonNode?> routes = [];
+        foreach ((IPAddress gateway, IpPrefix pool) in control.Views.Networks.First(network => network.Id == request.Id("NetworkID")).Subnets
+            .Where(subnet => subnet.Gateway.Equals(join.Gateway4) || subnet.Gateway.Equals(join.Gateway6))
+            .Select(subnet => (subnet.Gateway, subnet.Pool)))
+        {
+            routes.Add(new JsonObject { ["Destination"] = IpPrefix.Single(gateway).ToString(), ["RouteType"] = OnLink });
+
+            // A second network's gateway is not the default one.
+            routes.Add(new JsonObject { ["Destination"] = pool.ToString(), ["RouteType"] = ThroughGateway, ["NextHop"] = gateway.ToString() });
+        }
+
+        var result = new JsonObject
+        {
+            ["InterfaceName"] = new JsonObject { ["SrcName"] = join.LinkName, ["DstPrefix"] = "eth" },
+            ["StaticRoutes"] = new JsonArray([.. routes]),
+            ["DisableGatewayService"] = true,
+        };
+        if (join.Gateway4 is not null)
+        {
+            result["Gateway"] = join.Gateway4.ToString();
+        }
+
+        if (join.Gateway6 is not null)
+        {
+            result["GatewayIPv6"] = join.Gateway6.ToString();
+        }
+
+        return result;
+    }
+
+    /// <summary>The last call before the container's process starts, and the first at which Docker can
+    /// tell whose endpoint it is: its start waits for its policy here.</summary>
+    internal async Task<JsonObject> DescribeEndpointAsync(PluginRequest request, CancellationToken cancel)
+    {
+        await docker.IdentifyAsync(request.Id("NetworkID"), request.Id("EndpointID"), cancel);
+        return new JsonObject { ["Value"] = new JsonObject() };
+    }
+
+    internal JsonObject DeleteEndpoint(PluginRequest request)
+    {
+        control.DeleteEndpoint(request.Id("EndpointID"), "the runtime deleted it");
+        return [];
+    }
+
+    private static int? MtuOf(PluginRequest options)
+    {
+        string? unknown = options.Fields.FirstOrDefault(field => field != MtuOption);
+        if (unknown is not null)
+        {
+            throw new ControlException($"weir networks have no option \"{unknown}\"; known is {MtuOption}");
+        }
+
+        string text = options.Text(MtuOption);
+        return text.Length == 0 ? null
+            : int.TryParse(text, NumberStyles.None, null, out int mtu) && mtu is >= SmallestMtu and <= LargestMtu ? mtu
+            : throw new ControlException($"{MtuOption}={text}: write a number from {SmallestMtu} to {LargestMtu}");
+    }
+
+    private static string MacText(byte[] mac) => string.Join(':', mac.Select(b => b.ToString("x2")));
+}

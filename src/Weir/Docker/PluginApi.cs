@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
+using Weir.Agent;
+using Weir.Control;
+using Weir.Datapath;
+using Weir.Linux;
+using Weir.Store;
+
+namespace Weir.Docker;
+
+/// <summary>Docker's plugin protocol: POST /Driver.Method with a JSON object; errors are {"Err": "text"}.</summary>
+internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<PluginApi> log)
+{
+    private const int LargestBody = 1024 * 1024;
+
+    /// <summary>Answers one call. Never throws for what is in it.</summary>
+    internal async Task HandleAsync(HttpContext context)
+    {
+        string call = context.Request.Path.Value!.TrimStart('/');
+        JsonObject answer;
+        try
+        {
+            PluginRequest request = PluginRequest.Parse(await ReadBodyAsync(context.Request, context.RequestAborted));
+            answer = await AnswerAsync(call, request, context.RequestAborted);
+        }
+        catch (Exception e) when (e is ControlException or LinuxException or DatapathException or StoreException or IOException)
+        {
+            Log.PluginCallFailed(log, call, e.Message);
+            answer = new JsonObject { ["Err"] = $"weir: {e.Message}" };
+        }
+
+        context.Response.ContentType = "application/vnd.docker.plugins.v1.2+json";
+        await context.Response.WriteAsync(answer.ToJsonString(), context.RequestAborted);
+    }
+
+    private async Task<JsonObject> AnswerAsync(string call, PluginRequest request, CancellationToken cancel) => call switch
+    {
+        "Plugin.Activate" => new JsonObject { ["Implements"] = new JsonArray("NetworkDriver", "IpamDriver") },
+        "NetworkDriver.GetCapabilities" => NetworkDriver.Capabilities,
+        "NetworkDriver.CreateNetwork" => network.CreateNetwork(request),
+        "NetworkDriver.DeleteNetwork" => network.DeleteNetwork(request),
+        "NetworkDriver.CreateEndpoint" => network.CreateEndpoint(request),
+        "NetworkDriver.EndpointOperInfo" => await network.DescribeEndpointAsync(request, cancel),
+        "NetworkDriver.DeleteEndpoint" => network.DeleteEndpoint(request),
+        "NetworkDriver.Join" => network.Join(request),
+
+        // The link goes with the endpoint; there is nothing to discover on one host, nothing to publish yet.
+        "NetworkDriver.Leave" or "NetworkDriver.DiscoverNew" or "NetworkDriver.DiscoverDelete"
+            or "NetworkDriver.ProgramExternalConnectivity" or "NetworkDriver.RevokeExternalConnectivity"
+            or "NetworkDriver.AllocateNetwork" or "NetworkDriver.FreeNetwork" => [],
+        "IpamDriver.GetCapabilities" => IpamDriver.Capabilities,
+        "IpamDriver.GetDefaultAddressSpaces" => IpamDriver.AddressSpaces,
+        "IpamDriver.RequestPool" => ipam.RequestPool(request),
+        "IpamDriver.ReleasePool" => ipam.ReleasePool(request),
+        "IpamDriver.RequestAddress" => ipam.RequestAddress(request),
+        "IpamDriver.ReleaseAddress" => ipam.ReleaseAddress(request),
+        _ => throw new ControlException($"there is no plugin call \"{(call.Length > 64 ? call[..64] : call)}\""),
+    };
+
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpRequest request, CancellationToken cancel)
+    {
+        using var body = new MemoryStream();
+        byte[] chunk = new byte[4096];
+        int count;
+        while ((count = await request.Body.ReadAsync(chunk, cancel)) > 0)
+        {
+            body.Write(chunk, 0, count);
+            if (body.Length > LargestBody)
+            {
+                throw new ControlException($"the request's body is larger than {LargestBody} bytes");
+            }
+        }
+
+        return body.ToArray();
+    }
+}

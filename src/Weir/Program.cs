@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Cli;
+
+return await CommandLine.RunAsync(CommandLine.Build(), args);
