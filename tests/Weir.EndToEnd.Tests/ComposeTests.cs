@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.EndToEnd.Tests.Machine;
+using Weir.Testing;
+using Xunit;
+
+namespace Weir.EndToEnd.Tests;
+
+/// <summary>Compose files: networks, service names and Compose's own labels.</summary>
+[Collection(SharedHost.Name)]
+public sealed class ComposeTests(DockerHost host)
+{
+    [ComposeFact]
+    public void ComposeFile_Works_AndItsServicesCanBeSelected()
+    {
+        File.WriteAllText(host.Sandbox.HostPath("/run/docker-compose.yml"), """
+            version: "2.4"
+            services:
+              api:
+                image: weir-busybox
+                command: sh -c "echo hello > /www/index.html; exec httpd -f -p 80 -h /www"
+              web:
+                image: weir-busybox
+                command: sleep 600
+              batch:
+                image: weir-busybox
+                command: sleep 600
+            networks:
+              default:
+                driver: weir
+                ipam:
+                  driver: weir
+            """);
+        string[] compose = ["docker-compose", "-p", "shop", "-f", "/run/docker-compose.yml"];
+        try
+        {
+            host.Sandbox.Run([.. compose, "up", "-d"]).OrFail();
+            host.Apply("compose.json", """
+                [{"endpointSelector": {"matchLabels": {"com.docker.compose.service": "api"}},
+                  "ingress": [{"fromEndpoints": [{"matchLabels": {"com.docker.compose.service": "web"}}]}]}]
+                """);
+            host.MustReach("shop_web_1", "api");
+            host.MustNotReach("shop_batch_1", "api");
+        }
+        finally
+        {
+            host.DeletePolicies();
+            host.Sandbox.Run([.. compose, "down", "-t", "0"]);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace Weir.EndToEnd.Tests.Machine;
+
+/// <summary>A sandbox with a real dockerd, an image of busybox, the agent, and an "outside world": a
+/// namespace behind a veth with addresses of a documentation range.</summary>
+public sealed partial class DockerHost : IDisposable
+{
+    /// <summary>The host's address on the link to the outside world.</summary>
+    public const string HostAddress = "198.51.100.1";
+
+    /// <summary>A server of the outside world.</summary>
+    public const string WorldAddress = "198.51.100.2";
+
+    /// <summary>The same in IPv6.</summary>
+    public const string WorldAddress6 = "2001:db8:100::2";
+
+    private const string Image = "weir-busybox";
+    private int _count;
+
+    public DockerHost()
+    {
+        Sandbox = new Sandbox();
+        Agent = new WeirAgent(Sandbox);
+        try
+        {
+            StartDocker();
+            Sandbox.Shell($"export TMPDIR=/run; make_image {Image}");
+            MakeWorld();
+            Agent.Start();
+        }
+        catch
+        {
+            Sandbox.Dispose();
+            throw;
+        }
+    }
+
+    public Sandbox Sandbox { get; }
+
+    public WeirAgent Agent { get; }
+
+    /// <summary>Where the dockerd of this machine has its data.</summary>
+    public string DockerRoot { get; private set; } = "";
+
+    public void Dispose()
+    {
+        Agent.Dispose();
+        Sandbox.Dispose();
+    }
+
+    /// <summary>Stops dockerd, runs what shall happen meanwhile, and starts it again.</summary>
+    public void RestartDocker(Action? meanwhile = null)
+    {
+        Sandbox.Shell($"WEIR_DOCKER_ROOT={DockerRoot}; stop_dockerd --for-restart");
+        meanwhile?.Invoke();
+        Sandbox.Shell($"WEIR_DOCKER_ROOT={DockerRoot}; WEIR_DOCKERD_FLAGS=--live-restore=false; run_dockerd");
+    }
+
+    /// <summary>A name nobody else has.</summary>
+    public string Name(string stem) => $"{stem}{++_count}";
+
+    /// <summary>Runs the executable under test.</summary>
+    public CommandResult Weir(params string[] arguments) => Sandbox.Run([Sandbox.Weir, .. arguments]);
+
+    /// <summary>Runs docker; it must succeed. Its output without the line end.</summary>
+    public string Docker(params string[] arguments) => Sandbox.Run(["docker", .. arguments]).OrFail().Output.Trim();
+
+    /// <summary>Runs docker, whatever comes of it.</summary>
+    public CommandResult TryDocker(params string[] arguments) => Sandbox.Run(["docker", .. arguments]);
+
+    /// <summary>Applies a policy given as text under a file's name; it must succeed.</summary>
+    public void Apply(string fileName, string text)
+    {
+        CommandResult result = TryApply(fileName, text);
+        Assert.True(result.Succeeded, result.All);
+    }
+
+    /// <summary>Applies a policy, whatever comes of it.</summary>
+    public CommandResult TryApply(string fileName, string text, params string[] flags)
+    {
+        File.WriteAllText(Sandbox.HostPath($"/run/{fileName}"), text);
+        return Sandbox.Run([Sandbox.Weir, "policy", "apply", "-f", fileName, .. flags], folder: "/run");
+    }
+
+    /// <summary>Takes every policy away, so that tests do not meet one another's.</summary>
+    public void DeletePolicies()
+    {
+        string json = Weir("policy", "get", "-o", "json").OrFail().Output;
+        string[] names = [.. PolicyName().Matches(json).Select(m => m.Groups[1].Value).Distinct()];
+        if (names.Length > 0)
+        {
+            Weir(["policy", "delete", .. names]).OrFail();
+        }
+    }
+
+    /// <summary>Makes a network of the weir driver; both families unless told otherwise.</summary>
+    public string MakeNetwork(params string[] flags)
+    {
+        string name = Name("net");
+        string[] families = flags.Contains("--subnet") || flags.Contains("--no-ipv6") ? [] : ["--ipv6"];
+        Docker(["network", "create", "--driver", "weir", "--ipam-driver", "weir", .. families, .. flags.Where(f => f != "--no-ipv6"), name]);
+        return name;
+    }
+
+    /// <summary>Runs a container that answers "hello from NAME" on port 80 and echoes on port 9000.</summary>
+    public string RunServer(string stem, string network, params string[] flags)
+    {
+        string name = Name(stem);
+        string script = $"echo hello from {name} > /www/index.html; nc -ll -p 9000 -e cat & exec httpd -f -p 80 -h /www";
+        Docker(["run", "-d", "--name", name, "--network", network, .. flags, Image, "sh", "-c", script]);
+        return name;
+    }
+
+    /// <summary>Runs a container that waits for commands.</summary>
+    public string RunClient(string stem, string network, params string[] flags)
+    {
+        string name = Name(stem);
+        Docker(["run", "-d", "--name", name, "--network", network, .. flags, Image, "sleep", "3600"]);
+        return name;
+    }
+
+    public void Remove(params string[] containers) => Docker(["rm", "-f", .. containers]);
+
+    /// <summary>Runs a command inside a container.</summary>
+    public CommandResult Exec(string container, params string[] command) =>
+        Sandbox.Run(["docker", "exec", container, .. command]);
+
+    /// <summary>The body of http://HOST/, seen from a container.</summary>
+    public CommandResult Fetch(string container, string host, double seconds = 2) =>
+        Exec(container, "timeout", seconds.ToString(), "wget", "-qO-", host.Contains(':', StringComparison.Ordinal) ? $"http://[{host}]/" : $"http://{host}/");
+
+    public void MustReach(string container, string host)
+    {
+        // A server needs a moment to listen.
+        CommandResult last = Fetch(container, host);
+        for (int i = 0; i < 3 && !last.Succeeded; i++)
+        {
+            last = Fetch(container, host);
+        }
+
+        Assert.True(last.Succeeded, $"{container} should reach {host}: {last.All}\n{Weir("endpoint", "list").All}");
+    }
+
+    public void MustNotReach(string container, string host)
+    {
+        CommandResult result = Fetch(container, host, 1);
+        Assert.False(result.Succeeded, $"{container} should not reach {host}, but got: {result.Output}");
+    }
+
+    /// <summary>A container's address on a network, without its length.</summary>
+    public string AddressOf(string container, string network, bool v6 = false)
+    {
+        using JsonDocument json = JsonDocument.Parse(Docker("inspect", container));
+        return json.RootElement[0].GetProperty("NetworkSettings").GetProperty("Networks").GetProperty(network)
+            .GetProperty(v6 ? "GlobalIPv6Address" : "IPAddress").GetString()!;
+    }
+
+    /// <summary>The process id of a container's first process, within the sandbox.</summary>
+    public string PidOf(string container) => Docker("inspect", "-f", "{{.State.Pid}}", container);
+
+    /// <summary>Runs a command in a container's network namespace, with the host's tools.</summary>
+    public CommandResult InNetworkOf(string container, params string[] command) =>
+        Sandbox.Run(["nsenter", "-t", PidOf(container), "-n", .. command]);
+
+    /// <summary>The agent's endpoints: container name → the row of `endpoint list`.</summary>
+    public string EndpointRow(string container)
+    {
+        string table = Weir("endpoint", "list").OrFail().Output;
+        return table.Split('\n').FirstOrDefault(line => Regex.IsMatch(line, $@"(^|\W){Regex.Escape(container)}(\W|$)")) ?? "";
+    }
+
+    [GeneratedRegex("\"name\":\\s*\"([^\"]+)\"")]
+    private static partial Regex PolicyName();
+
+    private void StartDocker() =>
+        DockerRoot = Sandbox.Shell("export TMPDIR=/run; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
+
+    private void MakeWorld() => Sandbox.Shell($"""
+        ip netns add world
+        ip link add world0 type veth peer name up0 netns world
+        ip address add {HostAddress}/24 dev world0
+        ip address add 2001:db8:100::1/64 dev world0 nodad
+        ip link set world0 up
+        ip -n world link set lo up
+        ip -n world address add {WorldAddress}/24 dev up0
+        ip -n world address add {WorldAddress6}/64 dev up0 nodad
+        ip -n world link set up0 up
+        mkdir -p /run/world; echo hello from the world > /run/world/index.html
+        ip netns exec world busybox httpd -p 80 -h /run/world
+        """);
+}

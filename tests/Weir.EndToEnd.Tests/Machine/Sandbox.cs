@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using System.Globalization;
+using System.Reflection;
+
+namespace Weir.EndToEnd.Tests.Machine;
+
+/// <summary>A machine within the machine (scripts/sandbox.sh): namespaces, /run, /var/lib and BPF file
+/// system of its own. Everything in it dies on dispose; the real host is never touched.</summary>
+public sealed class Sandbox : IDisposable
+{
+    private readonly Process _init;
+
+    public Sandbox()
+    {
+        ProcessStartInfo start = new(Path.Combine(RepoRoot, "scripts/sandbox.sh")) { RedirectStandardOutput = true };
+        foreach (string argument in new[] { "sh", "-c", "echo ready; exec sleep infinity" })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _init = Process.Start(start)!;
+        if (_init.StandardOutput.ReadLine() != "ready")
+        {
+            throw new InvalidOperationException("scripts/sandbox.sh did not start: see its message above");
+        }
+
+        string child = File.ReadAllText($"/proc/{_init.Id}/task/{_init.Id}/children").Trim();
+        Pid = int.Parse(child, CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>The root of the clone.</summary>
+    public static string RepoRoot { get; } = Metadata("RepoRoot");
+
+    /// <summary>The executable under test: $WEIR_EXE, else what the build of src/Weir just made.</summary>
+    public static string Weir { get; } = Environment.GetEnvironmentVariable("WEIR_EXE")
+        ?? Path.Combine(RepoRoot, "src/Weir/bin", Metadata("Configuration"), "net10.0/weir");
+
+    /// <summary>Its first process, as the outer machine numbers it.</summary>
+    public int Pid { get; }
+
+    /// <summary>A path of the sandbox, as the outer machine reaches it.</summary>
+    public string HostPath(string path) => $"/proc/{Pid}/root{path}";
+
+    /// <summary>Runs a command to its end.</summary>
+    /// <param name="seconds">It is killed after that.</param>
+    public CommandResult Run(string[] command, string? input = null, int seconds = 60, string? folder = null)
+    {
+        ProcessStartInfo start = StartInfo(command, folder);
+        start.RedirectStandardInput = true;
+        using Process process = Process.Start(start)!;
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        process.StandardInput.Write(input ?? "");
+        process.StandardInput.Close();
+        if (!process.WaitForExit(seconds * 1000))
+        {
+            process.Kill(entireProcessTree: true);
+            process.WaitForExit();
+            return new CommandResult(string.Join(' ', command), 124, "", $"killed after {seconds} s");
+        }
+
+        return new CommandResult(string.Join(' ', command), process.ExitCode, output.GetAwaiter().GetResult(), error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Runs a script by bash in the root of the clone, with scripts/setup.sh at hand; it must succeed.</summary>
+    public string Shell(string script, int seconds = 60) =>
+        Run(["bash", "-c", $"set -euo pipefail; . scripts/setup.sh; {script}"], seconds: seconds).OrFail().Output;
+
+    /// <summary>Starts a command that runs on.</summary>
+    public BackgroundCommand Start(params string[] command) => new(StartInfo(command, null));
+
+    public void Dispose()
+    {
+        // The first process takes all others with it.
+        _init.Kill();
+        _init.WaitForExit();
+        Wait.Until(() => !Directory.Exists($"/proc/{Pid}"), 10, () => $"process {Pid} of the sandbox lives on");
+        _init.Dispose();
+    }
+
+    private static string Metadata(string key) =>
+        typeof(Sandbox).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
+
+    private ProcessStartInfo StartInfo(string[] command, string? folder)
+    {
+        ProcessStartInfo start = new("nsenter") { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] enter = ["-t", Pid.ToString(CultureInfo.InvariantCulture), "-m", "-n", "-p", "--", "env", "-C", folder ?? RepoRoot];
+        foreach (string argument in enter.Concat(command))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        return start;
+    }
+}

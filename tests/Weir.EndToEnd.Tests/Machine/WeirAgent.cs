@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+namespace Weir.EndToEnd.Tests.Machine;
+
+/// <summary>The agent under test, in a sandbox: started, killed and started again.</summary>
+public sealed class WeirAgent(Sandbox sandbox) : IDisposable
+{
+    private BackgroundCommand? _process;
+
+    /// <summary>What the running agent logged.</summary>
+    public string Log => _process?.Output ?? "";
+
+    /// <summary>Starts it and waits until it answers.</summary>
+    public void Start(params string[] flags)
+    {
+        _process = sandbox.Start([Sandbox.Weir, "agent", .. flags]);
+        Wait.Until(
+            () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
+            20,
+            () => $"the agent does not answer:\n{Log}");
+        if (_process.HasExited)
+        {
+            throw new InvalidOperationException($"the agent ended:\n{Log}");
+        }
+    }
+
+    /// <summary>kill -9.</summary>
+    public void Kill()
+    {
+        _process?.Dispose();
+        _process = null;
+    }
+
+    /// <summary>SIGTERM, and waits for the end.</summary>
+    public void Stop()
+    {
+        if (_process is null)
+        {
+            return;
+        }
+
+        sandbox.Run(["pkill", "-TERM", "-x", "weir"]);
+        Wait.Until(() => _process.HasExited, 10, () => $"the agent does not stop:\n{Log}");
+        Kill();
+    }
+
+    public void Dispose() => Kill();
+}

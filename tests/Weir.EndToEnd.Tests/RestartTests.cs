@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.EndToEnd.Tests.Machine;
+using Weir.Testing;
+using Xunit;
+
+namespace Weir.EndToEnd.Tests;
+
+/// <summary>What needs a machine of its own: dockerd restarts, reboots, and the removal of every trace.</summary>
+public sealed class RestartTests : IDisposable
+{
+    private readonly DockerHost _host = new();
+
+    public void Dispose() => _host.Dispose();
+
+    [PrivilegedFact]
+    public void DockerRestart_LeavesNoStaleEndpoint_AndNetworksWorkAfterwards()
+    {
+        string network = _host.MakeNetwork();
+        string old = _host.RunServer("old", network);
+        string always = _host.RunServer("always", network, "--restart", "always");
+        _host.RestartDocker();
+        Wait.Until(() => _host.Docker("inspect", "-f", "{{.State.Running}}", always) == "true", 20, () => "the container with --restart always is down");
+        Wait.Until(() => _host.EndpointRow(old).Length == 0, 10, () => "the stopped container's endpoint stays: " + _host.EndpointRow(old));
+        string client = _host.RunClient("client", network);
+        _host.MustReach(client, always);
+        _host.Docker("start", old);
+        _host.MustReach(client, old);
+        _host.Remove(old, always, client);
+        _host.Docker("network", "rm", network);
+        Assert.Empty(Traces("ip -o link | grep ': weir'"));
+    }
+
+    [PrivilegedFact]
+    public void BothRestarted_AsByAReboot_StaleStateIsReconciled()
+    {
+        string network = _host.MakeNetwork();
+        string container = _host.RunServer("web", network, "-l", "boot=yes");
+        _host.Agent.Kill();
+        _host.RestartDocker(() =>
+        {
+            // A reboot takes links, pins and rules; files stay.
+            _host.Sandbox.Shell("rm -rf /sys/fs/bpf/weir; for l in $(ip -o link | sed -n 's/^[0-9]*: \\(weir[^@:]*\\).*/\\1/p'); do ip link delete $l; done");
+            _host.Agent.Start();
+        });
+        _host.Docker("start", container);
+        string client = _host.RunClient("client", network);
+        _host.MustReach(client, container);
+        Assert.Equal(2, _host.Weir("endpoint", "list").OrFail().Output.Split('\n').Count(l => l.Contains(container, StringComparison.Ordinal) || l.Contains(client, StringComparison.Ordinal)));
+    }
+
+    [PrivilegedFact]
+    public void Cleanup_RemovesEveryTrace()
+    {
+        string before = Snapshot();
+        string network = _host.MakeNetwork();
+        string container = _host.RunServer("web", network);
+        _host.MustReach(container, DockerHost.WorldAddress);
+        _host.Remove(container);
+        _host.Docker("network", "rm", network);
+        _host.Agent.Stop();
+        CommandResult asked = _host.Sandbox.Run([Sandbox.Weir, "cleanup"], input: "no\n");
+        Assert.NotEqual("", Traces("ls /sys/fs/bpf/weir"));
+        _host.Weir("cleanup", "--yes").OrFail();
+        Assert.Empty(Traces("ls -d /sys/fs/bpf/weir* /run/docker/plugins/weir* /run/weir* /var/lib/weir*"));
+        Assert.Empty(Traces("iptables-save | grep -i weir; ip6tables-save | grep -i weir"));
+        Assert.Empty(Traces("ip -o link | grep weir"));
+        Assert.Equal(before, Snapshot());
+        Assert.NotEqual(124, asked.ExitCode);
+    }
+
+    [PrivilegedFact]
+    public void CleanupWithContainersAlive_RemovesTheirLinksToo()
+    {
+        string network = _host.MakeNetwork();
+        _host.RunServer("web", network);
+        _host.Agent.Kill();
+        _host.Weir("cleanup", "--yes").OrFail();
+        Assert.Empty(Traces("ip -o link | grep weir; ls -d /sys/fs/bpf/weir* /var/lib/weir*; iptables-save | grep -i weir"));
+    }
+
+    /// <summary>The routes and addresses of the host, as text.</summary>
+    private string Snapshot() => _host.Sandbox.Shell("ip route show table all | grep -v cache | sort; ip -6 route show table all | sort; ip -o address | sort; ip rule; iptables-save | grep '^[:-]' | grep -v WEIR | sed 's/ \\[.*//'");
+
+    private string Traces(string script) => _host.Sandbox.Shell($"({script}) 2> /dev/null || true").Trim();
+}
