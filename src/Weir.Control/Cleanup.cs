@@ -45,6 +45,11 @@ public static class Cleanup
         }
 
         Iptables.Remove();
+        if (durable is not null)
+        {
+            HostSettings.Restore(durable);
+        }
+
         Datapath.Datapath.RemoveAll(pinRoot);
         foreach (string folder in folders.Where(Directory.Exists))
         {

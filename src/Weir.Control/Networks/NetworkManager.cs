@@ -135,12 +135,13 @@ internal sealed class NetworkManager
 
     private static string Short(string id) => id.Length > 12 ? id[..12] : id;
 
+    /// <summary>Forwarding for IPv6 only with an IPv6 network: it makes interfaces deaf to routers' announcements.</summary>
     private void Prepare(Network network)
     {
-        Sysctl.Write("net/ipv4/ip_forward", "1");
+        HostSettings.Set(_store, "net/ipv4/ip_forward", "1");
         if (network.Gateway(ipv6: true) is not null && Sysctl.Exists("net/ipv6/conf/all/forwarding"))
         {
-            Sysctl.Write("net/ipv6/conf/all/forwarding", "1");
+            HostSettings.Set(_store, "net/ipv6/conf/all/forwarding", "1");
         }
 
         foreach (Subnet subnet in network.Subnets)

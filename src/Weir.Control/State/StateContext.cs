@@ -14,6 +14,7 @@ namespace Weir.Control.State;
 [JsonSerializable(typeof(AddressPool))]
 [JsonSerializable(typeof(Network))]
 [JsonSerializable(typeof(Endpoint))]
+[JsonSerializable(typeof(HostSetting))]
 [JsonSerializable(typeof(LabelIdentity))]
 [JsonSerializable(typeof(KeptPolicies))]
 internal sealed partial class StateContext : JsonSerializerContext;
