@@ -45,8 +45,9 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
         };
         if (isIp)
         {
-            flow.Source = End(in e.Src, e.Sport.Value, e.SrcIdentity, e.SrcEndpoint);
-            flow.Destination = End(in e.Dst, e.Dport.Value, e.DstIdentity, e.DstEndpoint);
+            bool hasPorts = protocol is not (IpProtocol.Icmp or IpProtocol.Icmpv6);
+            flow.Source = End(in e.Src, hasPorts ? e.Sport.Value : (ushort)0, e.SrcIdentity, e.SrcEndpoint);
+            flow.Destination = End(in e.Dst, hasPorts ? e.Dport.Value : (ushort)0, e.DstIdentity, e.DstEndpoint);
         }
 
         return flow;

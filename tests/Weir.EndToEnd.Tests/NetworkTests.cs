@@ -144,6 +144,9 @@ public sealed class NetworkTests(DockerHost host) : IDisposable
         string network = Network();
         string attacker = Client(network), server = Server(network), client = Client(network);
         string target = host.AddressOf(server, network);
+
+        // It knows its gateway's MAC: without it nothing forged would even be sent.
+        host.MustReach(attacker, target);
         string[] forged = ["203.0.113.9", host.AddressOf(client, network)];
         using BackgroundCommand monitor = host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "drop");
         Thread.Sleep(1000);

@@ -131,11 +131,14 @@ public sealed class PolicyTests : IDisposable
     {
         _host.Apply("policy.yaml", WebToApi);
         string address = _host.AddressOf(_api, _network);
+
+        // busybox's timeout becomes the command it guards, and no signal ends a first process.
+        string[] fetch = ["sh", "-c", $"timeout 1 wget -qO- http://{address}/; exit $?"];
         CommandResult first = _host.TryDocker(
-            "run", "--rm", "--network", _network, "-l", "role=web", "weir-busybox", "timeout", "1", "wget", "-qO-", $"http://{address}/");
+            ["run", "--rm", "--network", _network, "-l", "role=web", "weir-busybox", .. fetch]);
         Assert.True(first.Succeeded, first.All);
         CommandResult denied = _host.TryDocker(
-            "run", "--rm", "--network", _network, "-l", "role=batch", "weir-busybox", "timeout", "1", "wget", "-qO-", $"http://{address}/");
+            ["run", "--rm", "--network", _network, "-l", "role=batch", "weir-busybox", .. fetch]);
         Assert.False(denied.Succeeded);
     }
 }

@@ -19,11 +19,11 @@ internal static class EndpointCommands
         command.Many(
             (agent, parsed) => agent.ListEndpointsAsync(new ListEndpointsRequest { Labels = { parsed.GetValue(labels) ?? [] } }),
             response => response.Endpoints,
-            ["ID", "NAME", "STATE", "IDENTITY", "IPV4", "IPV6", "NETWORK", "INGRESS", "EGRESS", "FLOWS", "LABELS"],
+            ["ID", "NAME", "STATE", "IDENTITY", "IPV4", "IPV6", "NETWORK", "INGRESS", "EGRESS", "LABELS"],
             endpoint =>
             [
                 $"{endpoint.Id}", endpoint.Name, endpoint.State, $"{endpoint.Identity}", endpoint.Ipv4, endpoint.Ipv6, endpoint.Network,
-                Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), $"{endpoint.Flows}", Labels.Short(endpoint.Labels),
+                Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), Labels.Short(endpoint.Labels),
             ]);
         return command.WithExample("weir endpoint list", "weir endpoint list -l role=web -o json");
     }

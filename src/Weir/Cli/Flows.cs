@@ -8,7 +8,7 @@ namespace Weir.Cli;
 /// <summary>Flows as lines for people.</summary>
 internal static class Flows
 {
-    /// <summary>"web (10.210.0.2:43210)".</summary>
+    /// <summary>"web (10.210.0.2:43210)"; only the address of one nothing is known of.</summary>
     internal static string End(FlowEnd? end)
     {
         if (end is null)
@@ -18,9 +18,10 @@ internal static class Flows
 
         string address = end.Port == 0 ? end.Ip
             : IPAddress.TryParse(end.Ip, out IPAddress? ip) ? new IPEndPoint(ip, (int)end.Port).ToString() : end.Ip;
-        string who = end.Name.Length > 0 ? end.Name
+        string? who = end.Name.Length > 0 ? end.Name
+            : end.Identity == 0 ? null
             : end.Labels.FirstOrDefault(label => label.StartsWith("cidr:", StringComparison.Ordinal)) ?? end.Labels.FirstOrDefault() ?? $"identity {end.Identity}";
-        return $"{who} ({address})";
+        return who is null ? address : $"{who} ({address})";
     }
 
     /// <summary>Everything of one event on one line.</summary>

@@ -28,7 +28,8 @@ internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<
         catch (Exception e) when (e is ControlException or LinuxException or DatapathException or StoreException or IOException)
         {
             Log.PluginCallFailed(log, call, e.Message);
-            answer = new JsonObject { ["Err"] = $"weir: {e.Message}" };
+            string error = $"weir: {e.Message}";
+            answer = new JsonObject { ["Err"] = error, ["Error"] = error }; // network drivers' key, and IPAM's
         }
 
         context.Response.ContentType = "application/vnd.docker.plugins.v1.2+json";

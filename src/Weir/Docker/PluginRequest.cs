@@ -2,6 +2,7 @@
 
 using System.Net;
 using System.Net.NetworkInformation;
+using System.Text;
 using System.Text.Json;
 using Weir.Control;
 using Weir.Net;
@@ -18,7 +19,8 @@ internal readonly struct PluginRequest(JsonElement body)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(body.IsEmpty ? "{}"u8.ToArray() : body);
+            // Through a string: what is no UTF-8 becomes U+FFFD here, instead of an exception wherever it is read.
+            using JsonDocument document = JsonDocument.Parse(body.IsEmpty ? "{}" : Encoding.UTF8.GetString(body.Span));
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? new PluginRequest(document.RootElement.Clone())
                 : throw new ControlException("the request's body must be a JSON object");
@@ -42,7 +44,7 @@ internal readonly struct PluginRequest(JsonElement body)
     internal string Text(string field) => Get(field) switch
     {
         null or { ValueKind: JsonValueKind.Null } => "",
-        { ValueKind: JsonValueKind.String } value => value.GetString()!,
+        { ValueKind: JsonValueKind.String } value => Decode(field, () => value.GetString()!),
         _ => throw new ControlException($"field {field} must be a string"),
     };
 
@@ -63,7 +65,14 @@ internal readonly struct PluginRequest(JsonElement body)
     /// <summary>How many items an array has.</summary>
     internal int Count(string field) => Get(field) is { ValueKind: JsonValueKind.Array } array ? array.GetArrayLength() : 0;
 
-    internal IEnumerable<string> Fields => body.EnumerateObject().Select(property => property.Name);
+    internal IReadOnlyList<string> Fields
+    {
+        get
+        {
+            JsonElement members = body;
+            return Decode("names", () => members.EnumerateObject().Select(property => property.Name).ToList());
+        }
+    }
 
     /// <summary>An address, with or without a prefix length behind it; null if it is not there.</summary>
     internal IPAddress? Address(string field)
@@ -86,6 +95,19 @@ internal readonly struct PluginRequest(JsonElement body)
         return text.Length == 0 ? null
             : PhysicalAddress.TryParse(text, out PhysicalAddress? mac) && mac.GetAddressBytes() is { Length: MacLength } bytes ? bytes
             : throw new ControlException($"field {field}: \"{text}\" is not a MAC address");
+    }
+
+    /// <summary>An escape can name half a character: "\ud800".</summary>
+    private static T Decode<T>(string field, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ControlException($"field {field} is not text: {e.Message}");
+        }
     }
 
     private JsonElement? Get(string field) => body.TryGetProperty(field, out JsonElement value) ? value : null;

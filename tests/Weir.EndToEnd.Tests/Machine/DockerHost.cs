@@ -177,7 +177,7 @@ public sealed partial class DockerHost : IDisposable
     private static partial Regex PolicyName();
 
     private void StartDocker() =>
-        DockerRoot = Sandbox.Shell("export TMPDIR=/run; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
+        DockerRoot = Sandbox.Shell("mkdir -p /run/machine; export TMPDIR=/run/machine; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
 
     private void MakeWorld() => Sandbox.Shell($"""
         ip netns add world

@@ -13,8 +13,9 @@ public sealed class Sandbox : IDisposable
 
     public Sandbox()
     {
+        // A shell that waits reaps whoever dies without a parent; dockerd's end is waited for so.
         ProcessStartInfo start = new(Path.Combine(RepoRoot, "scripts/sandbox.sh")) { RedirectStandardOutput = true };
-        foreach (string argument in new[] { "sh", "-c", "echo ready; exec sleep infinity" })
+        foreach (string argument in new[] { "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done" })
         {
             start.ArgumentList.Add(argument);
         }
