@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Agent;
+using Weir.Policy;
+using Xunit;
+
+namespace Weir.Tests;
+
+public sealed class AgentConfigReaderTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public void FlagsWin_OverEnvironment_OverFile_OverDefaults()
+    {
+        File.WriteAllText(_file, "mtu: 1400\nenforcement: always\ngroup: file\n");
+        Dictionary<string, string> environment = new() { ["WEIR_MTU"] = "1300", ["WEIR_GROUP"] = "environment" };
+        AgentConfig config = AgentConfigReader.Read(_file, environment.GetValueOrDefault, new Dictionary<string, string> { ["mtu"] = "9000" }, out IReadOnlyList<string> problems);
+        Assert.Empty(problems);
+        Assert.Equal(9000, config.Control.Mtu);
+        Assert.Equal("environment", config.Group);
+        Assert.Equal(EnforcementMode.Always, config.Control.Enforcement);
+        Assert.Equal(AgentConfig.DefaultStateFolder, config.StateFolder);
+    }
+
+    [Fact]
+    public void Lists_AreTakenFromTheFile()
+    {
+        File.WriteAllText(_file, "labels-include: [app, role]\nlabels-exclude:\n  - build-*\n");
+        AgentConfig config = Read(out IReadOnlyList<string> problems);
+        Assert.Empty(problems);
+        Assert.Equal(["app", "role"], config.Control.Labels.Include);
+        Assert.Equal(["build-*"], config.Control.Labels.Exclude);
+    }
+
+    [Theory]
+    [InlineData("mtuu: 1500", ":1:1: mtuu: unknown setting")]
+    [InlineData("group: weir\nmtu: 12", ":2:1: mtu: \"12\" must be a number from 1280")]
+    [InlineData("enforcement: sometimes", "must be one of default, always, never")]
+    [InlineData("enforcement: 1", "must be one of")]
+    [InlineData("ipv4-range: fd00::/8", "must be an IPv4 prefix")]
+    [InlineData("masquerade: maybe", "must be false or true")]
+    [InlineData("socket: relative.sock", "must be a path from the root")]
+    [InlineData("mtu: {a: b}", "must be a value")]
+    [InlineData("[1, 2]", "must be settings")]
+    [InlineData("mtu: [", ":")]
+    public void WrongFile_IsToldWithItsPlace(string text, string expected)
+    {
+        File.WriteAllText(_file, text);
+        Read(out IReadOnlyList<string> problems);
+        string problem = Assert.Single(problems);
+        Assert.StartsWith(_file, problem, StringComparison.Ordinal);
+        Assert.Contains(expected, problem, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MissingFile_AndEmptyFile()
+    {
+        AgentConfigReader.Read("/nowhere.yaml", _ => null, new Dictionary<string, string>(), out IReadOnlyList<string> problems);
+        Assert.Contains("/nowhere.yaml", Assert.Single(problems), StringComparison.Ordinal);
+        File.WriteAllText(_file, "");
+        Read(out problems);
+        Assert.Empty(problems);
+    }
+
+    [Fact]
+    public void ShippedFile_TellsTheDefaults()
+    {
+        string root = AppContext.BaseDirectory[..AppContext.BaseDirectory.IndexOf("/tests/", StringComparison.Ordinal)];
+        AgentConfig config = AgentConfigReader.Read(Path.Combine(root, "deploy/agent.yaml"), _ => null, new Dictionary<string, string>(), out IReadOnlyList<string> problems);
+        Assert.Empty(problems);
+        Assert.Equal(new AgentConfig(), config);
+    }
+
+    private AgentConfig Read(out IReadOnlyList<string> problems) => AgentConfigReader.Read(_file, _ => null, new Dictionary<string, string>(), out problems);
+}
