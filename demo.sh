@@ -115,8 +115,7 @@ show weir policy explain --from role=web --to role=api --port 80/tcp
 show weir policy explain --from app=blog --to role=api --port 80/tcp || true
 
 step "kill -9 the agent: containers and their policy go on without it"
-kill -9 "$WEIR_AGENT_PID"
-wait "$WEIR_AGENT_PID" 2> /dev/null || true
+{ kill -9 "$WEIR_AGENT_PID" && wait "$WEIR_AGENT_PID"; } 2> /dev/null || true
 must web
 must_not other
 start_agent "$work/agent.log"

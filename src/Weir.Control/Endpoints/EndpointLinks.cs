@@ -28,6 +28,9 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
             Sysctl.Write(ipv6 + "addr_gen_mode", "1");
             Sysctl.Write(ipv6 + "accept_ra", "0");
             Sysctl.Write(ipv6 + "forwarding", "1");
+
+            // Otherwise the host tells an IPv4 container of its multicast groups, and monitors of the drops.
+            Sysctl.Write(ipv6 + "disable_ipv6", endpoint.Ipv6 is null ? "1" : "0");
         }
 
         return ifindex;

@@ -84,6 +84,8 @@ internal sealed class PolicyManager
     internal int Refresh() => ApplyChanged(Compile(Engine));
 
     /// <summary>Gives one endpoint its policy. Raise the revision afterwards.</summary>
+    /// <remarks>A change of the maps waits some 10 ms for running programs. An endpoint without a map is
+    /// denied everything: what no rule concerns, as most often "init", needs none.</remarks>
     internal void ApplyTo(Endpoint endpoint)
     {
         Endpoint? twin = _endpoints().FirstOrDefault(other =>
@@ -91,7 +93,10 @@ internal sealed class PolicyManager
         IReadOnlyList<PolicyMapEntry> entries = twin is null
             ? Engine.Compile(Peers.Of(endpoint), Peers.All())
             : _applied[twin.Id];
-        ApplyChanged(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
+        if (endpoint.Identity != Identity.Init || _applied.ContainsKey(endpoint.Id) || entries.Any(entry => entry.RuleId != 0))
+        {
+            ApplyChanged(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
+        }
     }
 
     /// <summary>The endpoint is gone.</summary>
