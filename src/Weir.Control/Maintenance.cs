@@ -11,6 +11,7 @@ namespace Weir.Control;
 /// <summary>What has to be done again and again, on threads of its own.</summary>
 public sealed class Maintenance : IDisposable
 {
+    private const long MuchGarbage = 16 * 1024 * 1024; // bytes
     private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(500);
 
@@ -19,6 +20,7 @@ public sealed class Maintenance : IDisposable
     private readonly ManualResetEventSlim _stopping = new();
     private readonly RtnetlinkMonitor _monitor = new();
     private readonly Thread[] _threads;
+    private long _allocated;
 
     public Maintenance(ControlPlane control, ILogger log)
     {
@@ -51,8 +53,21 @@ public sealed class Maintenance : IDisposable
         do
         {
             Try("sweeping conntrack", () => LastSweep = _control.Sweep(Clock.MonotonicNs()));
+            ReturnMemory();
         }
         while (!_stopping.Wait(_sweepEvery));
+    }
+
+    /// <summary>After a burst of work, such as a large policy, the agent waits for hours with what the
+    /// burst needed: the collector has no reason to run by itself.</summary>
+    private void ReturnMemory()
+    {
+        long allocated = GC.GetTotalAllocatedBytes();
+        if (allocated - _allocated > MuchGarbage)
+        {
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+            _allocated = allocated;
+        }
     }
 
     private void Watch()
