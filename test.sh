@@ -33,7 +33,7 @@ for project in "${projects[@]}"; do
     file=$results/$name.trx
     echo "== $name"
     status=0
-    dotnet test "$project" --nologo -v q --logger "trx;LogFileName=$name.trx" --results-directory "$results" || status=$?
+    dotnet test "$project" --nologo --logger "trx;LogFileName=$name.trx" --results-directory "$results" || status=$?
     if [ ! -s "$file" ]; then
         # It did not build, or its host died: one failure.
         failed=$((failed + 1))

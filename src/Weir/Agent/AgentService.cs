@@ -131,7 +131,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
             await WriteAsync(e, subscription.Filter, responseStream);
         }
 
-        if (!request.Follow && request.Last > 0)
+        if (!request.Follow)
         {
             return;
         }

@@ -14,12 +14,18 @@ internal static class AgentClient
     internal static async Task<int> AskAsync(ParseResult parsed, Func<Api.Agent.AgentClient, Task<int>> ask)
     {
         string socket = GlobalOptions.SocketPath(parsed);
+        if (EndPointOf(socket) is not { } endPoint)
+        {
+            await Console.Error.WriteLineAsync($"weir: \"{socket}\" is no path of a socket: it has 1 to 108 bytes");
+            return ExitCodes.BadInput;
+        }
+
         using GrpcChannel channel = GrpcChannel.ForAddress("http://weir", new GrpcChannelOptions
         {
             HttpHandler = new SocketsHttpHandler
             {
                 UseProxy = false,
-                ConnectCallback = (_, cancel) => ConnectAsync(socket, cancel),
+                ConnectCallback = (_, cancel) => ConnectAsync(endPoint, cancel),
             },
             MaxReceiveMessageSize = null,
             MaxSendMessageSize = null,
@@ -43,6 +49,9 @@ internal static class AgentClient
         null => e.Status.Detail,
     };
 
+    /// <summary>Whether the agent was not asked because the socket is not for this user.</summary>
+    internal static bool IsDenied(RpcException e) => SocketErrorOf(e) == SocketError.AccessDenied;
+
     private static SocketError? SocketErrorOf(RpcException e)
     {
         for (Exception? cause = e.Status.DebugException; cause is not null; cause = cause.InnerException)
@@ -56,12 +65,24 @@ internal static class AgentClient
         return null;
     }
 
-    private static async ValueTask<Stream> ConnectAsync(string socket, CancellationToken cancel)
+    private static UnixDomainSocketEndPoint? EndPointOf(string socket)
+    {
+        try
+        {
+            return new UnixDomainSocketEndPoint(socket);
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    private static async ValueTask<Stream> ConnectAsync(UnixDomainSocketEndPoint endPoint, CancellationToken cancel)
     {
         var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
+            await connection.ConnectAsync(endPoint, cancel);
             return new NetworkStream(connection, ownsSocket: true);
         }
         catch

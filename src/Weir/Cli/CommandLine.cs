@@ -60,7 +60,7 @@ internal static class CommandLine
 
         foreach (string token in parsed.UnmatchedTokens.Take(1))
         {
-            if (Nearest(token, parsed.CommandResult.Command) is { } nearest)
+            if (Nearest(token, parsed) is { } nearest)
             {
                 await Console.Error.WriteLineAsync($"did you mean '{nearest}'?");
             }
@@ -76,8 +76,8 @@ internal static class CommandLine
         return string.Join(' ', names);
     }
 
-    private static string? Nearest(string token, Command command) => command.Subcommands.Select(c => c.Name)
-        .Concat(command.Options.Select(o => o.Name))
+    private static string? Nearest(string token, ParseResult parsed) => parsed.CommandResult.Command.Subcommands.Select(c => c.Name)
+        .Concat(parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(o => o.Name))
         .Select(name => (Name: name, Distance: Distance(token, name)))
         .Where(candidate => candidate.Distance <= Math.Max(2, token.Length / 3))
         .OrderBy(candidate => candidate.Distance)

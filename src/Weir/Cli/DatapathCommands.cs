@@ -80,5 +80,5 @@ internal static class DatapathCommands
         }
     }
 
-    private static Option<int> Limit() => new("--limit") { Description = "at most so many", DefaultValueFactory = _ => 1000 };
+    private static Option<int> Limit() => new Option<int>("--limit") { Description = "at most so many", DefaultValueFactory = _ => 1000 }.Positive();
 }

@@ -30,16 +30,17 @@ internal static class Examples
         public override int Invoke(ParseResult parseResult)
         {
             int code = inner.Invoke(parseResult);
-            if (_examples.TryGetValue(parseResult.CommandResult.Command, out string[]? lines))
+            Console.WriteLine("Examples:");
+            foreach (string line in ExamplesOf(parseResult.CommandResult.Command))
             {
-                Console.WriteLine("Examples:");
-                foreach (string line in lines)
-                {
-                    Console.WriteLine("  " + line);
-                }
+                Console.WriteLine("  " + line);
             }
 
             return code;
         }
+
+        /// <summary>A command that only groups others shows the first of each.</summary>
+        private static IEnumerable<string> ExamplesOf(Command command) =>
+            _examples.TryGetValue(command, out string[]? lines) ? lines : command.Subcommands.SelectMany(sub => ExamplesOf(sub).Take(1));
     }
 }

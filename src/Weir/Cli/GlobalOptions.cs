@@ -25,7 +25,8 @@ internal static class GlobalOptions
     internal static bool IsJson(ParseResult parsed) => parsed.GetValue(Output) == "json";
 
     internal static string SocketPath(ParseResult parsed) =>
-        parsed.GetValue(Socket) ?? Environment.GetEnvironmentVariable("WEIR_SOCKET") ?? AgentConfig.DefaultSocket;
+        parsed.GetValue(Socket)
+        ?? (Environment.GetEnvironmentVariable("WEIR_SOCKET") is { Length: > 0 } path ? path : AgentConfig.DefaultSocket);
 
     private static Option<string> MakeOutput()
     {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using Grpc.Core;
+using Microsoft.Win32.SafeHandles;
 using Weir.Api;
 
 namespace Weir.Cli;
@@ -18,7 +20,7 @@ internal static class MonitorCommand
         Option<string[]> to = Ends("--to", "only flows to it");
         Option<string[]> related = Ends("--related-to", "only flows from or to it");
         var ports = new Option<ushort[]>("--port") { Description = "only flows to this port, and their replies" };
-        var last = new Option<int>("--last") { Description = "begin with so many events of the past, at most 4096" };
+        var last = new Option<int>("--last") { Description = "begin with so many events of the past, at most 4096" }.Positive();
         var noFollow = new Option<bool>("--no-follow") { Description = "end after those of the past" };
         foreach (Option option in new Option[] { types, from, to, related, ports, last, noFollow })
         {
@@ -27,6 +29,13 @@ internal static class MonitorCommand
 
         command.SetAction((parsed, cancel) => AgentClient.AskAsync(parsed, async agent =>
         {
+            // Not by System.CommandLine: asked to mind signals, it would cut the end of "weir agent" short.
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, signal =>
+            {
+                signal.Cancel = true;
+                stop.Cancel();
+            });
             var request = new MonitorRequest
             {
                 Types_ = { (parsed.GetValue(types) ?? []).Select(type => Enum.Parse<FlowType>(type, ignoreCase: true)) },
@@ -37,7 +46,7 @@ internal static class MonitorCommand
                 Last = parsed.GetValue(noFollow) && parsed.GetValue(last) == 0 ? int.MaxValue : parsed.GetValue(last),
                 Follow = !parsed.GetValue(noFollow),
             };
-            await FollowAsync(agent, request, GlobalOptions.IsJson(parsed), cancel);
+            await FollowAsync(agent, request, GlobalOptions.IsJson(parsed), stop.Token);
             return ExitCodes.Fine;
         }));
         return command.WithExample("weir monitor --type drop", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
@@ -47,26 +56,29 @@ internal static class MonitorCommand
 
     private static async Task FollowAsync(Api.Agent.AgentClient agent, MonitorRequest request, bool json, CancellationToken cancel)
     {
+        // Not the Console: it hides that nobody reads any more ("weir monitor | head").
+        await using var output = new StreamWriter(new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0)) { AutoFlush = true };
         using AsyncServerStreamingCall<MonitorEvent> call = agent.Monitor(request, cancellationToken: cancel);
         try
         {
             await foreach (MonitorEvent e in call.ResponseStream.ReadAllAsync(cancel))
             {
-                if (json)
-                {
-                    Console.WriteLine(e.Flow is { } flow ? ProtoJson.Write(flow, indented: false) : ProtoJson.Write(e.Lost, indented: false));
-                }
-                else
-                {
-                    Console.WriteLine(e.Flow is { } flow
-                        ? Flows.Line(flow)
-                        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "the kernel's ring was full" : "this monitor was too slow")})");
-                }
+                await output.WriteLineAsync(json ? JsonLine(e) : TextLine(e));
             }
         }
         catch (Exception e) when (cancel.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
         {
             // Ctrl+C is how this ends.
         }
+        catch (IOException)
+        {
+            // The reader of the output has seen enough.
+        }
     }
+
+    private static string JsonLine(MonitorEvent e) => e.Flow is { } flow ? ProtoJson.Write(flow, indented: false) : ProtoJson.Write(e.Lost, indented: false);
+
+    private static string TextLine(MonitorEvent e) => e.Flow is { } flow
+        ? Flows.Line(flow)
+        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "the kernel's ring was full" : "this monitor was too slow")})";
 }

@@ -25,7 +25,11 @@ internal static class PolicyFiles
         {
             try
             {
-                if (path == "-")
+                if (path.Length == 0)
+                {
+                    found.Add("the name of a file is empty");
+                }
+                else if (path == "-")
                 {
                     files.Add(("stdin", Console.In.ReadToEnd()));
                 }

@@ -14,14 +14,15 @@ internal static class VersionCommand
         var command = new Command("version", "Show this command's version, and the agent's if it runs.");
         command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
         {
-            string running = "not running";
+            string running;
             try
             {
                 running = (await agent.GetStatusAsync(new GetStatusRequest())).Version;
             }
-            catch (RpcException)
+            catch (RpcException e)
             {
                 // Its absence is no failure here.
+                running = AgentClient.IsDenied(e) ? "no permission to ask it" : "not running";
             }
 
             Console.WriteLine(GlobalOptions.IsJson(parsed)

@@ -182,6 +182,7 @@ public sealed partial class DockerHost : IDisposable
     private void MakeWorld() => Sandbox.Shell($"""
         ip netns add world
         ip link add world0 type veth peer name up0 netns world
+        ip link set world0 addrgenmode none
         ip address add {HostAddress}/24 dev world0
         ip address add 2001:db8:100::1/64 dev world0 nodad
         ip link set world0 up
