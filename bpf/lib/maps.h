@@ -18,7 +18,7 @@ enum map_size {
 	MAX_POLICY_ENTRIES = 16384,
 	MAX_FLOWS = 131072,
 	MAX_FRAGMENTS = 8192,
-	EVENT_BYTES = 8 * 1024 * 1024,
+	EVENT_BYTES = 2 * 1024 * 1024,
 };
 
 /* Written by the agent, read by every packet. */

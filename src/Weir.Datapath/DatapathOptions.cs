@@ -22,6 +22,6 @@ public sealed record DatapathOptions
     /// <summary>Prefixes with an identity.</summary>
     public uint MaxPrefixes { get; init; } = 131072;
 
-    /// <summary>Bytes of the event ring: a power of two, at least a page.</summary>
-    public uint EventBytes { get; init; } = 8 * 1024 * 1024;
+    /// <summary>Bytes of the event ring: a power of two, at least a page. The agent has it in memory twice.</summary>
+    public uint EventBytes { get; init; } = 2 * 1024 * 1024;
 }

@@ -40,7 +40,15 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
                 maps[i++] = inner.Fd;
             }
 
-            outer.UpdateBatch(MemoryMarshal.AsBytes<uint>(slots), MemoryMarshal.AsBytes<int>(maps), slots.Length);
+            void Swap() => outer.UpdateBatch(MemoryMarshal.AsBytes<uint>(slots), MemoryMarshal.AsBytes<int>(maps), slots.Length);
+            if (slots.Length == 1 && !IsPresent(slots[0]))
+            {
+                WithoutGracePeriod(Swap, slots[0], present: true);
+            }
+            else
+            {
+                Swap();
+            }
         }
         finally
         {
@@ -54,11 +62,10 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
     /// <summary>Takes an endpoint's decisions away: all is denied.</summary>
     internal void Remove(ushort id)
     {
-        uint slot = id;
-        if (TryOpen(id) is { } present)
+        if (IsPresent(id))
         {
-            present.Dispose();
-            outer.Delete(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in slot)));
+            byte[] slot = Slot(id);
+            WithoutGracePeriod(() => outer.Delete(slot), id, present: false);
         }
     }
 
@@ -86,13 +93,36 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
         return [.. entries.Values.OrderBy(e => e.Direction).ThenBy(e => e.Identity).ThenBy(e => e.Protocol).ThenBy(e => e.Port)];
     }
 
-    private BpfMap? TryOpen(ushort id)
+    private BpfMap? TryOpen(uint id)
     {
-        uint slot = id;
         uint mapId = 0;
-        return outer.TryLookup(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in slot)), MemoryMarshal.AsBytes(new Span<uint>(ref mapId)))
-            ? BpfMap.OpenById(mapId)
-            : null;
+        return outer.TryLookup(Slot(id), MemoryMarshal.AsBytes(new Span<uint>(ref mapId))) ? BpfMap.OpenById(mapId) : null;
+    }
+
+    private bool IsPresent(uint id)
+    {
+        Span<byte> mapId = stackalloc byte[sizeof(uint)];
+        return outer.TryLookup(Slot(id), mapId);
+    }
+
+    private static byte[] Slot(uint id) => BitConverter.GetBytes(id);
+
+    /// <summary>After a change of a map of maps the kernel lets the caller wait, some ten milliseconds, until no
+    /// program can use what was there before. Where nothing was there, or its endpoint is gone, that wait is a
+    /// container's start-up time for nothing: it is enough to see that the change is made.</summary>
+    private void WithoutGracePeriod(Action change, uint id, bool present)
+    {
+        Task pending = Task.Run(change);
+        var spin = default(SpinWait);
+        while (!pending.IsCompleted && IsPresent(id) != present)
+        {
+            spin.SpinOnce();
+        }
+
+        if (pending.IsCompleted)
+        {
+            pending.GetAwaiter().GetResult();
+        }
     }
 
     private BpfMap Build(IReadOnlyList<PolicyMapEntry> entries)
