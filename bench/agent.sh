@@ -29,6 +29,14 @@ printf '%-52s %8.0f ms (bridge %.0f ms: %+.0f ms; aim: at most +20)\n' "docker r
 for i in $(seq 1 "$ENDPOINTS"); do
     container "endpoint$i" weir -l bench=many -l "number=$((i % 20))"
 done
+# What the agent keeps once it has nothing to do.
+#   print_memory TITLE
+print_memory() {
+    awk -v title="$1" '{ mb[$1] = $2 / 1024 } END {
+        printf "%-52s %8.0f MB (aim: at most 50; at its most so far: %.0f MB)\n", title, mb["VmRSS:"], mb["VmHWM:"] }' "/proc/$WEIR_AGENT_PID/status"
+}
+sleep 12
+print_memory "memory of the agent with $ENDPOINTS endpoints, at rest"
 for size in 1 1000; do
     rm -f /run/apply
     for round in $(seq 1 5); do
@@ -47,8 +55,7 @@ for size in 1 1000; do
     printf '%-52s %8.0f ms (aim: at most 100)\n' "policy apply, $size entries on $ENDPOINTS endpoints" "$(median < /run/apply)"
 done
 sleep 12
-memory() { awk -v name="$1:" '$1 == name { print $2 / 1024 }' "/proc/$WEIR_AGENT_PID/status"; }
-printf '%-52s %8.0f MB (aim: at most 50; at its most: %.0f MB)\n' "memory of the agent with $ENDPOINTS endpoints, at rest" "$(memory VmRSS)" "$(memory VmHWM)"
+print_memory "memory after those policies, at rest"
 
 docker ps -aq | xargs docker rm -f > /dev/null
 docker network rm weir plain > /dev/null

@@ -11,7 +11,7 @@ namespace Weir.Control;
 /// <summary>What has to be done again and again, on threads of its own.</summary>
 public sealed class Maintenance : IDisposable
 {
-    private const long MuchGarbage = 16 * 1024 * 1024; // bytes
+    private const long MuchGarbage = 8 * 1024 * 1024; // bytes
     private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(500);
 
