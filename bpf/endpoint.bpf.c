@@ -18,6 +18,11 @@
 #include "lib/fragment.h"
 #include "lib/gateway.h"
 #include "lib/parse.h"
+#include "lib/proxy.h"
+#include "lib/reset.h"
+
+/* Instead of an endpoint: the proxy. */
+#define TARGET_PROXY ((__u32)-1)
 
 /* Is the address the endpoint's own? */
 static __always_inline bool is_own_address(const struct ip_addr *a)
@@ -72,7 +77,7 @@ static __always_inline void flow_of(const struct packet *p, bool reply, __u32 sr
 }
 
 /* Steps 4 to 6 for a packet whose source was proven. Returns 0 and the local endpoint that it goes
- * to (0: the host's stack), or a drop reason with the report filled in. */
+ * to (0: the host's stack; or TARGET_PROXY), or a drop reason with the report filled in. */
 static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct packet *p,
 					      struct report *r, bool from_endpoint, __u32 *target)
 {
@@ -108,6 +113,10 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 			return DROP_REASON_MALFORMED;
 		*target = from_endpoint ? identity_local_endpoint(&p->dst) : own;
 		r->is_reply = 1;
+		if (entry && entry->flags & CT_PROXY) {
+			*target = TARGET_PROXY;
+			return DROP_REASON_NONE;
+		}
 		if (from_endpoint && *target) {
 			struct endpoint_entry *src = endpoint_of(own);
 			struct endpoint_entry *dst = endpoint_of(*target);
@@ -130,17 +139,21 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		/* Between two local endpoints nothing travels through the host's stack. */
 		if (!from_endpoint && entry->src_endpoint && entry->dst_endpoint)
 			return DROP_REASON_SPOOFED_ENDPOINT;
+		if (entry->flags & CT_CUT)
+			return DROP_REASON_PROXY_REQUIRED;
 		if (entry->revision == revision) {
 			ct_touch(entry, p, reply, now, skb->len);
 			if (p->flags & PACKET_FIRST_FRAGMENT)
 				fragment_remember(p);
-			*target = from_endpoint ? (reply ? entry->src_endpoint : entry->dst_endpoint)
-						: own;
-			if (s->flags & SETTINGS_TRACE) {
-				r->src_identity = entry->src_identity;
-				r->dst_identity = entry->dst_identity;
+			r->src_identity = entry->src_identity;
+			r->dst_identity = entry->dst_identity;
+			r->proxy = !!(entry->flags & CT_PROXY);
+			*target = r->proxy	   ? TARGET_PROXY
+				  : !from_endpoint ? own
+				  : reply	   ? entry->src_endpoint
+						   : entry->dst_endpoint;
+			if (s->flags & SETTINGS_TRACE)
 				event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
-			}
 			return DROP_REASON_NONE;
 		}
 		known = true;
@@ -169,10 +182,21 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 			bpf_map_delete_elem(&weir_ct, &key);
 		return reason;
 	}
-	*target = from_endpoint ? (reply ? r->src_endpoint : r->dst_endpoint) : own;
+	/* What went through the proxy once stays with it: its connections end there. */
+	r->proxy |= known && entry->flags & CT_PROXY;
+	*target = r->proxy	   ? TARGET_PROXY
+		  : !from_endpoint ? own
+		  : reply	   ? r->src_endpoint
+				   : r->dst_endpoint;
 
 	/* 6 */
 	if (known) {
+		if (r->proxy && !(entry->flags & CT_PROXY)) {
+			entry->flags |= CT_PROXY | CT_CLOSED | CT_CUT;
+			return DROP_REASON_PROXY_REQUIRED;
+		}
+		entry->http_egress = r->http_egress;
+		entry->http_ingress = r->http_ingress;
 		entry->src_identity = r->src_identity;
 		entry->dst_identity = r->dst_identity;
 		entry->src_endpoint = r->src_endpoint;
@@ -196,6 +220,33 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 static __always_inline enum l3_proto l3_of(struct __sk_buff *skb)
 {
 	return (enum l3_proto)bpf_ntohs((__be16)skb->protocol);
+}
+
+/* What weir_to_ep judged and sent here, since only an ingress can give a packet to a socket. */
+static __always_inline int taken_from_host(struct __sk_buff *skb, enum l3_proto l3,
+					   struct packet *p, struct report *r)
+{
+	enum drop_reason reason = parse_packet(skb, l3, p);
+
+	r->src_endpoint = 0;
+	r->dst_endpoint = r->endpoint_id;
+	r->direction = DIRECTION_INGRESS;
+	if (!reason)
+		reason = proxy_take(skb, p, skb->mark >> MARK_IDENTITY_SHIFT);
+	return reason ? drop(skb, p, r, reason) : TC_ACT_OK;
+}
+
+/* Back to where packets of this link arrive, as if it were for the host. */
+static __always_inline int send_to_ingress(struct __sk_buff *skb, const struct report *r)
+{
+	const volatile struct endpoint_config *c = &endpoint_config;
+	struct ethhdr *eth = PARSE_AT(skb, 0, struct ethhdr);
+
+	if (!eth)
+		return TC_ACT_SHOT;
+	mac_copy(eth->h_dest, c->gateway_mac);
+	skb->mark = MARK_TO_PROXY | r->src_identity << MARK_IDENTITY_SHIFT;
+	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
 /* What the container sends. */
@@ -223,6 +274,8 @@ int weir_from_ep(struct __sk_buff *skb)
 	l3 = l3_of(skb);
 	if (skb->vlan_present || l3 == L3_VLAN || l3 == L3_QINQ)
 		return drop(skb, &p, &r, DROP_REASON_VLAN);
+	if (mark_is(skb, MARK_TO_PROXY))
+		return taken_from_host(skb, l3, &p, &r);
 	if (!mac_equal(eth->h_source, c->mac))
 		return drop(skb, &p, &r, DROP_REASON_INVALID_SOURCE_MAC);
 
@@ -260,12 +313,21 @@ int weir_from_ep(struct __sk_buff *skb)
 
 	/* 4 to 6 */
 	reason = judge(skb, &p, &r, true, &target);
-	if (reason)
-		return drop(skb, &p, &r, reason);
+	if (reason) {
+		drop(skb, &p, &r, reason);
+		return reason == DROP_REASON_PROXY_REQUIRED && reset_answer(skb, &p)
+			       ? gateway_send(skb)
+			       : TC_ACT_SHOT;
+	}
 
 	/* 7 */
+	if (target == TARGET_PROXY) {
+		reason = proxy_take(skb, &p, r.src_identity);
+		if (reason)
+			return drop(skb, &p, &r, reason);
+	}
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
-	if (!target)
+	if (!target || target == TARGET_PROXY)
 		return TC_ACT_OK;
 	to = endpoint_of(target);
 	if (!to)
@@ -304,11 +366,12 @@ int weir_to_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
 	if (!is_own_address(&p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
-	reason = judge(skb, &p, &r, false, &target);
+	reason = mark_is(skb, MARK_FROM_PROXY) ? proxy_sent(&p, &r, skb->len)
+					       : judge(skb, &p, &r, false, &target);
 	if (reason)
 		return drop(skb, &p, &r, reason);
 	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return TC_ACT_OK;
+	return target == TARGET_PROXY ? send_to_ingress(skb, &r) : TC_ACT_OK;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -8,6 +8,7 @@
 #include "drop_reason.h"
 #include "event.h"
 #include "metrics.h"
+#include "proxy.h"
 
 #define KEEP_STRUCT(name) struct name keep_##name = {}
 #define KEEP_ENUM(name) enum name keep_##name = (enum name)0
@@ -35,3 +36,4 @@ KEEP_ENUM(ct_flag);
 KEEP_ENUM(drop_reason);
 KEEP_ENUM(event_type);
 KEEP_ENUM(metrics_layout);
+KEEP_ENUM(proxy_mark);

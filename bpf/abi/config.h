@@ -26,5 +26,6 @@ struct settings {
 	__u32 revision; /* raised after each policy change; older conntrack verdicts are re-made */
 	__u32 flags;	/* enum settings_flag */
 	__u32 ct_endpoint_limit; /* most conntrack entries one endpoint may originate */
-	__u32 _pad0;
+	__u16 proxy_port; /* where the proxy listens on loopback; 0: it does not run */
+	__u16 _pad0;
 };

@@ -21,6 +21,8 @@ enum ct_flag {
 	CT_FIN_REPLY = 8,
 	CT_ESTABLISHED = 16, /* TCP: handshake complete */
 	CT_CLOSED = 32,	     /* TCP: reset, or FIN both ways */
+	CT_PROXY = 64,	     /* the proxy is between the ends; both its legs are this flow */
+	CT_CUT = 128,	     /* began without the proxy that policy now asks for: must be opened anew */
 };
 
 struct ct_entry {
@@ -34,6 +36,8 @@ struct ct_entry {
 	__u32 packets; /* both directions; not atomic, for display */
 	__u32 flags;   /* enum ct_flag */
 	__u64 bytes;
+	__u32 http_egress; /* HTTP policies of both ends, for the proxy; 0 = does not look at requests */
+	__u32 http_ingress;
 };
 
 /* weir_frag: ports of a fragmented datagram, by what its fragments share. */

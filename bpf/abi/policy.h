@@ -26,10 +26,12 @@ enum verdict {
 	VERDICT_NONE = 0,
 	VERDICT_ALLOW = 1,
 	VERDICT_DENY = 2,
+	VERDICT_PROXY = 3, /* through the proxy, which judges each request */
 };
 
 struct policy_entry {
 	__u32 rule_id; /* deciding rule; 0 = none (enforcement off, or default deny) */
 	__u8 verdict;  /* enum verdict */
 	__u8 _pad0[3];
+	__u32 http_policy; /* VERDICT_PROXY: what the proxy judges by; else 0 */
 };

@@ -64,8 +64,9 @@ static __always_inline bool ct_may_open(const struct packet *p)
 static __always_inline __u64 ct_timeout(__u8 protocol, __u32 flags)
 {
 	if (protocol == L4_TCP) {
+		/* One of the proxy's legs can be over long before the other. */
 		if (flags & CT_CLOSED)
-			return CT_TIMEOUT_TCP_CLOSED;
+			return flags & CT_PROXY ? CT_TIMEOUT_OTHER : CT_TIMEOUT_TCP_CLOSED;
 		return flags & CT_ESTABLISHED ? CT_TIMEOUT_TCP_ESTABLISHED : CT_TIMEOUT_TCP_SYN;
 	}
 	if (protocol == L4_UDP)

@@ -9,11 +9,14 @@ struct report {
 	__u32 src_identity;
 	__u32 dst_identity;
 	__u32 rule_id;
+	__u32 http_egress; /* see struct ct_entry */
+	__u32 http_ingress;
 	__u16 endpoint_id; /* the endpoint that judges */
 	__u16 src_endpoint;
 	__u16 dst_endpoint;
 	__u8 direction; /* enum direction */
 	__u8 is_reply;
+	bool proxy; /* the flow goes through the proxy */
 };
 
 static __always_inline void metrics_count(__u32 direction, enum drop_reason reason, __u32 length)
@@ -57,7 +60,7 @@ __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const s
 	e->dport = packet_is_icmp(p) ? p->policy_port : p->dport;
 	e->type = (__u8)type;
 	e->drop_reason = (__u8)reason;
-	e->verdict = reason ? VERDICT_DENY : VERDICT_ALLOW;
+	e->verdict = reason ? VERDICT_DENY : r->proxy ? VERDICT_PROXY : VERDICT_ALLOW;
 	e->direction = r->direction;
 	e->protocol = p->protocol;
 	e->tcp_flags = p->tcp_flags;

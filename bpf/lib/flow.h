@@ -58,6 +58,8 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 		answer = policy_decide(f->src_endpoint, DIRECTION_EGRESS, r->dst_identity,
 				       f->protocol, f->policy_port);
 		r->rule_id = answer.rule_id;
+		r->http_egress = answer.http_policy;
+		r->proxy = answer.proxy;
 		if (answer.reason)
 			return answer.reason;
 	}
@@ -70,6 +72,8 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 				       f->protocol, f->policy_port);
 		/* Where only the source has a rule for it, that one decided. */
 		r->rule_id = answer.rule_id ? answer.rule_id : answer.reason ? 0 : egress_rule;
+		r->http_ingress = answer.http_policy;
+		r->proxy |= answer.proxy;
 		if (answer.reason)
 			return answer.reason;
 	}
@@ -92,7 +96,9 @@ static __always_inline enum drop_reason flow_open(const struct ct_key *key, bool
 		.dst_endpoint = r->dst_endpoint,
 		.packets = 1,
 		.bytes = length,
-		.flags = source_is_b ? CT_ORIGIN_B : 0,
+		.flags = (source_is_b ? CT_ORIGIN_B : 0) | (r->proxy ? CT_PROXY : 0),
+		.http_egress = r->http_egress,
+		.http_ingress = r->http_ingress,
 	};
 
 	if (src && src->ct_count >= s->ct_endpoint_limit)

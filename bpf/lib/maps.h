@@ -21,10 +21,11 @@ enum map_size {
 	EVENT_BYTES = 2 * 1024 * 1024,
 };
 
-/* Written by the agent, read by every packet. */
+/* Written by the agent, read by every packet; the proxy maps it to see a new revision at once. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__type(key, __u32);
 	__type(value, struct settings);
 } weir_settings SEC(".maps");
@@ -72,7 +73,7 @@ struct {
 	__array(values, struct policy_map);
 } weir_policy SEC(".maps");
 
-/* Written by programs; the agent sweeps what has expired. Not an LRU: a flood must not push out
+/* Written by programs; the agent sweeps what has expired, the proxy reads whose flow it has. Not an LRU: a flood must not push out
  * living flows. Full: new flows are dropped with a reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

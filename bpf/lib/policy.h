@@ -11,6 +11,8 @@ enum policy_bits {
 struct policy_answer {
 	enum drop_reason reason; /* DROP_REASON_NONE: allowed */
 	__u32 rule_id;
+	__u32 http_policy;
+	bool proxy;
 };
 
 /* At most two lookups, whatever the number of rules: the peer's own entries, then everybody's. */
@@ -18,7 +20,7 @@ static __always_inline struct policy_answer policy_decide(__u32 endpoint_id,
 							  enum direction direction, __u32 peer,
 							  __u8 protocol, __be16 port)
 {
-	struct policy_answer answer = {DROP_REASON_POLICY_DENIED, 0};
+	struct policy_answer answer = {.reason = DROP_REASON_POLICY_DENIED};
 	struct policy_key key = {
 		.prefix_len = POLICY_FULL_KEY,
 		.identity = peer,
@@ -39,7 +41,9 @@ static __always_inline struct policy_answer policy_decide(__u32 endpoint_id,
 	if (!entry)
 		return answer;
 	answer.rule_id = entry->rule_id;
-	if (entry->verdict == VERDICT_ALLOW)
+	answer.http_policy = entry->http_policy;
+	answer.proxy = entry->verdict == VERDICT_PROXY;
+	if (entry->verdict == VERDICT_ALLOW || answer.proxy)
 		answer.reason = DROP_REASON_NONE;
 	else if (entry->rule_id)
 		answer.reason = DROP_REASON_POLICY_DENY_RULE;

@@ -169,6 +169,9 @@ public sealed class Datapath : IDisposable
         return revision;
     }
 
+    /// <summary>Says where the proxy listens on loopback; 0: nowhere, what needs it is dropped.</summary>
+    public void SetProxyPort(ushort port) => ChangeSettings((ref Settings s) => s.ProxyPort = port);
+
     /// <summary>Chooses which events programs report beside drops.</summary>
     public void SetFlags(SettingsFlag flags) => ChangeSettings((ref Settings s) => s.Flags = flags);
 

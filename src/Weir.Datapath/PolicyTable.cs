@@ -86,8 +86,9 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
                 key.PrefixLen < AnyPort ? null : key.Protocol,
                 (ushort)key.Port,
                 key.PrefixLen < AnyPort ? (byte)0 : (byte)(key.PrefixLen - AnyPort),
-                value.Verdict == Verdict.Allow,
-                value.RuleId);
+                value.Verdict != Verdict.Deny,
+                value.RuleId,
+                value.HttpPolicy);
         }
 
         return [.. entries.Values.OrderBy(e => e.Direction).ThenBy(e => e.Identity).ThenBy(e => e.Protocol).ThenBy(e => e.Port)];
@@ -143,7 +144,12 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
                     Protocol = entry.Protocol ?? 0,
                     Port = entry.Port,
                 };
-                values[i] = new PolicyEntry { RuleId = entry.RuleId, Verdict = entry.Allow ? Verdict.Allow : Verdict.Deny };
+                values[i] = new PolicyEntry
+                {
+                    RuleId = entry.RuleId,
+                    Verdict = !entry.Allow ? Verdict.Deny : entry.HttpPolicyId != 0 ? Verdict.Proxy : Verdict.Allow,
+                    HttpPolicy = entry.HttpPolicyId,
+                };
             }
 
             new BpfMap<PolicyKey, PolicyEntry>(map).SetMany(keys, values);

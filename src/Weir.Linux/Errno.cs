@@ -18,10 +18,18 @@ public static class Errno
     public const int Exists = 17;
     public const int NoDevice = 19;
     public const int Invalid = 22;
+    public const int TooManyFiles = 24;
     public const int NoSpace = 28;
+    public const int BrokenPipe = 32;
     public const int NotSupported = 95;
+    public const int NotSupportedFamily = 97;
+    public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;
+    public const int ConnectionReset = 104;
     public const int NoBuffers = 105;
+    public const int TimedOut = 110;
+    public const int ConnectionRefused = 111;
+    public const int InProgress = 115;
     public const int KernelNotSupported = 524;
 
     /// <summary>The symbol of the number, such as "EPERM", or "errno N".</summary>
@@ -42,7 +50,15 @@ public static class Errno
         Invalid => "EINVAL",
         NoSpace => "ENOSPC",
         NotSupported => "EOPNOTSUPP",
+        TooManyFiles => "EMFILE",
+        BrokenPipe => "EPIPE",
+        NotSupportedFamily => "EAFNOSUPPORT",
+        AddressInUse => "EADDRINUSE",
         AddressNotAvailable => "EADDRNOTAVAIL",
+        ConnectionReset => "ECONNRESET",
+        TimedOut => "ETIMEDOUT",
+        ConnectionRefused => "ECONNREFUSED",
+        InProgress => "EINPROGRESS",
         NoBuffers => "ENOBUFS",
         KernelNotSupported => "ENOTSUPP",
         _ => $"errno {errno}",

@@ -18,6 +18,14 @@ public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
     /// <summary>The number, valid until dispose.</summary>
     public int Number => IsClosed ? throw new ObjectDisposedException(nameof(FileDescriptor)) : (int)handle;
 
+    /// <summary>Gives the number to the caller, who closes it.</summary>
+    public int Release()
+    {
+        int number = Number;
+        SetHandleAsInvalid();
+        return number;
+    }
+
     /// <summary>Opens a file or folder for reading. Throws <see cref="LinuxException"/>.</summary>
     public static FileDescriptor OpenRead(string path)
     {

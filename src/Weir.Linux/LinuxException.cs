@@ -16,6 +16,12 @@ public class LinuxException : Exception
     /// <summary>Positive error number; see <see cref="Errno"/>.</summary>
     public int Number { get; }
 
+    /// <summary>The kernel's words for an error number: "Connection refused".</summary>
+    public static string Words(int errno) => Marshal.GetPInvokeErrorMessage(errno);
+
+    /// <summary>The error number of the last call made by this thread.</summary>
+    internal static int LastNumber => Marshal.GetLastPInvokeError();
+
     /// <summary>From the error number of the last call made by this thread.</summary>
     public static LinuxException Last(string what) => new(Marshal.GetLastPInvokeError(), what);
 

@@ -49,7 +49,7 @@ internal sealed class RandomPolicy
             {
                 any = true;
                 _text.Append($", \"{section}\": ");
-                List(1 + _random.Next(2), () => Entry(section.StartsWith("ingress", StringComparison.Ordinal) ? "from" : "to"));
+                List(1 + _random.Next(2), () => Entry(section.StartsWith("ingress", StringComparison.Ordinal) ? "from" : "to", section.EndsWith("Deny", StringComparison.Ordinal)));
             }
         }
 
@@ -85,7 +85,7 @@ internal sealed class RandomPolicy
         }
     }
 
-    private void Entry(string side)
+    private void Entry(string side, bool isDeny)
     {
         _text.Append('{');
         bool peer = true;
@@ -113,9 +113,10 @@ internal sealed class RandomPolicy
         switch (_random.Next(4))
         {
             case 0 or 1:
+                bool http = !isDeny && _random.Next(3) == 0;
                 _text.Append($"{comma}\"toPorts\": [{{\"ports\": ");
-                List(1 + _random.Next(2), Port);
-                _text.Append("}]");
+                List(1 + _random.Next(2), () => Port(http));
+                _text.Append(http ? $", \"rules\": {{\"http\": [{{\"path\": \"/{_random.Next(3)}\"}}]}}}}]" : "}]");
                 break;
             case 2 when _random.Next(2) == 0:
                 _text.Append($"{comma}\"icmps\": [{{\"fields\": [{{\"family\": \"IPv4\", \"type\": 8}}, {{\"family\": \"IPv6\", \"type\": 128}}]}}]");
@@ -125,18 +126,19 @@ internal sealed class RandomPolicy
         _text.Append('}');
     }
 
-    private void Port()
+    /// <param name="http">Http rules hold for ports of TCP alone.</param>
+    private void Port(bool http)
     {
-        int port = _ports[_random.Next(_ports.Length)];
+        int port = _ports[http ? _random.Next(1, _ports.Length) : _random.Next(_ports.Length)];
         _text.Append($"{{\"port\": \"{port}\"");
         if (port > 0 && _random.Next(3) == 0)
         {
             _text.Append($", \"endPort\": {Math.Min(65535, port + _random.Next(2000))}");
         }
 
-        if (_random.Next(4) != 0)
+        if (http || _random.Next(4) != 0)
         {
-            _text.Append($", \"protocol\": \"{Pick(_protocols)}\"");
+            _text.Append($", \"protocol\": \"{(http ? "TCP" : Pick(_protocols))}\"");
         }
 
         _text.Append('}');

@@ -146,7 +146,8 @@ public sealed class ProgramHarness : IDisposable
             key[8] = (byte)entry.Direction;
             key[9] = entry.Protocol ?? 0;
             BinaryPrimitives.WriteUInt16BigEndian(key.AsSpan(10), entry.Port);
-            inner.Update(key, [.. Word(entry.RuleId), entry.Allow ? (byte)1 : (byte)2, 0, 0, 0]);
+            byte verdict = !entry.Allow ? (byte)2 : entry.HttpPolicyId != 0 ? (byte)3 : (byte)1;
+            inner.Update(key, [.. Word(entry.RuleId), verdict, 0, 0, 0, .. Word(entry.HttpPolicyId)]);
         }
 
         _maps["weir_policy"].Update(Word(id), Word((uint)inner.Fd));
@@ -199,7 +200,9 @@ public sealed class ProgramHarness : IDisposable
 
     public Outcome FromContainer(uint id, byte[] frame) => Run(id, "weir_from_ep", frame);
 
-    public Outcome ToContainer(uint id, Frame frame) => Run(id, "weir_to_ep", frame.ToBytes());
+    public Outcome FromContainer(uint id, Frame frame, uint mark) => Run(id, "weir_from_ep", frame.ToBytes(), mark);
+
+    public Outcome ToContainer(uint id, Frame frame, uint mark = 0) => Run(id, "weir_to_ep", frame.ToBytes(), mark);
 
     private static byte[] ReadObject()
     {
@@ -220,11 +223,13 @@ public sealed class ProgramHarness : IDisposable
     private static byte[] Address(string? text) =>
         text is null ? new byte[16] : IPAddress.Parse(text).MapToIPv6().GetAddressBytes();
 
-    private Outcome Run(uint id, string program, byte[] frame)
+    private Outcome Run(uint id, string program, byte[] frame, uint mark = 0)
     {
+        byte[] context = new byte[192]; // struct __sk_buff
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
         byte[] output = new byte[frame.Length + 64];
         ulong[] before = Counters();
-        TestRunResult result = _objects[id].Program(program).TestRun(frame, output);
+        TestRunResult result = _objects[id].Program(program).TestRun(frame, output, context: context);
         ulong[] after = Counters();
         int reason = 0;
         for (int slot = 0; slot < Slots; slot++)
@@ -235,7 +240,9 @@ public sealed class ProgramHarness : IDisposable
             }
         }
 
-        if (result.ReturnValue == Drop != (reason != 0))
+        // That one is answered with a reset where it can be.
+        bool answered = reason == (int)DropReason.ProxyRequired && result.ReturnValue == Redirect;
+        if (!answered && result.ReturnValue == Drop != (reason != 0))
         {
             throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");
         }

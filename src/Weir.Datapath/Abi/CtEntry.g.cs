@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(48 bytes)</summary>
+/// <summary>(56 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct CtEntry
 {
@@ -29,6 +29,9 @@ public partial struct CtEntry
     public uint Packets;
     public CtFlag Flags;
     public ulong Bytes;
+    /// <summary>HTTP policies of both ends, for the proxy; 0 = does not look at requests</summary>
+    public uint HttpEgress;
+    public uint HttpIngress;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -45,6 +48,8 @@ public partial struct CtEntry
             global::Weir.Datapath.AbiField.Of("packets", ref value, ref value.Packets),
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("bytes", ref value, ref value.Bytes),
+            global::Weir.Datapath.AbiField.Of("http_egress", ref value, ref value.HttpEgress),
+            global::Weir.Datapath.AbiField.Of("http_ingress", ref value, ref value.HttpIngress),
         ]);
     }
 }

@@ -19,4 +19,8 @@ public enum CtFlag : uint
     Established = 16,
     /// <summary>TCP: reset, or FIN both ways</summary>
     Closed = 32,
+    /// <summary>the proxy is between the ends; both its legs are this flow</summary>
+    Proxy = 64,
+    /// <summary>began without the proxy that policy now asks for: must be opened anew</summary>
+    Cut = 128,
 }

@@ -52,4 +52,8 @@ public enum DropReason : byte
     NoEndpoint = 20,
     /// <summary>came through the host&apos;s stack with an endpoint&apos;s address</summary>
     SpoofedEndpoint = 21,
+    /// <summary>policy asks for the proxy, and it does not run</summary>
+    ProxyUnavailable = 22,
+    /// <summary>began before policy asked for the proxy: must be opened anew</summary>
+    ProxyRequired = 23,
 }

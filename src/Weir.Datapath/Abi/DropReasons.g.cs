@@ -34,6 +34,8 @@ public static class DropReasons
         DropReason.NetworkInternal,
         DropReason.NoEndpoint,
         DropReason.SpoofedEndpoint,
+        DropReason.ProxyUnavailable,
+        DropReason.ProxyRequired,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -61,6 +63,8 @@ public static class DropReasons
         DropReason.NetworkInternal => "network-internal",
         DropReason.NoEndpoint => "no-endpoint",
         DropReason.SpoofedEndpoint => "spoofed-endpoint",
+        DropReason.ProxyUnavailable => "proxy-unavailable",
+        DropReason.ProxyRequired => "proxy-required",
         _ => "unknown-" + (int)value,
     };
 
@@ -89,6 +93,8 @@ public static class DropReasons
         DropReason.NetworkInternal => "the network is internal",
         DropReason.NoEndpoint => "destination endpoint is gone",
         DropReason.SpoofedEndpoint => "came through the host's stack with an endpoint's address",
+        DropReason.ProxyUnavailable => "policy asks for the proxy, and it does not run",
+        DropReason.ProxyRequired => "began before policy asked for the proxy: must be opened anew",
         _ => "not known to this version",
     };
 }

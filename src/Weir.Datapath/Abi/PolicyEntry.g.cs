@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(8 bytes)</summary>
+/// <summary>(12 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct PolicyEntry
 {
@@ -20,6 +20,8 @@ public partial struct PolicyEntry
 #pragma warning disable CS0169, IDE0051
     private InlineArray3<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
+    /// <summary>VERDICT_PROXY: what the proxy judges by; else 0</summary>
+    public uint HttpPolicy;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -28,6 +30,7 @@ public partial struct PolicyEntry
         [
             global::Weir.Datapath.AbiField.Of("rule_id", ref value, ref value.RuleId),
             global::Weir.Datapath.AbiField.Of("verdict", ref value, ref value.Verdict),
+            global::Weir.Datapath.AbiField.Of("http_policy", ref value, ref value.HttpPolicy),
         ]);
     }
 }

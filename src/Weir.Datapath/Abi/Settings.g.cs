@@ -19,8 +19,10 @@ public partial struct Settings
     public SettingsFlag Flags;
     /// <summary>most conntrack entries one endpoint may originate</summary>
     public uint CtEndpointLimit;
+    /// <summary>where the proxy listens on loopback; 0: it does not run</summary>
+    public ushort ProxyPort;
 #pragma warning disable CS0169, IDE0051
-    private uint _pad0;
+    private ushort _pad0;
 #pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
@@ -31,6 +33,7 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("revision", ref value, ref value.Revision),
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("ct_endpoint_limit", ref value, ref value.CtEndpointLimit),
+            global::Weir.Datapath.AbiField.Of("proxy_port", ref value, ref value.ProxyPort),
         ]);
     }
 }

@@ -11,4 +11,6 @@ public enum Verdict : byte
     None = 0,
     Allow = 1,
     Deny = 2,
+    /// <summary>through the proxy, which judges each request</summary>
+    Proxy = 3,
 }

@@ -7,6 +7,11 @@ namespace Weir.Linux.Interop;
 /// <summary>The calls of the C library that .NET does not offer.</summary>
 internal static unsafe partial class Libc
 {
+    // asm-generic/unistd.h; the same on all architectures since they are younger than 2018.
+    private const nint NumberProcessSignal = 424;
+    private const nint NumberProcessOpen = 434;
+    private const nint NumberProcessGetDescriptor = 438;
+
     private const string Library = "libc";
 
     // int socket(int domain, int type, int protocol);
@@ -85,7 +90,76 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "clock_gettime", SetLastError = true)]
     internal static partial int GetTime(int clock, long* timespec);
 
+    // int accept4(int sockfd, struct sockaddr *addr, socklen_t *addrlen, int flags);
+    [LibraryImport(Library, EntryPoint = "accept4", SetLastError = true)]
+    internal static partial int Accept(int socket, void* address, uint* length, int flags);
+
+    // int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
+    [LibraryImport(Library, EntryPoint = "connect", SetLastError = true)]
+    internal static partial int Connect(int socket, void* address, uint length);
+
+    // int listen(int sockfd, int backlog);
+    [LibraryImport(Library, EntryPoint = "listen", SetLastError = true)]
+    internal static partial int Listen(int socket, int backlog);
+
+    // int shutdown(int sockfd, int how);
+    [LibraryImport(Library, EntryPoint = "shutdown", SetLastError = true)]
+    internal static partial int Shutdown(int socket, int how);
+
+    // int getsockname(int sockfd, struct sockaddr *addr, socklen_t *addrlen);
+    [LibraryImport(Library, EntryPoint = "getsockname", SetLastError = true)]
+    internal static partial int GetSocketName(int socket, void* address, uint* length);
+
+    // int epoll_create1(int flags);
+    [LibraryImport(Library, EntryPoint = "epoll_create1", SetLastError = true)]
+    internal static partial int EpollCreate(int flags);
+
+    // int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event);
+    [LibraryImport(Library, EntryPoint = "epoll_ctl", SetLastError = true)]
+    internal static partial int EpollControl(int epoll, int operation, int fd, void* e);
+
+    // int epoll_wait(int epfd, struct epoll_event *events, int maxevents, int timeout);
+    [LibraryImport(Library, EntryPoint = "epoll_wait", SetLastError = true)]
+    internal static partial int EpollWait(int epoll, void* events, int most, int timeoutMs);
+
+    // int eventfd(unsigned int initval, int flags);
+    [LibraryImport(Library, EntryPoint = "eventfd", SetLastError = true)]
+    internal static partial int EventFd(uint initial, int flags);
+
+    // ssize_t read(int fd, void *buf, size_t count);
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    internal static partial nint ReadFile(int fd, void* buffer, nuint count);
+
+    // ssize_t write(int fd, const void *buf, size_t count);
+    [LibraryImport(Library, EntryPoint = "write", SetLastError = true)]
+    internal static partial nint WriteFile(int fd, void* buffer, nuint count);
+
+    // pid_t setsid(void);
+    [LibraryImport(Library, EntryPoint = "setsid", SetLastError = true)]
+    internal static partial int SetSession();
+
+    // int getrlimit(int resource, struct rlimit *rlim);
+    [LibraryImport(Library, EntryPoint = "getrlimit", SetLastError = true)]
+    internal static partial int GetLimit(int resource, ulong* limits);
+
+    // int setrlimit(int resource, const struct rlimit *rlim);
+    [LibraryImport(Library, EntryPoint = "setrlimit", SetLastError = true)]
+    internal static partial int SetLimit(int resource, ulong* limits);
+
+    // long syscall(long number, ...); older C libraries have no names for these.
+    [LibraryImport(Library, EntryPoint = "syscall", SetLastError = true)]
+    private static partial nint SystemCall(nint number, nint first, nint second, nint third, nint fourth);
+
     // int poll(struct pollfd *fds, nfds_t nfds, int timeout);
     [LibraryImport(Library, EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(void* descriptors, nuint count, int timeoutMs);
+
+    // int pidfd_open(pid_t pid, unsigned int flags);
+    internal static int ProcessOpen(int pid) => (int)SystemCall(NumberProcessOpen, pid, 0, 0, 0);
+
+    // int pidfd_getfd(int pidfd, int targetfd, unsigned int flags);
+    internal static int ProcessGetDescriptor(int process, int fd) => (int)SystemCall(NumberProcessGetDescriptor, process, fd, 0, 0);
+
+    // int pidfd_send_signal(int pidfd, int sig, siginfo_t *info, unsigned int flags);
+    internal static int ProcessSignal(int process, int signal) => (int)SystemCall(NumberProcessSignal, process, signal, 0, 0);
 }

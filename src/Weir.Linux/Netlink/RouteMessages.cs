@@ -17,6 +17,8 @@ internal static class RouteMessageType
     internal const ushort NewRoute = 24;
     internal const ushort DeleteRoute = 25;
     internal const ushort NewNeighbour = 28;
+    internal const ushort NewRule = 32;
+    internal const ushort DeleteRule = 33;
     internal const ushort NewQdisc = 36;
     internal const ushort DeleteQdisc = 37;
     internal const ushort NewFilter = 44;
@@ -54,8 +56,10 @@ internal struct RouteMessage
     internal const byte TableMain = 254;
     internal const byte ProtocolStatic = 4;
     internal const byte ScopeLink = 253;
+    internal const byte ScopeHost = 254;
     internal const byte ScopeNowhere = 255;
     internal const byte TypeUnicast = 1;
+    internal const byte TypeLocal = 2;
     internal const byte TypeBlackhole = 6;
 
     internal byte Family;

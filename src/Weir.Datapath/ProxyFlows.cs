@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Net;
+
+namespace Weir.Datapath;
+
+/// <summary>The proxy's view of the datapath: whose a flow is, and whether policy has changed. Only reads.
+/// Safe to use from several threads.</summary>
+public sealed class ProxyFlows : IDisposable
+{
+    private readonly BpfMap _ctMap;
+    private readonly BpfMap _settingsMap;
+    private readonly BpfMap<CtKey, CtEntry> _ct;
+    private readonly BpfMapMemory<Settings> _settings;
+
+    private ProxyFlows(BpfMap ct, BpfMap settings)
+    {
+        _ctMap = ct;
+        _settingsMap = settings;
+        _ct = new BpfMap<CtKey, CtEntry>(ct);
+        _settings = new BpfMapMemory<Settings>(settings);
+    }
+
+    /// <summary>The policy revision in force.</summary>
+    public uint Revision => Volatile.Read(ref _settings[0].Revision);
+
+    /// <exception cref="DatapathException">No agent has made the datapath yet.</exception>
+    public static ProxyFlows Open(string pinRoot)
+    {
+        BpfMap? ct = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Ct));
+        BpfMap? settings = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Settings));
+        if (ct is not null && settings is not null)
+        {
+            return new ProxyFlows(ct, settings);
+        }
+
+        ct?.Dispose();
+        settings?.Dispose();
+        throw new DatapathException($"there is no datapath in {pinRoot}", [], "Start 'weir agent', which starts the proxy.");
+    }
+
+    /// <summary>Finds a flow that policy sent to the proxy.</summary>
+    /// <returns>False: policy did not, or it forbids the flow by now.</returns>
+    public bool TryFind(IPEndPoint source, IPEndPoint destination, out ProxyFlow flow)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(destination);
+        CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
+        flow = default;
+        if (!_ct.TryGet(in key, out CtEntry entry)
+            || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
+            || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
+        {
+            return false;
+        }
+
+        flow = new ProxyFlow(
+            new Identity(entry.SrcIdentity),
+            new Identity(entry.DstIdentity),
+            entry.SrcEndpoint,
+            entry.DstEndpoint,
+            entry.HttpEgress,
+            entry.HttpIngress,
+            entry.Revision);
+        return true;
+    }
+
+    public void Dispose()
+    {
+        _settings.Dispose();
+        _settingsMap.Dispose();
+        _ctMap.Dispose();
+    }
+}
