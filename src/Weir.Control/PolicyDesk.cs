@@ -106,16 +106,32 @@ public sealed class PolicyDesk
     /// <param name="from">Labels, a container's name, an address, or a reserved name.</param>
     /// <param name="port">"80/tcp", "icmp:8".</param>
     /// <exception cref="ControlException">An argument says nothing, or too much.</exception>
-    public Explanation Explain(string from, string to, string port)
+    /// <param name="http">"PUT /public", or empty: only the connection.</param>
+    /// <param name="headers">The request's, "Name: value".</param>
+    public Explanation Explain(string from, string to, string port, string http = "", IReadOnlyList<string>? headers = null)
     {
+        ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
         ArgumentNullException.ThrowIfNull(port);
         (IpProtocol protocol, ushort number) = PortText.Parse(port);
+        SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
         lock (_lock)
         {
             var finder = new PeerFinder(_endpoints, _identities, _policies.Peers);
-            return _policies.Engine.Explain(finder.Find(from, "--from"), finder.Find(to, "--to"), protocol, number);
+            return _policies.Engine.Explain(finder.Find(from, "--from"), finder.Find(to, "--to"), protocol, number, request);
+        }
+    }
+
+    private static SampleRequest ParseRequest(string http, IReadOnlyList<string> headers)
+    {
+        try
+        {
+            return SampleRequest.Parse(http, headers);
+        }
+        catch (FormatException e)
+        {
+            throw new ControlException($"--http: {e.Message}; write a method and a target, such as 'GET /public'");
         }
     }
 

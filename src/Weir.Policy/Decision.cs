@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
+
 namespace Weir.Policy;
 
 /// <summary>
@@ -8,6 +10,9 @@ namespace Weir.Policy;
 /// </summary>
 public readonly record struct Decision(bool Allowed, bool Enforced, bool ByDenyRule, uint RuleId)
 {
+    /// <summary>Allowed, but each request is judged by this. Null: requests are not looked at.</summary>
+    public HttpPolicy? Http { get; init; }
+
     /// <summary>Not under policy: everything passes.</summary>
     public static Decision NotEnforced => new(true, false, false, 0);
 

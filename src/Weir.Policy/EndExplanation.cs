@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
+
 namespace Weir.Policy;
 
 /// <summary>
 /// The judgement of one end. <paramref name="Rule"/> and <paramref name="Entry"/> decided, null when none
-/// did; <paramref name="Nearest"/> is for a denial by no rule the rule that comes nearest to allowing it.
+/// did; <paramref name="Nearest"/> is for a denial by no rule the rule that comes nearest to allowing it;
+/// <paramref name="Http"/> is the verdict on the request, null when requests are not looked at.
 /// </summary>
 public sealed record EndExplanation(
     PolicyDirection Direction,
@@ -13,4 +16,9 @@ public sealed record EndExplanation(
     Rule? Rule,
     RuleEntry? Entry,
     NearestRule? Nearest,
-    string Text);
+    HttpVerdict? Http,
+    string Text)
+{
+    /// <summary>Whether this end allows the connection, and the request if one was asked about.</summary>
+    public bool Allowed => Decision.Allowed && (Http is null || Http.Value.Allowed);
+}

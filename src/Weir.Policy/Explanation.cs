@@ -13,5 +13,5 @@ public sealed record Explanation(
     EndExplanation Ingress)
 {
     /// <summary>Whether both ends allow it.</summary>
-    public bool Allowed => Egress.Decision.Allowed && Ingress.Decision.Allowed;
+    public bool Allowed => Egress.Allowed && Ingress.Allowed;
 }

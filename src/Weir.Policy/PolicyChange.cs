@@ -6,7 +6,7 @@ namespace Weir.Policy;
 /// <summary>
 /// Connections whose answer changes. <paramref name="Protocol"/> null: with <paramref name="IsEverything"/>
 /// every protocol and port, else every protocol that rules cannot name. Ports are the destination's, for
-/// ICMP type &lt;&lt; 8 | code.
+/// ICMP type &lt;&lt; 8 | code. Answers are "allowed", "denied" or "only GET /public".
 /// </summary>
 public sealed record PolicyChange(
     NamedPeer From,
@@ -15,9 +15,18 @@ public sealed record PolicyChange(
     ushort FirstPort,
     ushort LastPort,
     bool IsEverything,
-    bool AllowedBefore,
-    bool AllowedAfter)
+    string Before,
+    string After)
 {
+    internal const string Allowed = "allowed";
+    internal const string Denied = "denied";
+
+    /// <summary>Whether anything passed before.</summary>
+    public bool AllowedBefore => Before != Denied;
+
+    /// <summary>Whether anything passes afterwards.</summary>
+    public bool AllowedAfter => After != Denied;
+
     /// <summary>The protocol and ports: "80/tcp", "1-1023/udp", "icmp type 8", "everything".</summary>
     public string Ports =>
         IsEverything ? "everything"
@@ -25,7 +34,5 @@ public sealed record PolicyChange(
         : "other protocols";
 
     /// <summary>"web → api 80/tcp: denied → allowed".</summary>
-    public override string ToString() => $"{From.Name} → {To.Name} {Ports}: {Word(AllowedBefore)} → {Word(AllowedAfter)}";
-
-    private static string Word(bool allowed) => allowed ? "allowed" : "denied";
+    public override string ToString() => $"{From.Name} → {To.Name} {Ports}: {Before} → {After}";
 }

@@ -48,7 +48,7 @@ public static class PolicyDiff
         End[] old = [new(before, from.Peer, to.Peer, PolicyDirection.Egress), new(before, to.Peer, from.Peer, PolicyDirection.Ingress)];
         End[] @new = [new(after, from.Peer, to.Peer, PolicyDirection.Egress), new(after, to.Peer, from.Peer, PolicyDirection.Ingress)];
         var start = changes.Count;
-        var answers = new HashSet<(bool Before, bool After)>();
+        var answers = new HashSet<(string Before, string After)>();
         EntryOfRule[] all = [.. old.Concat(@new).SelectMany(end => end.Entries)];
         var names = PortNames.Of(to.Peer);
         foreach (var protocol in PortRegions.Protocols.Append(PortRegions.AnyOther))
@@ -63,17 +63,30 @@ public static class PolicyDiff
                 }
 
                 var last = (ushort)(i + 1 < starts.Count ? starts[i + 1] - 1 : ushort.MaxValue);
-                var allowedBefore = Array.TrueForAll(old, end => end.Allows(protocol, first));
-                var allowedAfter = Array.TrueForAll(@new, end => end.Allows(protocol, first));
-                answers.Add((allowedBefore, allowedAfter));
-                if (allowedBefore != allowedAfter)
+                var answerBefore = Answer(old, protocol, first);
+                var answerAfter = Answer(@new, protocol, first);
+                answers.Add((answerBefore, answerAfter));
+                if (answerBefore != answerAfter)
                 {
-                    Add(changes, start, new PolicyChange(from, to, protocol, first, last, false, allowedBefore, allowedAfter));
+                    Add(changes, start, new PolicyChange(from, to, protocol, first, last, false, answerBefore, answerAfter));
                 }
             }
         }
 
         Tidy(changes, start, answers.Count == 1);
+    }
+
+    /// <summary>What both ends say together.</summary>
+    private static string Answer(End[] ends, IpProtocol protocol, ushort port)
+    {
+        Decision[] decisions = [.. ends.Select(end => end.Decide(protocol, port))];
+        if (!Array.TrueForAll(decisions, decision => decision.Allowed))
+        {
+            return PolicyChange.Denied;
+        }
+
+        string[] http = [.. decisions.Where(decision => decision.Http is not null).Select(decision => decision.Http!.ToString(int.MaxValue)).Distinct()];
+        return http.Length == 0 ? PolicyChange.Allowed : $"only {string.Join(" and only ", http)}";
     }
 
     /// <summary>Adds a change, or makes the last one longer where it continues it.</summary>
@@ -83,7 +96,8 @@ public static class PolicyDiff
         if (last is not null
             && last.Protocol == change.Protocol
             && (last.LastPort + 1 == change.FirstPort || AlwaysPass(change.Protocol, last.LastPort + 1, change.FirstPort - 1))
-            && last.AllowedAfter == change.AllowedAfter)
+            && last.Before == change.Before
+            && last.After == change.After)
         {
             changes[^1] = last with { LastPort = change.LastPort };
         }
@@ -133,7 +147,7 @@ public static class PolicyDiff
 
         public EntryOfRule[] Entries { get; }
 
-        public bool Allows(IpProtocol protocol, ushort port) =>
-            !_policy.IsEnforced || Evaluator.Decide(Entries, _policy.DefaultDeny, _names, protocol, port).Allowed;
+        public Decision Decide(IpProtocol protocol, ushort port) =>
+            _policy.IsEnforced ? Evaluator.Decide(Entries, _policy.DefaultDeny, _names, protocol, port) : Decision.NotEnforced;
     }
 }

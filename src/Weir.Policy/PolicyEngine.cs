@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Weir.Http.Rules;
 using Weir.Net;
 using Weir.Policy.Evaluation;
 
@@ -15,6 +17,7 @@ public sealed class PolicyEngine
     private readonly PeerMatcher _matcher;
     private readonly ulong[] _anyPeer;
     private readonly ConditionalWeakTable<PolicyPeer, SubjectPolicy[]> _subjects = [];
+    private readonly ConcurrentDictionary<uint, HttpPolicy> _http = [];
 
     public PolicyEngine(PolicySet set, EnforcementMode mode)
     {
@@ -65,7 +68,7 @@ public sealed class PolicyEngine
     {
         ArgumentNullException.ThrowIfNull(subjects);
         ArgumentNullException.ThrowIfNull(peers);
-        var compiler = new PolicyCompiler(DistinctPeers(peers), _anyPeer);
+        var compiler = new PolicyCompiler(DistinctPeers(peers), _anyPeer, Keep);
         var results = new List<IReadOnlyList<PolicyMapEntry>>(subjects.Count);
         foreach (var subject in subjects)
         {
@@ -78,8 +81,14 @@ public sealed class PolicyEngine
         return results;
     }
 
-    /// <summary>Explains a connection at both of its ends; see <see cref="Decide"/> for protocol and port.</summary>
-    public Explanation Explain(PolicyPeer from, PolicyPeer to, IpProtocol protocol, ushort port)
+    /// <summary>"rule shop at shop.yaml:3 allows only GET /public".</summary>
+    public string Describe(HttpPolicy policy) => HttpExplainer.Describe(this, policy);
+
+    /// <summary>An HTTP policy that a compiled entry names.</summary>
+    public HttpPolicy FindHttpPolicy(uint id) => _http[id];
+
+    /// <summary>Explains a connection, or a request on it, at both of its ends; see <see cref="Decide"/> for protocol and port.</summary>
+    public Explanation Explain(PolicyPeer from, PolicyPeer to, IpProtocol protocol, ushort port, SampleRequest? request = null)
     {
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
@@ -88,8 +97,8 @@ public sealed class PolicyEngine
             to,
             protocol,
             port,
-            Explainer.Explain(this, from, to, PolicyDirection.Egress, protocol, port),
-            Explainer.Explain(this, to, from, PolicyDirection.Ingress, protocol, port));
+            Explainer.Explain(this, from, to, PolicyDirection.Egress, protocol, port, request),
+            Explainer.Explain(this, to, from, PolicyDirection.Ingress, protocol, port, request));
     }
 
     /// <summary>Whether what no rule allows is denied at this endpoint.</summary>
@@ -110,6 +119,14 @@ public sealed class PolicyEngine
     /// <summary>What applies to the subject.</summary>
     internal SubjectPolicy ForSubject(PolicyPeer subject, PolicyDirection direction) =>
         _subjects.GetValue(subject, key => [Select(key, PolicyDirection.Ingress), Select(key, PolicyDirection.Egress)])[(int)direction];
+
+    private uint Keep(HttpPolicy policy)
+    {
+        var kept = _http.GetOrAdd(policy.Id, policy);
+        return kept.Equals(policy)
+            ? policy.Id
+            : throw new InvalidOperationException($"two HTTP policies have the number {policy.Id}: {kept}; {policy}. Change a pattern of one of them in a way that means the same");
+    }
 
     private SubjectPolicy Select(PolicyPeer subject, PolicyDirection direction)
     {
@@ -138,7 +155,8 @@ public sealed class PolicyEngine
         var defaultDeny = isInit
             || Mode == EnforcementMode.Always
             || selecting.Any(rule => ((Rule)rule!).DefaultDeny(direction));
-        var isEnforced = defaultDeny || indexes.Any(index => _entries[index].Entry.IsDeny);
+        // Like a deny, an http list holds whether or not what no rule allows is denied.
+        var isEnforced = defaultDeny || indexes.Any(index => _entries[index].Entry is { IsDeny: true } or { Http: not null });
         return isEnforced
             ? new SubjectPolicy(true, defaultDeny, [.. indexes.Select(index => _entries[index])], [.. indexes], mask)
             : SubjectPolicy.Off;

@@ -4,7 +4,8 @@ namespace Weir.Policy;
 /// <summary>
 /// One entry of an endpoint's policy map, found by longest match. <paramref name="Identity"/> 0 is any
 /// peer; <paramref name="Protocol"/> null is any protocol (then the port has no meaning);
-/// <paramref name="PortPrefixLength"/> is how many leading bits of the port count, 0 to 16.
+/// <paramref name="PortPrefixLength"/> is how many leading bits of the port count, 0 to 16; <paramref name="HttpPolicyId"/> is what requests
+/// are judged by, 0 where they are not looked at.
 /// </summary>
 public readonly record struct PolicyMapEntry(
     uint Identity,
@@ -13,4 +14,5 @@ public readonly record struct PolicyMapEntry(
     ushort Port,
     byte PortPrefixLength,
     bool Allow,
-    uint RuleId);
+    uint RuleId,
+    uint HttpPolicyId = 0);

@@ -3,14 +3,16 @@ namespace Weir.Policy;
 
 /// <summary>
 /// One entry of a rule's section: a peer of the list AND a port of the list. A null list is no
-/// condition; an empty list of peers selects nobody.
+/// condition; an empty list of peers selects nobody. With <paramref name="Http"/> only requests that one of
+/// its items allows.
 /// </summary>
 public sealed record RuleEntry(
     PolicyDirection Direction,
     bool IsDeny,
     IReadOnlyList<PeerSelector>? Peers,
     IReadOnlyList<PortSelector>? Ports,
-    SourceLocation Location)
+    SourceLocation Location,
+    IReadOnlyList<HttpEntry>? Http = null)
 {
     /// <summary>Whether the peer fulfils the entry's list of peers.</summary>
     public bool MatchesPeer(PolicyPeer peer)

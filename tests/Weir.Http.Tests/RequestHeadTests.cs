@@ -129,7 +129,7 @@ public sealed class RequestHeadTests
         Assert.Equal("api:8080", Encoding.ASCII.GetString(request.Host(head)));
         Assert.Equal("1", Encoding.ASCII.GetString(request.HeadersOf(head).Value(1)));
         Assert.Equal((BodyKind.Length, 12), (request.Body, request.ContentLength));
-        Assert.True(request is { KeepAlive: true, HasUpgrade: true, ExpectsContinue: true, IsHttp11: true });
+        Assert.True(request is { KeepAlive: true, Upgrade: UpgradeKind.WebSocket, ExpectsContinue: true, IsHttp11: true });
     }
 
     [Theory]

@@ -26,7 +26,7 @@ public sealed class PropertyTests(ITestOutputHelper output)
             var decision = engine.Decide(subject, peer, direction, protocol, port);
             var found = compiled.Find(peer.Identity, direction, protocol, port);
             Assert.True(
-                (decision.Allowed, decision.RuleId) == found,
+                (decision.Allowed, decision.RuleId, decision.Http?.Id ?? 0) == found,
                 $"seed {seed}: {subject.DisplayName} {direction} {peer.DisplayName} {protocol} {port}: decided {decision}, compiled {found}");
         }
     });

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
 using Weir.Net;
 
 namespace Weir.Policy.Tests;
@@ -89,7 +90,15 @@ internal sealed class RandomPolicies(int seed)
     {
         var peers = _random.Next(4) == 0 ? null : Enumerable.Range(0, _random.Next(0, 4)).Select(_ => Peer()).ToList();
         var ports = _random.Next(3) == 0 ? null : Enumerable.Range(0, _random.Next(1, 5)).Select(_ => Port()).ToList();
-        return new RuleEntry((PolicyDirection)_random.Next(2), isDeny, peers, ports, new SourceLocation("random", 1, 1));
+        var http = isDeny || ports is null || _random.Next(3) > 0 ? null : Http();
+        return new RuleEntry(
+            (PolicyDirection)_random.Next(2), isDeny, peers, http is null ? ports : [.. ports!.Where(port => port.Protocol == IpProtocol.Tcp)], new SourceLocation("random", 1, 1), http);
+    }
+
+    private List<HttpEntry> Http()
+    {
+        string?[] paths = [null, "/a", "/b"];
+        return [.. Enumerable.Range(0, _random.Next(1, 3)).Select(_ => new HttpEntry(new HttpRule(null, Pick(paths), null, []), new SourceLocation("random", 1, 1)))];
     }
 
     private PeerSelector Peer()

@@ -33,8 +33,8 @@ public sealed class RequestHead
     /// <summary>The client means to send more requests on the connection.</summary>
     public bool KeepAlive { get; private set; }
 
-    /// <summary>The client asks for another protocol.</summary>
-    public bool HasUpgrade { get; private set; }
+    /// <summary>The protocol that the client asks for.</summary>
+    public UpgradeKind Upgrade { get; private set; }
 
     /// <summary>The client waits for "100 Continue" before it sends the body.</summary>
     public bool ExpectsContinue { get; private set; }
@@ -68,7 +68,7 @@ public sealed class RequestHead
         _hasTransferEncoding = false;
         Body = BodyKind.None;
         ContentLength = -1;
-        HasUpgrade = false;
+        Upgrade = UpgradeKind.None;
         ExpectsContinue = false;
         IsHttp2Preface = false;
         var lineEnd = head.IndexOf((byte)'\r');
@@ -205,7 +205,10 @@ public sealed class RequestHead
             case 10 when Is(name, "connection"u8):
                 return UnderstandConnection(value);
             case 7 when Is(name, "upgrade"u8):
-                HasUpgrade = true;
+                Upgrade = Upgrade != UpgradeKind.None ? UpgradeKind.Other
+                    : Is(value, "websocket"u8) ? UpgradeKind.WebSocket
+                    : Is(value, "h2c"u8) ? UpgradeKind.Http2
+                    : UpgradeKind.Other;
                 return RequestFault.None;
             case 6 when Is(name, "expect"u8):
                 ExpectsContinue = true;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
 using Weir.Net;
 
 namespace Weir.Policy.Evaluation;
@@ -21,8 +22,10 @@ internal static class Evaluator
     {
         var denying = uint.MaxValue;
         var allowing = uint.MaxValue;
+        var looksAtRequests = false;
         foreach (ref readonly var candidate in entries)
         {
+            looksAtRequests |= candidate.Entry.Http is not null && MatchesPort(candidate.Entry, names, protocol, port);
             ref var best = ref candidate.Entry.IsDeny ? ref denying : ref allowing;
             if (candidate.Rule.Id < best && MatchesPort(candidate.Entry, names, protocol, port))
             {
@@ -33,6 +36,11 @@ internal static class Evaluator
         if (denying != uint.MaxValue && !AlwaysPasses(protocol, port))
         {
             return new Decision(Allowed: false, Enforced: true, ByDenyRule: true, denying);
+        }
+
+        if (looksAtRequests)
+        {
+            return new Decision(Allowed: true, Enforced: true, ByDenyRule: false, allowing) { Http = HttpOf(entries, names, protocol, port) };
         }
 
         if (!defaultDeny)
@@ -46,6 +54,32 @@ internal static class Evaluator
         }
 
         return AlwaysPasses(protocol, port) ? new Decision(true, true, false, 0) : Decision.NoRule;
+    }
+
+    /// <summary>The lists of all entries that allow the connection, united.</summary>
+    private static HttpPolicy HttpOf(ReadOnlySpan<EntryOfRule> entries, PortNames names, IpProtocol protocol, ushort port)
+    {
+        var allowances = new List<HttpAllowance>();
+        foreach (ref readonly var candidate in entries)
+        {
+            if (candidate.Entry.IsDeny || !MatchesPort(candidate.Entry, names, protocol, port))
+            {
+                continue;
+            }
+
+            if (candidate.Entry.Http is not { } http)
+            {
+                allowances.Add(new HttpAllowance(candidate.Rule.Id, null));
+                continue;
+            }
+
+            foreach (var item in http)
+            {
+                allowances.Add(new HttpAllowance(candidate.Rule.Id, item.Rule));
+            }
+        }
+
+        return new HttpPolicy([.. allowances.OrderBy(allowance => allowance.RuleId)]);
     }
 
     /// <summary>Whether the connection fulfils the entry's list of ports.</summary>

@@ -8,7 +8,7 @@ namespace Weir.Policy.Evaluation;
 internal static class Explainer
 {
     public static EndExplanation Explain(
-        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
+        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port, SampleRequest? request)
     {
         var decision = engine.Decide(subject, peer, direction, protocol, port);
         var names = PolicyEngine.NamesOf(subject, peer, direction);
@@ -22,7 +22,14 @@ internal static class Explainer
             ? Nearest(engine, subject, peer, direction, protocol, port)
             : null;
         var text = Describe(engine, subject, direction, decision, deciding, entry, nearest);
-        return new EndExplanation(direction, subject, peer, decision, deciding, entry, nearest, text);
+        if (decision.Http is not { } http)
+        {
+            return new EndExplanation(direction, subject, peer, decision, deciding, entry, nearest, null, text);
+        }
+
+        var verdict = request?.JudgedBy(http);
+        return new EndExplanation(
+            direction, subject, peer, decision, deciding, entry, nearest, verdict, HttpExplainer.Describe(engine, direction, text, http, request, verdict));
     }
 
     /// <summary>The last port or the ICMP type and code, with the protocol: "80/tcp", "icmp type 8 code 0".</summary>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Numerics;
+using Weir.Http.Rules;
 using Weir.Net;
 
 namespace Weir.Policy.Evaluation;
@@ -11,11 +12,14 @@ internal sealed class PolicyCompiler
     private readonly ulong[] _anyPeer;
     private readonly Dictionary<Key, List<FlatEntry>> _flattened = [];
     private readonly ulong[] _mask;
+    private readonly Func<HttpPolicy, uint> _keep;
 
     /// <param name="peers">Every identity, each once.</param>
     /// <param name="anyPeer">Which of the engine's entries select every identity, known or not.</param>
-    public PolicyCompiler(List<CompiledPeer> peers, ulong[] anyPeer)
+    /// <param name="keep">Takes note of an HTTP policy and returns its number.</param>
+    public PolicyCompiler(List<CompiledPeer> peers, ulong[] anyPeer, Func<HttpPolicy, uint> keep)
     {
+        _keep = keep;
         _peers = peers;
         _anyPeer = anyPeer;
         _mask = new ulong[anyPeer.Length];
@@ -54,12 +58,12 @@ internal sealed class PolicyCompiler
         return [.. selected];
     }
 
-    private static void Add(List<PolicyMapEntry> result, Identity identity, PolicyDirection direction, List<FlatEntry> entries)
+    private void Add(List<PolicyMapEntry> result, Identity identity, PolicyDirection direction, List<FlatEntry> entries)
     {
         foreach (var entry in entries)
         {
             result.Add(new PolicyMapEntry(
-                identity.Value, direction, entry.Protocol, entry.Port, entry.PortPrefixLength, entry.Allow, entry.RuleId));
+                identity.Value, direction, entry.Protocol, entry.Port, entry.PortPrefixLength, entry.Allow, entry.RuleId, entry.Http is null ? 0 : _keep(entry.Http)));
         }
     }
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
 using Weir.Net;
 
 namespace Weir.Policy.Evaluation;
@@ -22,7 +23,7 @@ internal sealed class PolicyFlattener
     private readonly PortNames _names;
     private readonly EntryOfRule[]? _fallback;
     private readonly PortNames _fallbackNames;
-    private readonly List<(bool Allow, uint RuleId)> _colours = [(false, 0)];
+    private readonly List<(bool Allow, uint RuleId, HttpPolicy? Http)> _colours = [(false, 0, null)];
     private readonly List<FlatEntry> _result = [];
 
     private PolicyFlattener(
@@ -97,22 +98,24 @@ internal sealed class PolicyFlattener
             ? Decision.NoRule
             : Evaluator.Decide(_fallback, _defaultDeny, _fallbackNames, protocol, port);
         var colour = ColourOf(decision);
-        return decision.Allowed == otherwise.Allowed && decision.RuleId == otherwise.RuleId ? [NoEntry, colour] : [colour];
+        return AnswerOf(decision).Equals(AnswerOf(otherwise)) ? [NoEntry, colour] : [colour];
     }
 
     private int ColourOf(Decision decision)
     {
         for (var i = 1; i < _colours.Count; i++)
         {
-            if (_colours[i] == (decision.Allowed, decision.RuleId))
+            if (_colours[i].Equals(AnswerOf(decision)))
             {
                 return i;
             }
         }
 
-        _colours.Add((decision.Allowed, decision.RuleId));
+        _colours.Add(AnswerOf(decision));
         return _colours.Count - 1;
     }
+
+    private static (bool Allow, uint RuleId, HttpPolicy? Http) AnswerOf(Decision decision) => (decision.Allowed, decision.RuleId, decision.Http);
 
     private static Node Build(IpProtocol protocol, List<int> starts, int[][] colours, int first, int bits)
     {
@@ -162,7 +165,7 @@ internal sealed class PolicyFlattener
     }
 
     private void Add(IpProtocol? protocol, int port, int length, int colour) =>
-        _result.Add(new FlatEntry((byte?)protocol, (ushort)port, (byte)length, _colours[colour].Allow, _colours[colour].RuleId));
+        _result.Add(new FlatEntry((byte?)protocol, (ushort)port, (byte)length, _colours[colour].Allow, _colours[colour].RuleId, _colours[colour].Http));
 
     private static int[] Intersect(int[] left, int[] right) => Array.FindAll(left, colour => Array.IndexOf(right, colour) >= 0);
 

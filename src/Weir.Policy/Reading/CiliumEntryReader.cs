@@ -19,12 +19,13 @@ internal sealed class CiliumEntryReader(ReadContext context, PolicyScope scope)
     private readonly SelectorReader _selectors = new(context);
     private readonly PortReader _ports = new(context);
 
-    public RuleEntry? Read(Node node, PolicyDirection direction, bool isDeny)
+    /// <summary>Ports with a list of requests become an entry of their own.</summary>
+    public IReadOnlyList<RuleEntry> Read(Node node, PolicyDirection direction, bool isDeny)
     {
         var isIngress = direction == PolicyDirection.Ingress;
         if (Fields.Of(context, node, isIngress ? _ingress : _egress) is not { } fields)
         {
-            return null;
+            return [];
         }
 
         var prefix = isIngress ? "from" : "to";
@@ -40,7 +41,9 @@ internal sealed class CiliumEntryReader(ReadContext context, PolicyScope scope)
             }
         }
 
-        return new RuleEntry(direction, isDeny, peers, ports, context.Location(node));
+        return ports is null
+            ? [new RuleEntry(direction, isDeny, peers, null, context.Location(node))]
+            : [.. ports.Select(group => new RuleEntry(direction, isDeny, peers, group.Ports, context.Location(node), group.Http))];
     }
 
     private List<PeerSelector>? ReadPeers(Fields fields, string prefix)
@@ -100,7 +103,7 @@ internal sealed class CiliumEntryReader(ReadContext context, PolicyScope scope)
         return null;
     }
 
-    private List<PortSelector>? ReadPorts(Fields fields, bool isDeny)
+    private List<PortGroup>? ReadPorts(Fields fields, bool isDeny)
     {
         var toPorts = fields["toPorts"];
         var icmps = fields["icmps"];
@@ -110,7 +113,7 @@ internal sealed class CiliumEntryReader(ReadContext context, PolicyScope scope)
         }
 
         return toPorts is not null ? _ports.ReadToPorts(toPorts, isDeny)
-            : icmps is not null ? _ports.ReadIcmps(icmps)
+            : icmps is not null ? [new PortGroup(_ports.ReadIcmps(icmps), null)]
             : null;
     }
 }

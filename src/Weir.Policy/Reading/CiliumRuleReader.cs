@@ -78,10 +78,7 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
         var items = context.List(section, name);
         foreach (var item in items)
         {
-            if (_entries.Read(item, direction, isDeny) is { } entry)
-            {
-                entries.Add(entry);
-            }
+            entries.AddRange(_entries.Read(item, direction, isDeny));
         }
 
         // A section of the wrong type has its own problem already.

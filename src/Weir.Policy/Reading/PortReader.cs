@@ -13,15 +13,18 @@ internal sealed class PortReader(ReadContext context)
         "a toPorts entry", ["ports", "rules"], ["terminatingTLS", "originatingTLS", "serverNames", "listener"]);
 
     private static readonly FieldSet _port = new("a port", ["port", "endPort", "protocol"], []);
-    private static readonly FieldSet _rules = new("rules of a toPorts entry", [], ["http", "dns", "kafka", "l7", "l7proto"]);
+    private static readonly FieldSet _rules = new("rules of a toPorts entry", ["http"], ["dns", "kafka", "l7", "l7proto"]);
     private static readonly FieldSet _icmp = new("an icmps entry", ["fields"], []);
     private static readonly FieldSet _icmpField = new("an ICMP field", ["family", "type"], []);
     private static readonly IpProtocol[] _withPorts = [IpProtocol.Tcp, IpProtocol.Udp, IpProtocol.Sctp];
 
-    /// <summary>Reads toPorts of a Cilium rule; deny entries take no rules inside.</summary>
-    public List<PortSelector> ReadToPorts(Node node, bool isDeny)
+    private readonly HttpReader _http = new(context);
+
+    /// <summary>Reads toPorts of a Cilium rule; deny entries take no rules inside. Never empty.</summary>
+    public List<PortGroup> ReadToPorts(Node node, bool isDeny)
     {
-        var selectors = new List<PortSelector>();
+        var plain = new List<PortSelector>();
+        var groups = new List<PortGroup>();
         foreach (var item in NotEmpty(node, "toPorts"))
         {
             if (Fields.Of(context, item, _toPorts) is not { } fields)
@@ -29,10 +32,8 @@ internal sealed class PortReader(ReadContext context)
                 continue;
             }
 
-            if (fields["rules"] is { } rules)
-            {
-                ReadRules(rules, isDeny);
-            }
+            var http = fields["rules"] is { } rules ? ReadRules(rules, isDeny) : null;
+            var selectors = http is null ? plain : [];
 
             if (fields["ports"] is not { } ports)
             {
@@ -42,11 +43,21 @@ internal sealed class PortReader(ReadContext context)
 
             foreach (var port in NotEmpty(ports, "ports"))
             {
-                ReadPort(port, selectors);
+                ReadPort(port, selectors, needsTcp: http is not null);
+            }
+
+            if (http is not null)
+            {
+                groups.Add(new PortGroup(selectors, http));
             }
         }
 
-        return selectors;
+        if (plain.Count > 0 || groups.Count == 0)
+        {
+            groups.Insert(0, new PortGroup(plain, null));
+        }
+
+        return groups;
     }
 
     /// <summary>Reads icmps of a Cilium rule.</summary>
@@ -98,23 +109,23 @@ internal sealed class PortReader(ReadContext context)
         selectors.AddRange(protocol.Select(PortSelector.AllOf));
     }
 
-    private void ReadRules(Node node, bool isDeny)
+    private List<HttpEntry>? ReadRules(Node node, bool isDeny)
     {
         if (node.Kind == NodeKind.Mapping && node.Fields.Count == 0)
         {
-            return;
+            return null;
         }
 
         if (isDeny)
         {
             context.Error(node, "a deny entry takes no rules of a higher layer; remove \"rules\"");
-            return;
+            return null;
         }
 
-        Fields.Of(context, node, _rules);
+        return Fields.Of(context, node, _rules)?["http"] is { } http ? _http.Read(http) : null;
     }
 
-    private void ReadPort(Node node, List<PortSelector> selectors)
+    private void ReadPort(Node node, List<PortSelector> selectors, bool needsTcp)
     {
         if (Fields.Of(context, node, _port) is not { } fields)
         {
@@ -122,8 +133,18 @@ internal sealed class PortReader(ReadContext context)
         }
 
         var protocols = fields["protocol"] is { } protocol ? ReadProtocol(protocol, any: true) : _withPorts;
+        if (needsTcp && (protocols.Length != 1 || protocols[0] != IpProtocol.Tcp))
+        {
+            context.Error(fields["protocol"] ?? node, "http rules hold for TCP alone: write protocol: TCP");
+        }
+
         if (fields["port"] is { } port)
         {
+            if (needsTcp && port.Text == "0")
+            {
+                context.Error(port, "http rules need a port: 0 would send all of TCP through the proxy");
+            }
+
             AddPort(port, fields["endPort"], protocols, selectors);
         }
         else
