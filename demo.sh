@@ -30,7 +30,8 @@ ours= # set once the names below are known to be free
 
 cleanup() {
     set +e
-    [ -z "$monitor_pid" ] || kill "$monitor_pid" 2> /dev/null
+    # shellcheck disable=SC2086 # several
+    [ -z "$monitor_pid" ] || kill $monitor_pid 2> /dev/null
     if [ -n "$KEEP" ]; then
         say "" "Kept: containers web, api and other, network app, and the agent (pid $WEIR_AGENT_PID)." \
             "To remove all: docker rm -f web api other; docker network rm app; kill $WEIR_AGENT_PID; out/weir cleanup --yes"
@@ -60,6 +61,13 @@ fetch() {
         return 1
     fi
 }
+# A request by wget, with the given options, whose status must be the one given first.
+request() {
+    local answer
+    answer=$(docker exec "$2" timeout 3 wget "${@:3}" 2>&1 || true)
+    say "  $2: wget ${*:3}" "$(grep -m1 -o 'HTTP/1.1 [0-9]* .*' <<< "$answer" | sed 's/^/    /')"
+    grep -q "HTTP/1.1 $1" <<< "$answer" || fail "that should have been $1: $answer"
+}
 must() { fetch "$1" || fail "$1 should reach api"; }
 must_not() { ! fetch "$1" 1 || fail "$1 should not reach api"; }
 
@@ -79,7 +87,7 @@ step "A network whose driver is Weir, and three containers with labels"
 show docker network create --driver weir --ipam-driver weir app
 show docker run -d --name web --network app -l app=shop -l role=web weir-demo sleep 600
 show docker run -d --name api --network app -l app=shop -l role=api weir-demo \
-    sh -c 'echo "hello from api" > /www/index.html; exec httpd -f -p 80 -h /www'
+    sh -c 'cd /www; echo "hello from api" > index.html; echo "for everybody" > public; echo "for few" > private; exec httpd -f -vv -p 80 -h /www'
 show docker run -d --name other --network app -l app=blog weir-demo sleep 600
 say "Every container has an endpoint; its labels make its identity:"
 show weir endpoint list
@@ -132,5 +140,24 @@ show weir policy delete blog-to-api
 must web
 must_not other
 
-step "Done: identity, not addresses, decided every packet"
+step "One open port opens every verb and path behind it: unless the policy speaks of requests"
+show sed -n '/rules:/,$p' examples/http.yaml
+show weir policy apply -f examples/http.yaml
+weir monitor --type l7 > "$work/requests" 2>&1 &
+monitor_pid="$monitor_pid $!"
+sleep 0.5
+request 200 web --spider -S http://api/public
+request 403 web -S -O - http://api/private
+request 403 web -S -O - --post-data x http://api/public
+say "Every request, from whom, and which rule said so:" "${dim}\$ weir monitor --type l7${plain}"
+for _ in $(seq 1 20); do
+    if [ "$(wc -l < "$work/requests")" -ge 3 ]; then break; fi
+    sleep 0.1
+done
+cat "$work/requests"
+say "The server saw web's own address, and no refused request:"
+show docker logs --tail 2 api
+show weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public' || true
+
+step "Done: identity, not addresses, decided every packet and every request"
 show weir metrics | head -20

@@ -9,6 +9,7 @@ need_root
 need_kernel
 setup_build
 setup_docker
+setup_tests
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"; hand_back' EXIT

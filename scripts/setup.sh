@@ -134,6 +134,15 @@ setup_docker() {
     command -v docker > /dev/null || install_packages docker-cli
 }
 
+# The peers that tests speak HTTP with.
+setup_tests() {
+    local missing=()
+    command -v python3 > /dev/null || missing+=(python3-minimal)
+    command -v curl > /dev/null || missing+=(curl)
+    command -v pgrep > /dev/null || missing+=(procps)
+    install_packages "${missing[@]}"
+}
+
 # Starts dockerd if none answers; stop_dockerd ends only what was started here. What has to be put
 # back later lies beside its data, so that another shell can stop it: only WEIR_DOCKER_ROOT is needed.
 WEIR_DOCKER_ROOT=${WEIR_DOCKER_ROOT:-}

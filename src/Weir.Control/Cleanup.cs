@@ -44,6 +44,7 @@ public static class Cleanup
             }
         }
 
+        ProxyRouting.Remove();
         Iptables.Remove();
         if (durable is not null)
         {

@@ -35,7 +35,7 @@ public sealed class ControlPlane : IDisposable
 
     /// <param name="durable">Outlives the host's restart: networks, identities, policy.</param>
     /// <param name="runtime">Outlives the agent's restart only, as links do: endpoints.</param>
-    public ControlPlane(ControlOptions options, IStore durable, IStore runtime, Datapath.Datapath datapath, TimeProvider time, ILogger log)
+    public ControlPlane(ControlOptions options, IStore durable, IStore runtime, Datapath.Datapath datapath, IHttpProxy proxy, TimeProvider time, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(durable);
         ArgumentNullException.ThrowIfNull(runtime);
@@ -47,7 +47,7 @@ public sealed class ControlPlane : IDisposable
         _networks = new NetworkManager(durable, _links, _addresses, options, log);
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
-        _policies = new PolicyManager(durable, datapath, _identities, _host, () => _endpoints.Attached, options, log);
+        _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, () => _endpoints.Attached, options, log);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
         Views = new ControlViews(Lock, _networks, _endpoints, _identities, _policies, datapath);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies);
@@ -76,6 +76,7 @@ public sealed class ControlPlane : IDisposable
             }
 
             _host.Restore(ipcache);
+            ProxyRouting.Apply();
             _networks.PrepareHost();
             _host.Refresh();
             IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find, out int strays);

@@ -56,6 +56,14 @@ public sealed class FlowContext : IFlowContext
         }
     }
 
+    public string ExplainHttpPolicy(uint policyId)
+    {
+        lock (_lock)
+        {
+            return _policies.FindHttpPolicy(policyId) is { } policy ? _policies.Engine.Describe(policy) : "";
+        }
+    }
+
     public string Explain(in Event e)
     {
         if (e.Type != EventType.Verdict && e.DropReason is not (DropReason.PolicyDenied or DropReason.PolicyDenyRule))

@@ -15,6 +15,8 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
     private const ushort EtherTypeIpv6 = 0x86dd;
     private static readonly string[] _tcpFlags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
 
+    public Flow Decode(in FlowRecord record) => record.Access is { } access ? Decode(access) : Decode(record.Event);
+
     public Flow Decode(in Event e)
     {
         bool isIp = e.EtherType.Value is EtherTypeIpv4 or EtherTypeIpv6;
@@ -26,7 +28,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
             Type = (FlowType)e.Type,
             Verdict = e.Verdict switch
             {
-                Verdict.Allow => "allowed",
+                Verdict.Allow or Verdict.Proxy => "allowed",
                 Verdict.Deny => "denied",
                 _ => "",
             },
@@ -46,10 +48,49 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
         if (isIp)
         {
             bool hasPorts = protocol is not (IpProtocol.Icmp or IpProtocol.Icmpv6);
-            flow.Source = End(in e.Src, hasPorts ? e.Sport.Value : (ushort)0, e.SrcIdentity, e.SrcEndpoint);
-            flow.Destination = End(in e.Dst, hasPorts ? e.Dport.Value : (ushort)0, e.DstIdentity, e.DstEndpoint);
+
+            // Addresses are the packet's, identities the flow's: who opened it, and to whom.
+            (uint identity, ushort endpoint) opener = (e.SrcIdentity, e.SrcEndpoint);
+            (uint identity, ushort endpoint) other = (e.DstIdentity, e.DstEndpoint);
+            var (source, destination) = e.IsReply != 0 ? (other, opener) : (opener, other);
+            flow.Source = End(in e.Src, hasPorts ? e.Sport.Value : (ushort)0, source.identity, source.endpoint);
+            flow.Destination = End(in e.Dst, hasPorts ? e.Dport.Value : (ushort)0, destination.identity, destination.endpoint);
         }
 
+        return flow;
+    }
+
+    private Flow Decode(ProxyAccess access)
+    {
+        ushort judge = (ushort)(access.Ingress || access.SourceEndpoint == 0 ? access.DestinationEndpoint : access.SourceEndpoint);
+        var flow = new Flow
+        {
+            Time = Timestamp.FromDateTimeOffset(DateTimeOffset.UnixEpoch.AddMicroseconds(access.TimeUs)),
+            Type = FlowType.L7,
+            Verdict = access.Verdict == AccessVerdict.Allowed ? "allowed" : "denied",
+            Direction = judge == access.DestinationEndpoint ? "ingress" : "egress",
+            Protocol = "tcp",
+            Port = PortText(IpProtocol.Tcp, (ushort)access.DestinationPort),
+            EndpointId = judge,
+            EndpointName = context.EndpointName(judge) ?? "",
+            Rule = access.RuleId == 0 ? null : context.FindRule(access.RuleId),
+            Source = End(access.Source.Span, access.SourcePort, access.SourceIdentity, access.SourceEndpoint),
+            Destination = End(access.Destination.Span, access.DestinationPort, access.DestinationIdentity, access.DestinationEndpoint),
+            Http = new HttpAccess
+            {
+                Method = access.Method,
+                Path = access.Path,
+                Host = access.Host,
+                Protocol = access.Protocol,
+                Status = access.Status,
+                Verdict = access.Verdict.ToString().ToLowerInvariant(),
+                RequestBytes = access.RequestBytes,
+                ResponseBytes = access.ResponseBytes,
+                LatencyMs = access.LatencyUs / 1000.0,
+                Detail = access.Detail,
+            },
+        };
+        flow.Explanation = flow.Rule is { } rule ? $"rule {rule.Name} at {rule.File}:{rule.Line}" : access.Policy != 0 && context.ExplainHttpPolicy(access.Policy) is { Length: > 0 } text ? text : access.Detail;
         return flow;
     }
 
@@ -64,11 +105,16 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
     private static string FlagText(byte flags) =>
         string.Join(',', _tcpFlags.Where((_, bit) => (flags & (1 << bit)) != 0));
 
-    private FlowEnd End(in IpAddr address, ushort port, uint identity, ushort endpointId)
+    private FlowEnd End(ReadOnlySpan<byte> address, uint port, uint identity, uint endpointId) =>
+        End(address.Length is 4 or 16 ? new System.Net.IPAddress(address) : System.Net.IPAddress.None, (ushort)port, identity, (ushort)endpointId);
+
+    private FlowEnd End(in IpAddr address, ushort port, uint identity, ushort endpointId) => End(address.ToIPAddress(), port, identity, endpointId);
+
+    private FlowEnd End(System.Net.IPAddress address, ushort port, uint identity, ushort endpointId)
     {
         var end = new FlowEnd
         {
-            Ip = address.ToIPAddress().ToString(),
+            Ip = address.ToString(),
             Port = port,
             Identity = identity,
             EndpointId = endpointId,

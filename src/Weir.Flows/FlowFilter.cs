@@ -18,7 +18,7 @@ public sealed class FlowFilter
     public FlowFilter(MonitorRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
-        _types = request.Types_.Count > 0 ? [.. request.Types_] : [FlowType.Drop, FlowType.Verdict];
+        _types = request.Types_.Count > 0 ? [.. request.Types_] : [FlowType.Drop, FlowType.Verdict, FlowType.L7];
         _ports = [.. request.Ports];
         _from = [.. request.From.Select(Condition)];
         _to = [.. request.To.Select(Condition)];

@@ -14,7 +14,7 @@ public sealed class FlowHub : IDisposable
 
     private readonly Lock _lock = new();
     private readonly Datapath.Datapath _datapath;
-    private readonly Event[] _last = new Event[Kept];
+    private readonly FlowRecord[] _last = new FlowRecord[Kept];
     private readonly Thread _reader;
     private FlowSubscription[] _subscriptions = [];
     private long _seen;
@@ -31,13 +31,22 @@ public sealed class FlowHub : IDisposable
     /// <summary>Events read so far.</summary>
     public long Seen => Interlocked.Read(ref _seen);
 
+    /// <summary>Whether somebody wants to see allowed requests.</summary>
+    public bool WantsRequests { get; private set; }
+
+    /// <summary>Called when <see cref="WantsRequests"/> has changed.</summary>
+    public Action WantsChanged { get; set; } = () => { };
+
+    /// <summary>Takes what the proxy tells.</summary>
+    public void Add(ProxyAccess access) => Keep(new FlowRecord(default, access));
+
     /// <param name="last">How many events of the past to begin with, at most 4096.</param>
     public FlowSubscription Subscribe(FlowFilter filter, int last)
     {
         lock (_lock)
         {
             int count = (int)Math.Min(Math.Clamp(last, 0, Kept), _seen);
-            Event[] past = [.. Enumerable.Range(0, count).Select(i => _last[(_seen - count + i) % Kept])];
+            FlowRecord[] past = [.. Enumerable.Range(0, count).Select(i => _last[(_seen - count + i) % Kept])];
             var subscription = new FlowSubscription(filter, past, Remove);
             _subscriptions = [.. _subscriptions, subscription];
             SetFlags();
@@ -73,6 +82,13 @@ public sealed class FlowHub : IDisposable
         SettingsFlag wanted = 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict)) ? SettingsFlag.Verdict : 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
+        bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7));
+        if (wantsRequests != WantsRequests)
+        {
+            WantsRequests = wantsRequests;
+            WantsChanged();
+        }
+
         SettingsFlag present = _datapath.Flags;
         SettingsFlag others = present & ~(SettingsFlag.Verdict | SettingsFlag.Trace);
         if ((others | wanted) != present)
@@ -90,15 +106,17 @@ public sealed class FlowHub : IDisposable
         }
     }
 
-    private void Keep(in Event e)
+    private void Keep(in Event e) => Keep(new FlowRecord(e, null));
+
+    private void Keep(FlowRecord record)
     {
         lock (_lock)
         {
-            _last[_seen % Kept] = e;
+            _last[_seen % Kept] = record;
             _seen++;
             foreach (FlowSubscription subscription in _subscriptions)
             {
-                subscription.Offer(in e);
+                subscription.Offer(in record);
             }
         }
     }

@@ -11,7 +11,7 @@ public sealed class FlowSubscription : IDisposable
 {
     private const int Waiting = 8192;
 
-    private readonly Channel<Event> _events = Channel.CreateBounded<Event>(new BoundedChannelOptions(Waiting)
+    private readonly Channel<FlowRecord> _events = Channel.CreateBounded<FlowRecord>(new BoundedChannelOptions(Waiting)
     {
         SingleReader = true,
         SingleWriter = true,
@@ -21,7 +21,7 @@ public sealed class FlowSubscription : IDisposable
     private readonly Action<FlowSubscription> _end;
     private long _lost;
 
-    internal FlowSubscription(FlowFilter filter, IReadOnlyList<Event> past, Action<FlowSubscription> end)
+    internal FlowSubscription(FlowFilter filter, IReadOnlyList<FlowRecord> past, Action<FlowSubscription> end)
     {
         Filter = filter;
         Past = past;
@@ -32,9 +32,9 @@ public sealed class FlowSubscription : IDisposable
     public FlowFilter Filter { get; }
 
     /// <summary>Events of before the subscription, oldest first.</summary>
-    public IReadOnlyList<Event> Past { get; }
+    public IReadOnlyList<FlowRecord> Past { get; }
 
-    public ChannelReader<Event> Reader => _events.Reader;
+    public ChannelReader<FlowRecord> Reader => _events.Reader;
 
     /// <summary>Events lost since the last call.</summary>
     public long TakeLost() => Interlocked.Exchange(ref _lost, 0);
@@ -45,9 +45,9 @@ public sealed class FlowSubscription : IDisposable
         _events.Writer.TryComplete();
     }
 
-    internal void Offer(in Event e)
+    internal void Offer(in FlowRecord record)
     {
-        if (Filter.Wants((Api.FlowType)e.Type) && !_events.Writer.TryWrite(e))
+        if (Filter.Wants(record.Type) && !_events.Writer.TryWrite(record))
         {
             Interlocked.Increment(ref _lost);
         }

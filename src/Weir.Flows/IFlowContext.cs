@@ -18,6 +18,9 @@ public interface IFlowContext
     /// <summary>The rule of that number; also for a while after it is gone. Null: not known.</summary>
     RuleInfo? FindRule(uint ruleId);
 
+    /// <summary>What an HTTP policy allows, in a sentence with the rules' places. Empty: not known.</summary>
+    string ExplainHttpPolicy(uint policyId);
+
     /// <summary>Why policy decided as the event tells, in a sentence. Empty: policy did not decide.</summary>
     string Explain(in Event e);
 }

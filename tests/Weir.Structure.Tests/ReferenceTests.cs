@@ -15,14 +15,16 @@ public sealed partial class ReferenceTests
     {
         ["Weir.Net"] = [],
         ["Weir.Api"] = [],
-        ["Weir.Policy"] = ["Weir.Net"],
+        ["Weir.Http"] = [],
+        ["Weir.Policy"] = ["Weir.Net", "Weir.Http"],
         ["Weir.Linux"] = ["Weir.Net"],
         ["Weir.Bpf"] = ["Weir.Linux"],
         ["Weir.Store"] = ["Weir.Linux"],
         ["Weir.Datapath"] = ["Weir.Bpf", "Weir.Policy"],
         ["Weir.Flows"] = ["Weir.Api", "Weir.Datapath"],
         ["Weir.Control"] = ["Weir.Store", "Weir.Flows"],
-        ["Weir"] = ["Weir.Control"],
+        ["Weir.Proxy"] = ["Weir.Api", "Weir.Datapath", "Weir.Http"],
+        ["Weir"] = ["Weir.Control", "Weir.Proxy"],
     };
 
     public static TheoryData<string> Projects() => [.. Directory.GetFiles(Path.Combine(_root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetFileNameWithoutExtension(file)!)];

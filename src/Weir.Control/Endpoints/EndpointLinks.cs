@@ -21,6 +21,9 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         int ifindex = links.CreateVeth(endpoint.LinkName, LinkNames.Container(endpoint.ExternalId), GatewayMac, endpoint.Mac, mtu);
         Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/rp_filter", "0");
         Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/forwarding", "1");
+
+        // What the host itself sends to the proxy comes in here, from its own address. The program has checked the source.
+        Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/accept_local", "1");
         string ipv6 = $"net/ipv6/conf/{endpoint.LinkName}/";
         if (Sysctl.Exists(ipv6 + "addr_gen_mode"))
         {

@@ -5,6 +5,8 @@ using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.State;
 using Weir.Datapath;
+using Weir.Http.Patterns;
+using Weir.Http.Rules;
 using Weir.Net;
 using Weir.Policy;
 using Weir.Store;
@@ -24,6 +26,7 @@ internal sealed class PolicyManager
 
     private readonly IStore _store;
     private readonly Datapath.Datapath _datapath;
+    private readonly IHttpProxy _proxy;
     private readonly IdentityAllocator _identities;
     private readonly HostAddresses _host;
     private readonly Func<IEnumerable<Endpoint>> _endpoints;
@@ -31,14 +34,16 @@ internal sealed class PolicyManager
     private readonly ILogger _log;
     private readonly Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> _applied = [];
     private readonly Dictionary<uint, Rule> _retired = [];
+    private Dictionary<uint, HttpPolicy> _http = [];
 
     /// <param name="endpoints">Those with a program.</param>
     internal PolicyManager(
-        IStore store, Datapath.Datapath datapath, IdentityAllocator identities, HostAddresses host,
+        IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host,
         Func<IEnumerable<Endpoint>> endpoints, ControlOptions options, ILogger log)
     {
         _store = store;
         _datapath = datapath;
+        _proxy = proxy;
         _identities = identities;
         _host = host;
         _endpoints = endpoints;
@@ -57,6 +62,9 @@ internal sealed class PolicyManager
 
     /// <summary>The rule of that number, also if it is gone.</summary>
     internal Rule? FindRule(uint id) => Set.FindRule(id) ?? _retired.GetValueOrDefault(id);
+
+    /// <summary>An HTTP policy in force, by its number.</summary>
+    internal HttpPolicy? FindHttpPolicy(uint id) => _http.GetValueOrDefault(id);
 
     internal int EntriesOf(ushort endpointId) => _applied.GetValueOrDefault(endpointId)?.Count ?? 0;
 
@@ -81,7 +89,7 @@ internal sealed class PolicyManager
     internal int Enforce() => Enforce(Set, () => { });
 
     /// <summary>Compiles again for all, since identities came or went. Raise the revision afterwards.</summary>
-    internal int Refresh() => ApplyChanged(Compile(Engine));
+    internal int Refresh() => ApplyChanged(Engine, Compile(Engine));
 
     /// <summary>Gives one endpoint its policy. Raise the revision afterwards.</summary>
     /// <remarks>A change of the maps waits some 10 ms for running programs. An endpoint without a map is
@@ -95,7 +103,7 @@ internal sealed class PolicyManager
             : _applied[twin.Id];
         if (endpoint.Identity != Identity.Init || _applied.ContainsKey(endpoint.Id) || entries.Any(entry => entry.RuleId != 0))
         {
-            ApplyChanged(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
+            ApplyChanged(Engine, new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
         }
     }
 
@@ -118,6 +126,7 @@ internal sealed class PolicyManager
         {
             compiled = Compile(engine);
             CheckSizes(compiled);
+            CheckHttp(engine, compiled);
             keep();
         }
         catch
@@ -129,11 +138,11 @@ internal sealed class PolicyManager
         if (rows.Length > 0)
         {
             // The old policy learns the new numbers before addresses get them: no packet between is lost.
-            ApplyChanged(Compile(Engine));
+            ApplyChanged(Engine, Compile(Engine));
             _datapath.SetIpcache([.. rows.Where(row => !_host.Has(row.Prefix))]);
         }
 
-        int changed = ApplyChanged(compiled);
+        int changed = ApplyChanged(engine, compiled);
         Retire(set);
         Engine = engine;
         _datapath.BumpRevision();
@@ -168,8 +177,9 @@ internal sealed class PolicyManager
         return compiled;
     }
 
-    private int ApplyChanged(Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    private int ApplyChanged(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
     {
+        EnforceHttp(engine, compiled);
         Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> changed = compiled
             .Where(policy => !_applied.TryGetValue(policy.Key, out IReadOnlyList<PolicyMapEntry>? old)
                 || (!ReferenceEquals(old, policy.Value) && !old.SequenceEqual(policy.Value)))
@@ -181,6 +191,47 @@ internal sealed class PolicyManager
         }
 
         return changed.Count;
+    }
+
+    /// <summary>The proxy knows a policy before a packet can be sent to it under that policy.</summary>
+    private void EnforceHttp(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    {
+        IEnumerable<uint> unchanged = _applied.Where(policy => !compiled.ContainsKey(policy.Key)).SelectMany(policy => HttpOf(policy.Value));
+        Dictionary<uint, HttpPolicy> http = compiled.Values.SelectMany(HttpOf).Distinct().ToDictionary(id => id, engine.FindHttpPolicy);
+        foreach (uint id in unchanged)
+        {
+            http.TryAdd(id, _http[id]);
+        }
+
+        if (http.Count != _http.Count || http.Keys.Any(id => !_http.ContainsKey(id)))
+        {
+            if (http.Count > 0)
+            {
+                ProxyRouting.LetForwardedPacketsThrough(_store);
+            }
+
+            _proxy.Enforce(http.Values);
+            _http = http;
+        }
+    }
+
+    private static IEnumerable<uint> HttpOf(IReadOnlyList<PolicyMapEntry> entries) =>
+        entries.Where(entry => entry.HttpPolicyId != 0).Select(entry => entry.HttpPolicyId);
+
+    /// <summary>What the proxy could not compile is refused here, where somebody reads it.</summary>
+    private void CheckHttp(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    {
+        foreach (uint id in compiled.Values.SelectMany(HttpOf).Distinct().Where(id => !_http.ContainsKey(id)))
+        {
+            try
+            {
+                _ = new HttpRuleSet(engine.FindHttpPolicy(id).Allowances);
+            }
+            catch (PatternException e)
+            {
+                throw new ControlException($"{e.Message}; nothing was changed");
+            }
+        }
     }
 
     private void CheckSizes(Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)

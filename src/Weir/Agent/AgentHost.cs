@@ -22,6 +22,7 @@ internal sealed class AgentHost : IDisposable
     private readonly FileLock _alone;
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
+    private readonly ProxySupervisor _proxy;
     private readonly ControlPlane _control;
     private readonly Maintenance _maintenance;
     private readonly WebApplication _app;
@@ -44,15 +45,19 @@ internal sealed class AgentHost : IDisposable
 
         // Logs of what is put together before the application is.
         using ILoggerFactory logs = LoggerFactory.Create(logging => Describe(logging, config));
+        _proxy = new ProxySupervisor(config, _datapath, logs.CreateLogger("Weir.Agent.Proxy"));
         _control = new ControlPlane(
             config.Control,
             new FileStore(config.StateFolder),
             new FileStore(Path.Combine(config.RunFolder, "state")),
             _datapath,
+            _proxy,
             TimeProvider.System,
             logs.CreateLogger("Weir.Control"));
         _control.Restore();
         _flows = new FlowHub(_datapath);
+        _proxy.Start(_flows);
+        builder.Services.AddSingleton(_proxy);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(config);
         builder.Services.AddSingleton(_control);
@@ -104,6 +109,7 @@ internal sealed class AgentHost : IDisposable
     {
         ((IDisposable)_app).Dispose();
         _maintenance.Dispose();
+        _proxy.Dispose();
         _flows.Dispose();
         _control.Dispose();
         _datapath.Dispose();

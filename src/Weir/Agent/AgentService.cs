@@ -101,7 +101,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<ExplainPolicyResponse> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) => Answer(() =>
     {
-        Explanation explanation = control.Policies.Explain(request.From, request.To, request.Port);
+        Explanation explanation = control.Policies.Explain(request.From, request.To, request.Port, request.Http, request.Headers);
         return new ExplainPolicyResponse
         {
             Allowed = explanation.Allowed,
@@ -126,7 +126,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
     {
         using FlowSubscription subscription = flows.Subscribe(new FlowFilter(request), request.Last);
-        foreach (Datapath.Abi.Event e in subscription.Past)
+        foreach (FlowRecord e in subscription.Past)
         {
             await WriteAsync(e, subscription.Filter, responseStream);
         }
@@ -143,7 +143,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         {
             while (await subscription.Reader.WaitToReadAsync(context.CancellationToken))
             {
-                while (subscription.Reader.TryRead(out Datapath.Abi.Event e))
+                while (subscription.Reader.TryRead(out FlowRecord e))
                 {
                     await WriteAsync(e, subscription.Filter, responseStream);
                 }
@@ -163,9 +163,9 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     private static Task WriteLostAsync(ulong count, string where, IServerStreamWriter<MonitorEvent> stream) =>
         count == 0 ? Task.CompletedTask : stream.WriteAsync(new MonitorEvent { Lost = new LostFlows { Count = count, Where = where } });
 
-    private async Task WriteAsync(Datapath.Abi.Event e, FlowFilter filter, IServerStreamWriter<MonitorEvent> stream)
+    private async Task WriteAsync(FlowRecord e, FlowFilter filter, IServerStreamWriter<MonitorEvent> stream)
     {
-        if (filter.Wants((FlowType)e.Type) && decoder.Decode(in e) is var flow && filter.Matches(flow))
+        if (filter.Wants(e.Type) && decoder.Decode(in e) is var flow && filter.Matches(flow))
         {
             await stream.WriteAsync(new MonitorEvent { Flow = flow });
         }

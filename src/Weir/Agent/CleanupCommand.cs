@@ -5,6 +5,7 @@ using Weir.Cli;
 using Weir.Control;
 using Weir.Datapath;
 using Weir.Linux;
+using Weir.Proxy;
 using Weir.Store;
 
 namespace Weir.Agent;
@@ -63,10 +64,30 @@ internal static class CleanupCommand
             }
         }
 
+        StopProxy(config.RunFolder);
         Cleanup.Run(Directory.Exists(config.StateFolder) ? new FileStore(config.StateFolder) : null, pins, folders);
         File.Delete(config.PluginSocket);
         Console.WriteLine("Every trace of Weir is removed.");
         return ExitCodes.Fine;
+    }
+
+    private static void StopProxy(string runFolder)
+    {
+        const int Terminate = 15;
+        const int Kill = 9;
+        using ProxyLink? link = ProxyLink.TryConnect(ProxyCommand.SocketIn(runFolder));
+        if (link is null)
+        {
+            return;
+        }
+
+        using var process = ProcessHandle.Open(link.Hello.Pid);
+        process.Signal(Terminate);
+        if (!process.WaitForEnd(TimeSpan.FromSeconds(2)))
+        {
+            process.Signal(Kill);
+            process.WaitForEnd(TimeSpan.FromSeconds(2));
+        }
     }
 
     private static int Fail(string message)

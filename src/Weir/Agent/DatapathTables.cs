@@ -147,7 +147,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Ipcache => datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => (row.Prefix.ToString(), $"identity={row.Identity.Value}")),
         MapNames.Policy => datapath.ListEndpoints().SelectMany(row => datapath.ListPolicy(row.Id).Select(entry => (
             $"endpoint={row.Id} {PolicyKey(entry)}",
-            $"{(entry.Allow ? "allow" : "deny")} rule={entry.RuleId}"))),
+            $"{(!entry.Allow ? "deny" : entry.HttpPolicyId != 0 ? $"proxy http={entry.HttpPolicyId:x8}" : "allow")} rule={entry.RuleId}"))),
         MapNames.Ct => datapath.ListConntrack().Select(row => (
             $"{row.Protocol.Name()} {new System.Net.IPEndPoint(row.Source, row.SourcePort)} {new System.Net.IPEndPoint(row.Destination, row.DestinationPort)}",
             $"identities={row.SourceIdentity.Value},{row.DestinationIdentity.Value} endpoints={row.SourceEndpoint},{row.DestinationEndpoint} revision={row.Revision} flags={row.Flags} packets={row.Packets} bytes={row.Bytes}")),

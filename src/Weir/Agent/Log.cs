@@ -24,4 +24,22 @@ internal static partial class Log
 
     [LoggerMessage(7006, LogLevel.Warning, "No group {Group}: only root can use {Socket}")]
     internal static partial void NoGroup(ILogger log, string group, string socket);
+
+    [LoggerMessage(7007, LogLevel.Information, "{Text}")]
+    internal static partial void ProxySays(ILogger log, string text);
+
+    [LoggerMessage(7008, LogLevel.Warning, "The proxy: {Text}")]
+    internal static partial void ProxyWarns(ILogger log, string text);
+
+    [LoggerMessage(7009, LogLevel.Warning, "The proxy has ended; it is started again, meanwhile what needs it does not pass")]
+    internal static partial void ProxyLost(ILogger log);
+
+    [LoggerMessage(7010, LogLevel.Error, "The proxy cannot be started: {Why}")]
+    internal static partial void ProxyNotStarted(ILogger log, string why);
+
+    [LoggerMessage(7011, LogLevel.Warning, "The proxy has not taken the policy within {Seconds} s: until it does, requests that only the new policy allows do not pass")]
+    internal static partial void ProxySlow(ILogger log, double seconds);
+
+    [LoggerMessage(7012, LogLevel.Information, "The proxy that runs (version {Version}) is of another executable: a new one takes its sockets, the old one ends with its connections")]
+    internal static partial void ProxyReplaced(ILogger log, string version);
 }

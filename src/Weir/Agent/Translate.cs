@@ -74,6 +74,8 @@ internal static class Translate
         Ports = change.Ports,
         AllowedBefore = change.AllowedBefore,
         AllowedAfter = change.AllowedAfter,
+        Before = change.Before,
+        After = change.After,
     };
 
     internal static Api.Policy Policy(PolicyDocument document, PolicyDesk desk)
@@ -98,7 +100,7 @@ internal static class Translate
 
     internal static EndJudgement Judgement(EndExplanation end) => new()
     {
-        Allowed = end.Decision.Allowed,
+        Allowed = end.Allowed,
         Enforced = end.Decision.Enforced,
         Text = end.Text,
         Rule = end.Rule?.ToInfo(),

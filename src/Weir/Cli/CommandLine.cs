@@ -14,6 +14,7 @@ internal static class CommandLine
         var root = new RootCommand("Weir: network security for containers, by identity, in the kernel.");
         GlobalOptions.AddTo(root);
         root.Subcommands.Add(AgentCommand.Build());
+        root.Subcommands.Add(ProxyCommand.Build());
         root.Subcommands.Add(CheckCommand.Build());
         root.Subcommands.Add(StatusCommand.Build());
         root.Subcommands.Add(EndpointCommands.Build());

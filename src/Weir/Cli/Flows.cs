@@ -27,6 +27,11 @@ internal static class Flows
     /// <summary>Everything of one event on one line.</summary>
     internal static string Line(Flow flow)
     {
+        if (flow.Http is not null)
+        {
+            return RequestLine(flow, flow.Http);
+        }
+
         string what = flow.Type switch
         {
             FlowType.Drop => Terminal.Red("drop"),
@@ -38,6 +43,17 @@ internal static class Flows
         string at = flow.EndpointName.Length > 0 ? flow.EndpointName : $"endpoint {flow.EndpointId}";
         return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ") + what
             + TextTable.OneLine($"{ends} {port}{(flow.TcpFlags.Length > 0 ? " " + flow.TcpFlags : "")}{(flow.Reply ? " reply" : "")} {flow.Direction} at {at}: {Outcome(flow)}");
+    }
+
+    private static string RequestLine(Flow flow, HttpAccess http)
+    {
+        string request = http.Method.Length > 0 ? $"{http.Method} {http.Path}" : "no request";
+        string host = http.Host.Length > 0 ? $" host {http.Host}" : "";
+        string answer = http.Status == 0 ? "closed" : $"{http.Status}";
+        string why = http.Detail.Length > 0 && flow.Rule is not null ? $"{flow.Explanation}; {http.Detail}" : flow.Explanation;
+        return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ")
+            + (http.Verdict == "allowed" ? Terminal.Green("http") : Terminal.Red("http"))
+            + TextTable.OneLine($" {End(flow.Source)} → {End(flow.Destination)} {request}{host}: {answer} {http.Verdict}, {http.LatencyMs:0.0} ms{(why.Length > 0 ? $"; {why}" : "")}");
     }
 
     private static string Outcome(Flow flow)

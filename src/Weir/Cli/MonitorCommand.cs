@@ -14,8 +14,8 @@ internal static class MonitorCommand
     internal static Command Build()
     {
         var command = new Command("monitor", "Show drops, verdicts and packets as they happen.");
-        var types = new Option<string[]>("--type") { Description = "drop, verdict or trace (every packet); drops and verdicts if not given" };
-        types.AcceptOnlyFromAmong("drop", "verdict", "trace");
+        var types = new Option<string[]>("--type") { Description = "drop, verdict, l7 (requests) or trace (every packet); all but traces if not given" };
+        types.AcceptOnlyFromAmong("drop", "verdict", "l7", "trace");
         Option<string[]> from = Ends("--from", "only flows from this container, endpoint number, address, prefix, label or reserved name");
         Option<string[]> to = Ends("--to", "only flows to it");
         Option<string[]> related = Ends("--related-to", "only flows from or to it");
@@ -49,7 +49,7 @@ internal static class MonitorCommand
             await FollowAsync(agent, request, GlobalOptions.IsJson(parsed), stop.Token);
             return ExitCodes.Fine;
         }));
-        return command.WithExample("weir monitor --type drop", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
+        return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
     }
 
     private static Option<string[]> Ends(string name, string description) => new(name) { Description = description };

@@ -180,9 +180,7 @@ internal static class PolicyCommands
         {
             TextTable.Print(
                 ["FROM", "TO", "PORT", "NOW", "THEN"],
-                changes.Select(change => new[] { change.From, change.To, change.Ports, Word(change.AllowedBefore), Word(change.AllowedAfter) }));
+                changes.Select(change => new[] { change.From, change.To, change.Ports, change.Before, change.After }));
         }
     }
-
-    private static string Word(bool allowed) => allowed ? "allowed" : "denied";
 }

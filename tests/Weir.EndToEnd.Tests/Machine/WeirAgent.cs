@@ -23,9 +23,15 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
         }
     }
 
-    /// <summary>kill -9.</summary>
+    /// <summary>kill -9 of the agent alone: the proxy that it started lives on.</summary>
     public void Kill()
     {
+        if (_process is { HasExited: false })
+        {
+            sandbox.Run(["pkill", "-KILL", "-f", "weir agent"]);
+            Wait.Until(() => _process.HasExited, 10, () => "the agent cannot be killed");
+        }
+
         _process?.Dispose();
         _process = null;
     }
@@ -38,7 +44,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
             return;
         }
 
-        sandbox.Run(["pkill", "-TERM", "-x", "weir"]);
+        sandbox.Run(["pkill", "-TERM", "-f", "weir agent"]);
         Wait.Until(() => _process.HasExited, 10, () => $"the agent does not stop:\n{Log}");
         Kill();
     }

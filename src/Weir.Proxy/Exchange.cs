@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Weir.Api;
+
+namespace Weir.Proxy;
+
+/// <summary>A request and its answer.</summary>
+internal sealed class Exchange
+{
+    /// <summary>When the head had arrived.</summary>
+    public long Started { get; } = Stopwatch.GetTimestamp();
+
+    public string Method { get; init; } = "";
+
+    public string Path { get; init; } = "";
+
+    public string Host { get; init; } = "";
+
+    public string Protocol { get; init; } = "";
+
+    public AccessVerdict Verdict { get; set; }
+
+    public uint RuleId { get; init; }
+
+    public bool Ingress { get; init; }
+
+    /// <summary>The HTTP policy that refuses it; 0: none does.</summary>
+    public uint Policy { get; init; }
+
+    public string Detail { get; set; } = "";
+
+    public int Status { get; set; }
+
+    public long RequestBytes { get; set; }
+
+    public long ResponseBytes { get; set; }
+
+    /// <summary>What the proxy answers itself; null: the server answers.</summary>
+    public byte[]? Answer { get; init; }
+
+    /// <summary>Nothing follows on the connection.</summary>
+    public bool IsLast { get; set; }
+
+    public bool IsHead { get; init; }
+
+    public bool IsConnect { get; init; }
+
+    /// <summary>Another protocol follows if the server agrees.</summary>
+    public bool HasUpgrade { get; init; }
+
+    public bool SwitchesProtocol => IsConnect || HasUpgrade;
+}

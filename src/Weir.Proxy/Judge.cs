@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
+using Weir.Api;
+using Weir.Datapath;
+using Weir.Http.Http1;
+using Weir.Http.Rules;
+
+namespace Weir.Proxy;
+
+/// <summary>Judges requests by the policies of both ends of their flow.</summary>
+internal static class Judge
+{
+    private static readonly Judgement _ambiguous = new(AccessVerdict.Invalid, 0, false, RequestFaults.Explain(RequestFault.Ambiguous), []);
+
+    /// <summary>Both ends must allow it, in each reading that a server may take.</summary>
+    public static Judgement Decide<THeaders>(
+        PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)
+        where THeaders : IHeaders, allows ref struct
+    {
+        var judgement = DecideAsSent(snapshot, in flow, method, path, host, in headers);
+        if (judgement.Verdict != AccessVerdict.Allowed || (path.IndexOf((byte)'%') < 0 && path.IndexOf("//"u8) < 0))
+        {
+            return judgement;
+        }
+
+        var buffer = ArrayPool<byte>.Shared.Rent(path.Length);
+        try
+        {
+            return !RequestTarget.TryReadOtherwise(path, buffer, out var length)
+                || DecideAsSent(snapshot, in flow, method, buffer.AsSpan(0, length), host, in headers).Verdict == AccessVerdict.Allowed
+                ? judgement
+                : _ambiguous;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static Judgement DecideAsSent<THeaders>(
+        PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)
+        where THeaders : IHeaders, allows ref struct
+    {
+        var result = new Judgement(AccessVerdict.Allowed, 0, false, "", []);
+        if (flow.HttpEgress != 0)
+        {
+            result = DecideOne(snapshot, flow.HttpEgress, ingress: false, result, method, path, host, in headers);
+        }
+
+        if (flow.HttpIngress != 0 && result.Verdict == AccessVerdict.Allowed)
+        {
+            result = DecideOne(snapshot, flow.HttpIngress, ingress: true, result, method, path, host, in headers);
+        }
+
+        return result;
+    }
+
+    private static Judgement DecideOne<THeaders>(
+        PolicySnapshot snapshot, uint policy, bool ingress, in Judgement before,
+        ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)
+        where THeaders : IHeaders, allows ref struct
+    {
+        if (snapshot.Find(policy) is not { } rules)
+        {
+            return new Judgement(AccessVerdict.Failed, 0, ingress, "the policy is not known to the proxy yet", []);
+        }
+
+        var verdict = rules.Judge(method, path, host, in headers);
+        if (!verdict.Allowed)
+        {
+            return new Judgement(AccessVerdict.Refused, 0, ingress, "no http rule allows it", []) { Policy = policy };
+        }
+
+        if (verdict.Mismatched.Count == 0)
+        {
+            return before with { RuleId = verdict.RuleId, Ingress = ingress };
+        }
+
+        var words = string.Join(", ", verdict.Mismatched.Select(header => $"{header} ({header.Mismatch.ToString().ToUpperInvariant()})"));
+        return new Judgement(
+            AccessVerdict.Allowed,
+            verdict.RuleId,
+            ingress,
+            before.Detail.Length > 0 ? $"{before.Detail}, {words}" : $"not as the rule wants: {words}",
+            [.. before.Mended, .. verdict.Mismatched]);
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
+using System.Net;
+using Weir.Api;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Linux;
+
+namespace Weir.Proxy;
+
+/// <summary>The transparent proxy: listens, shares its connections among workers, and holds the policies.</summary>
+public sealed class ProxyServer : IDisposable
+{
+    private const int Backlog = 4096;
+    private const int Attempts = 20;
+    private static readonly TimeSpan _lookEvery = TimeSpan.FromMilliseconds(200);
+
+    private readonly List<int> _listeners = [];
+    private readonly Worker[] _workers;
+    private readonly ConcurrentDictionary<ushort, int> _perEndpoint = [];
+    private readonly ManualResetEventSlim _drained = new();
+    private volatile PolicySnapshot _snapshot = PolicySnapshot.Empty;
+    private long _fullUntil;
+
+    /// <param name="listeners">Those of the proxy whose place this one takes; null: new ones.</param>
+    /// <exception cref="DatapathException">There is no datapath.</exception>
+    /// <exception cref="LinuxException">The sockets cannot be made.</exception>
+    public ProxyServer(ProxyOptions options, IReadOnlyList<int>? listeners)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        Options = options;
+        Flows = ProxyFlows.Open(options.PinRoot);
+        if (listeners is null)
+        {
+            Listen();
+        }
+        else
+        {
+            _listeners.AddRange(listeners);
+        }
+
+        Port = (ushort)TcpSocket.LocalEndPoint(_listeners[0]).Port;
+        _workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Worker(this, i))];
+    }
+
+    public ProxyOptions Options { get; }
+
+    /// <summary>Where it listens on loopback.</summary>
+    public ushort Port { get; }
+
+    /// <summary>The proxy accepts no more and its last connection has ended.</summary>
+    public WaitHandle Drained => _drained.WaitHandle;
+
+    internal ProxyFlows Flows { get; }
+
+    internal Reporter Reporter { get; } = new();
+
+    internal IReadOnlyList<int> Listeners => _listeners;
+
+    internal PolicySnapshot Snapshot => _snapshot;
+
+    /// <summary>Begins to serve: after the first policies, never before.</summary>
+    internal void Start() => Array.ForEach(_workers, worker => worker.Start());
+
+    /// <summary>Puts policies in force, all at once.</summary>
+    internal void Enforce(ProxyPolicies policies) => _snapshot = _snapshot.Next(policies);
+
+    internal ProxyStats Stats() => Counters.Sum([.. _workers.Select(worker => worker.Counters)]);
+
+    /// <summary>Accepts no more; <see cref="Drained"/> is set when all connections have ended, or time is up.</summary>
+    internal void Drain()
+    {
+        Array.ForEach(_workers, worker => worker.StopAccepting());
+        _ = Task.Run(async () =>
+        {
+            long until = Environment.TickCount64 + (long)Options.DrainTimeout.TotalMilliseconds;
+            while (_workers.Sum(worker => worker.Counters.Open) > 0 && Environment.TickCount64 < until)
+            {
+                await Task.Delay(_lookEvery);
+            }
+
+            _drained.Set();
+        });
+    }
+
+    /// <summary>False: that endpoint has as many connections as one may have.</summary>
+    internal bool TryTake(ushort endpoint)
+    {
+        if (endpoint == 0)
+        {
+            return true;
+        }
+
+        if (_perEndpoint.AddOrUpdate(endpoint, 1, (_, count) => count + 1) <= Options.MostConnectionsPerEndpoint)
+        {
+            return true;
+        }
+
+        Release(endpoint);
+        return false;
+    }
+
+    internal void Release(ushort endpoint)
+    {
+        if (endpoint != 0)
+        {
+            _perEndpoint.AddOrUpdate(endpoint, 0, (_, count) => count - 1);
+        }
+    }
+
+    internal void OnTooManyFiles()
+    {
+        long now = Environment.TickCount64;
+        if (now > Interlocked.Read(ref _fullUntil))
+        {
+            Interlocked.Exchange(ref _fullUntil, now + 10_000);
+            Reporter.Log("no more files may be open: new connections wait; raise the limit (LimitNOFILE)", isError: true);
+        }
+
+        Thread.Yield();
+    }
+
+    public void Dispose()
+    {
+        Array.ForEach(_workers, worker => worker.Dispose());
+        _listeners.ForEach(TcpSocket.Close);
+        Flows.Dispose();
+        _drained.Dispose();
+    }
+
+    /// <summary>The same port for both families, whichever the kernel has free.</summary>
+    private void Listen()
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            _listeners.Add(TcpSocket.ListenTransparent(new IPEndPoint(IPAddress.Loopback, 0), Backlog, (uint)ProxyMark.MarkFromProxy));
+            int port = TcpSocket.LocalEndPoint(_listeners[0]).Port;
+            try
+            {
+                _listeners.Add(TcpSocket.ListenTransparent(new IPEndPoint(IPAddress.IPv6Loopback, port), Backlog, (uint)ProxyMark.MarkFromProxy));
+                return;
+            }
+            catch (LinuxException e) when (e.Number is Errno.NotSupportedFamily or Errno.AddressNotAvailable)
+            {
+                return; // a host without IPv6
+            }
+            catch (LinuxException e) when (e.Number == Errno.AddressInUse && attempt < Attempts)
+            {
+                TcpSocket.Close(_listeners[0]);
+                _listeners.Clear();
+            }
+        }
+    }
+}

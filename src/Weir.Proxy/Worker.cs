@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Weir.Datapath;
+using Weir.Http.Http1;
+using Weir.Linux;
+
+namespace Weir.Proxy;
+
+/// <summary>A thread with its own connections. Buffers are shared by them: what one does not need at once it
+/// does not keep.</summary>
+internal sealed class Worker : IDisposable
+{
+    private const int BufferBytes = 256 * 1024;
+    private const int MostEvents = 128;
+    private const int TickMs = 1000;
+    private const ulong WakeToken = ulong.MaxValue;
+    private const ulong ListenerToken = 1UL << 63;
+    private const int AcceptsAtOnce = 16;
+
+    private readonly ProxyServer _server;
+    private readonly WakeUp _wake = new();
+    private readonly Thread _thread;
+    private readonly List<Connection?> _connections = [];
+    private readonly Stack<int> _free = [];
+    private readonly byte[] _clientBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private readonly byte[] _serverBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private uint _generation;
+    private uint _revision;
+    private volatile bool _accepts = true;
+    private volatile bool _stops;
+    private bool _listens;
+
+    public Worker(ProxyServer server, int number)
+    {
+        _server = server;
+        Poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
+        _thread = new Thread(Run) { IsBackground = true, Name = $"worker {number}" };
+    }
+
+    public Epoll Poll { get; } = new();
+
+    public Counters Counters { get; } = new();
+
+    /// <summary>Milliseconds, as of the last event.</summary>
+    public long Now { get; private set; } = Environment.TickCount64;
+
+    /// <summary>For heads, one at a time.</summary>
+    public RequestHead Head { get; } = new();
+
+    public Span<byte> ClientBuffer => _clientBuffer;
+
+    public Span<byte> ServerBuffer => _serverBuffer;
+
+    public ProxyOptions Options => _server.Options;
+
+    public ProxyFlows Flows => _server.Flows;
+
+    public PolicySnapshot Snapshot => _server.Snapshot;
+
+    public Reporter Reporter => _server.Reporter;
+
+    /// <summary>Silent connections are probed after that time: those that live keep their flow alive.</summary>
+    public const int KeepAliveSeconds = 50;
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Accepts no more; goes on with what there is.</summary>
+    public void StopAccepting()
+    {
+        _accepts = false;
+        _wake.Signal();
+    }
+
+    public void Dispose()
+    {
+        _stops = true;
+        _wake.Signal();
+        _thread.Join();
+        Poll.Dispose();
+        _wake.Dispose();
+    }
+
+    /// <summary>The connection is closed.</summary>
+    public void Forget(int slot, Connection connection)
+    {
+        if (ReferenceEquals(_connections[slot], connection))
+        {
+            _connections[slot] = null;
+            _free.Push(slot);
+            Counters.Open--;
+            _server.Release(connection.Flow.SourceEndpoint);
+        }
+    }
+
+    private void Run()
+    {
+        Span<EpollEvent> events = stackalloc EpollEvent[MostEvents];
+        long tick = Now;
+        while (!_stops)
+        {
+            Listen();
+            int count = Poll.Wait(events, TickMs);
+            Now = Environment.TickCount64;
+            for (int i = 0; i < count; i++)
+            {
+                Handle(in events[i]);
+            }
+
+            if (Now - tick >= TickMs)
+            {
+                tick = Now;
+                Tick();
+            }
+        }
+
+        foreach (Connection? connection in _connections.ToArray())
+        {
+            connection?.Reset();
+        }
+    }
+
+    /// <summary>Several workers wait at one listener; the kernel wakes one of them.</summary>
+    private void Listen()
+    {
+        if (_listens == _accepts)
+        {
+            return;
+        }
+
+        _listens = _accepts;
+        for (int i = 0; i < _server.Listeners.Count; i++)
+        {
+            if (_listens)
+            {
+                Poll.Add(_server.Listeners[i], EpollEvents.Readable | EpollEvents.Exclusive, ListenerToken | (uint)i);
+            }
+            else
+            {
+                Poll.Remove(_server.Listeners[i]);
+            }
+        }
+    }
+
+    private void Handle(in EpollEvent e)
+    {
+        if (e.Token == WakeToken)
+        {
+            _wake.Clear();
+            return;
+        }
+
+        if ((e.Token & ListenerToken) != 0)
+        {
+            Accept(_server.Listeners[(int)(uint)e.Token]);
+            return;
+        }
+
+        int slot = (int)((uint)e.Token >> 1);
+        if (_connections[slot] is { } connection && connection.IsOf((uint)(e.Token >> 32)))
+        {
+            connection.OnEvent((e.Token & 1) != 0, e.Events);
+        }
+    }
+
+    private void Accept(int listener)
+    {
+        for (int i = 0; i < AcceptsAtOnce && _accepts; i++)
+        {
+            int client = TcpSocket.Accept(listener, out IPEndPoint source);
+            if (client < 0)
+            {
+                if (client is -Errno.TooManyFiles)
+                {
+                    _server.OnTooManyFiles();
+                }
+
+                return;
+            }
+
+            Counters.Connections++;
+            IPEndPoint destination = TcpSocket.LocalEndPoint(client);
+            if (!Flows.TryFind(source, destination, out ProxyFlow flow))
+            {
+                Counters.Strays++;
+                TcpSocket.Reset(client);
+                continue;
+            }
+
+            if (!_server.TryTake(flow.SourceEndpoint))
+            {
+                TcpSocket.Reset(client);
+                continue;
+            }
+
+            TcpSocket.Tune(client, KeepAliveSeconds);
+            Add(client, source, destination, in flow);
+        }
+    }
+
+    private void Add(int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    {
+        if (!_free.TryPop(out int slot))
+        {
+            slot = _connections.Count;
+            _connections.Add(null);
+        }
+
+        _generation = (_generation + 1) & 0x7FFFFFFF;
+        Counters.Open++;
+        _connections[slot] = new Connection(this, slot, _generation, client, source, destination, in flow);
+    }
+
+    private void Tick()
+    {
+        uint revision = Flows.Revision;
+        bool changed = revision != _revision;
+        _revision = revision;
+        for (int i = 0; i < _connections.Count; i++)
+        {
+            _connections[i]?.OnTick(changed);
+        }
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.CommandLine;
+using Weir.Cli;
+using Weir.Datapath;
+using Weir.Linux;
+using Weir.Proxy;
+
+namespace Weir.Agent;
+
+/// <summary>"weir proxy": the transparent proxy, which the agent starts.</summary>
+internal static class ProxyCommand
+{
+    internal static Command Build()
+    {
+        var command = new Command("proxy", "Run the transparent HTTP proxy in the foreground (as root). The agent starts it by itself when a policy needs it.");
+        var socket = new Option<string>("--proxy-socket") { Description = "where the agent reaches it", DefaultValueFactory = _ => SocketIn(new AgentConfig().RunFolder) };
+        var takeOver = new Option<bool>("--take-over") { Description = "take the sockets of the proxy that runs; that one ends with its last connection" };
+        command.Options.Add(socket);
+        command.Options.Add(takeOver);
+        command.SetAction(parsed =>
+        {
+            if (!Environment.IsPrivilegedProcess)
+            {
+                return Fail("transparent sockets need root: run 'sudo weir proxy'");
+            }
+
+            try
+            {
+                var options = new ProxyOptions { Socket = parsed.GetRequiredValue(socket), PinRoot = DatapathOptions.DefaultPinRoot, Version = ProductVersion.Text };
+                ProxyProcess.Run(options, parsed.GetValue(takeOver));
+                return ExitCodes.Fine;
+            }
+            catch (Exception e) when (e is LinuxException or DatapathException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+            {
+                return Fail(e.Message);
+            }
+        });
+        return command.WithExample("sudo weir proxy", "sudo weir proxy --take-over");
+    }
+
+    internal static string SocketIn(string runFolder) => Path.Combine(runFolder, "proxy.sock");
+
+    private static int Fail(string message)
+    {
+        Console.Error.WriteLine("weir proxy: " + message);
+        return ExitCodes.Failed;
+    }
+}

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
+using Weir.Api;
+using Weir.Control;
+using Weir.Flows;
+using Weir.Http.Rules;
+using Weir.Proxy;
+
+namespace Weir.Agent;
+
+/// <summary>
+/// Starts the proxy when a policy first needs one, watches it, starts it again when it ends, and replaces it
+/// when it is of another version. The proxy outlives the agent; a new agent finds it by its socket.
+/// </summary>
+internal sealed class ProxySupervisor : IHttpProxy, IDisposable
+{
+    private static readonly TimeSpan _answerTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _startTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _pollEvery = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan _restartPause = TimeSpan.FromMilliseconds(100);
+
+    private readonly string _socket;
+    private readonly Datapath.Datapath _datapath;
+    private readonly ILogger _log;
+    private readonly object _lock = new();
+    private readonly ManualResetEventSlim _stopping = new();
+    private readonly ManualResetEventSlim _needed = new();
+    private readonly Thread _thread;
+    private IReadOnlyCollection<HttpPolicy> _policies = [];
+    private FlowHub? _flows;
+    private ProxyLink? _link;
+    private ulong _generation;
+    private ulong _acknowledged;
+
+    internal ProxySupervisor(AgentConfig config, Datapath.Datapath datapath, ILogger log)
+    {
+        _socket = ProxyCommand.SocketIn(config.RunFolder);
+        _datapath = datapath;
+        _log = log;
+        _thread = new Thread(Run) { IsBackground = true, Name = "proxy" };
+    }
+
+    /// <summary>What the proxy counted last; null: it does not run.</summary>
+    internal ProxyStats? Stats { get; private set; }
+
+    /// <summary>The proxy that answers; null: none.</summary>
+    internal ProxyHello? Proxy => _link?.Hello;
+
+    /// <summary>Begins to watch, and hands requests to the hub.</summary>
+    internal void Start(FlowHub flows)
+    {
+        _flows = flows;
+        flows.WantsChanged = () => SendWants(flows.WantsRequests);
+        _thread.Start();
+    }
+
+    public void Enforce(IReadOnlyCollection<HttpPolicy> policies)
+    {
+        lock (_lock)
+        {
+            _policies = [.. policies];
+            _generation++;
+            if (_policies.Count > 0)
+            {
+                _needed.Set();
+            }
+
+            if (!_thread.IsAlive || !_needed.IsSet)
+            {
+                return; // it gets them when it is there
+            }
+
+            TrySend();
+            long until = Environment.TickCount64 + (long)_answerTime.TotalMilliseconds;
+            while (_acknowledged < _generation && Environment.TickCount64 < until)
+            {
+                Monitor.Wait(_lock, _pollEvery);
+            }
+
+            if (_acknowledged < _generation)
+            {
+                Log.ProxySlow(_log, _answerTime.TotalSeconds);
+            }
+        }
+    }
+
+    /// <summary>Leaves the proxy running.</summary>
+    public void Dispose()
+    {
+        _stopping.Set();
+        _needed.Set();
+        _link?.Dispose();
+        if (_thread.IsAlive)
+        {
+            _thread.Join();
+        }
+    }
+
+    private void Run()
+    {
+        // One that an earlier agent has left is taken on, whether or not there is a policy for it yet.
+        ProxyLink? link = ProxyLink.TryConnect(_socket);
+        if (link is null)
+        {
+            _datapath.SetProxyPort(0);
+        }
+
+        while (true)
+        {
+            if (link is null)
+            {
+                _needed.Wait();
+                if (_stopping.IsSet)
+                {
+                    return;
+                }
+
+                link = StartProxy(takeOver: false);
+            }
+            else if (!IsThisProgram(link.Hello.Pid))
+            {
+                Log.ProxyReplaced(_log, link.Hello.Version);
+                link.Dispose();
+                link = StartProxy(takeOver: true);
+            }
+
+            if (link is not null)
+            {
+                _needed.Set();
+                Follow(link);
+            }
+
+            link = null;
+            if (_stopping.Wait(_restartPause))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>After an upgrade the proxy still runs the executable of before, which is another file or none any more.</summary>
+    private static bool IsThisProgram(int pid)
+    {
+        try
+        {
+            return new FileInfo($"/proc/{pid}/exe").LinkTarget == new FileInfo("/proc/self/exe").LinkTarget;
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private ProxyLink? StartProxy(bool takeOver)
+    {
+        try
+        {
+            var start = new ProcessStartInfo(Environment.ProcessPath!)
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            };
+            start.ArgumentList.Add("proxy");
+            start.ArgumentList.Add("--proxy-socket");
+            start.ArgumentList.Add(_socket);
+            if (takeOver)
+            {
+                start.ArgumentList.Add("--take-over");
+            }
+
+            using Process process = Process.Start(start)!;
+            long until = Environment.TickCount64 + (long)_startTime.TotalMilliseconds;
+            while (Environment.TickCount64 < until && !process.HasExited && !_stopping.IsSet)
+            {
+                if (ProxyLink.TryConnect(_socket) is { } link)
+                {
+                    if (link.Hello.Pid == process.Id)
+                    {
+                        return link;
+                    }
+
+                    link.Dispose();
+                }
+
+                _stopping.Wait(_pollEvery);
+            }
+
+            if (process.HasExited)
+            {
+                Log.ProxyNotStarted(_log, process.StandardError.ReadToEnd().Trim());
+            }
+        }
+        catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or InvalidOperationException)
+        {
+            Log.ProxyNotStarted(_log, e.Message);
+        }
+
+        return null;
+    }
+
+    /// <summary>Until the proxy ends.</summary>
+    private void Follow(ProxyLink link)
+    {
+        lock (_lock)
+        {
+            _link = link;
+            TrySend();
+        }
+
+        while (link.Read() is { } message)
+        {
+            Handle(link, message);
+        }
+
+        lock (_lock)
+        {
+            _link = null;
+            Stats = null;
+            _acknowledged = 0;
+        }
+
+        link.Dispose();
+        if (!_stopping.IsSet)
+        {
+            _datapath.SetProxyPort(0);
+            Log.ProxyLost(_log);
+        }
+    }
+
+    private void Handle(ProxyLink link, FromProxy message)
+    {
+        switch (message.MessageCase)
+        {
+            case FromProxy.MessageOneofCase.Ack:
+                // It serves from here on.
+                _datapath.SetProxyPort((ushort)link.Hello.Port);
+                lock (_lock)
+                {
+                    _acknowledged = message.Ack.Generation;
+                    Monitor.PulseAll(_lock);
+                }
+
+                break;
+            case FromProxy.MessageOneofCase.Access:
+                _flows!.Add(message.Access);
+                break;
+            case FromProxy.MessageOneofCase.Stats:
+                Stats = message.Stats;
+                break;
+            case FromProxy.MessageOneofCase.Log when message.Log.IsError:
+                Log.ProxyWarns(_log, message.Log.Text);
+                break;
+            case FromProxy.MessageOneofCase.Log:
+                Log.ProxySays(_log, message.Log.Text);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private void TrySend()
+    {
+        try
+        {
+            _link?.Send(_generation, _policies);
+            _link?.SetWants(_flows!.WantsRequests);
+        }
+        catch (IOException)
+        {
+            // It is gone; the next one gets them.
+        }
+    }
+
+    private void SendWants(bool requests)
+    {
+        try
+        {
+            _link?.SetWants(requests);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            // As above.
+        }
+    }
+}
