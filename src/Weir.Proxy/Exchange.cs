@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using Weir.Api;
+using Weir.Http.Http1;
 
 namespace Weir.Proxy;
 
@@ -45,8 +46,8 @@ internal sealed class Exchange
 
     public bool IsConnect { get; init; }
 
-    /// <summary>Another protocol follows if the server agrees.</summary>
-    public bool HasUpgrade { get; init; }
+    /// <summary>Which protocol follows if the server agrees.</summary>
+    public UpgradeKind Upgrade { get; init; }
 
-    public bool SwitchesProtocol => IsConnect || HasUpgrade;
+    public bool SwitchesProtocol => IsConnect || Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2;
 }

@@ -25,6 +25,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     private Exchange? _switching;
     private long _discarded;
     private bool _ending;
+    private bool _isNew = true;
 
     public override int OnClientData(ReadOnlySpan<byte> data)
     {
@@ -52,6 +53,19 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
                 return data.Length;
             }
 
+            if (part == RequestPart.Head && head.IsHttp2Preface)
+            {
+                if (used == 0 && _isNew)
+                {
+                    Connection.Become(new Http2Session(Connection, null));
+                    return 0;
+                }
+
+                OnFault(RequestFault.Version);
+                return data.Length;
+            }
+
+            _isNew = false;
             var instead = part == RequestPart.Head ? OnHead(data.Slice(used, length), head) : OnBody(length);
             if (instead is not null)
             {
@@ -166,12 +180,6 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     /// <returns>What is passed on instead of the head; null: the head as it is.</returns>
     private byte[]? OnHead(ReadOnlySpan<byte> bytes, RequestHead head)
     {
-        if (head.IsHttp2Preface)
-        {
-            OnFault(RequestFault.Version); // not the first bytes of its connection
-            return [];
-        }
-
         if (!Connection.RefreshFlow())
         {
             _ending = true;
@@ -253,7 +261,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             Detail = judgement.Detail,
             IsHead = name == "HEAD",
             IsConnect = name == "CONNECT",
-            HasUpgrade = head.Upgrade == UpgradeKind.WebSocket,
+            Upgrade = head.Upgrade,
             IsLast = isLast,
             Status = status,
             RequestBytes = bytes.Length,
@@ -294,13 +302,13 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             return answer.Status == 101;
         }
 
-        var switches = answer.Status == 101 || (exchange.IsConnect && answer.Status is >= 200 and < 300);
+        var switches = (answer.Status == 101 && exchange.Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2) || (exchange.IsConnect && answer.Status is >= 200 and < 300);
         _switching = null;
         Connection.ResumeClient();
         if (switches)
         {
             _exchanges.Clear();
-            Connection.Become(new TunnelSession(Connection, exchange));
+            Connection.Become(exchange.Upgrade == UpgradeKind.Http2 ? new Http2Session(Connection, exchange) : new TunnelSession(Connection, exchange));
         }
 
         return switches;

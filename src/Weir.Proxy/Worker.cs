@@ -47,6 +47,9 @@ internal sealed class Worker : IDisposable
     /// <summary>For heads, one at a time.</summary>
     public RequestHead Head { get; } = new();
 
+    /// <summary>For headers of HTTP/2, one block at a time.</summary>
+    public Http.Http2.HeaderList HeaderList { get; } = new();
+
     public Span<byte> ClientBuffer => _clientBuffer;
 
     public Span<byte> ServerBuffer => _serverBuffer;

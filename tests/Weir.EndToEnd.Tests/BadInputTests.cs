@@ -34,15 +34,15 @@ public sealed class BadInputTests(DockerHost host)
     }
 
     [PrivilegedFact]
-    public void HttpRules_AreRefusedWhole_ForTheyAreNotEnforcedYet()
+    public void DnsRules_AreRefusedWhole_ForTheyAreNotEnforcedYet()
     {
-        CommandResult result = host.TryApply("http.json", """
+        CommandResult result = host.TryApply("dns.json", """
             [{"endpointSelector": {"matchLabels": {"a": "b"}},
               "ingress": [{"toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}],
-                "rules": {"http": [{"method": "GET"}]}}]}]}]
+                "rules": {"dns": [{"matchName": "a.example"}]}}]}]}]
             """);
         Assert.Equal(2, result.ExitCode);
-        Assert.Contains("http.json:3", result.Error, StringComparison.Ordinal);
+        Assert.Contains("dns.json:3", result.Error, StringComparison.Ordinal);
         Assert.Contains("not enforced", result.Error, StringComparison.Ordinal);
     }
 

@@ -51,7 +51,10 @@ public sealed class RestartTests : IDisposable
     [PrivilegedFact]
     public void Cleanup_RemovesEveryTrace()
     {
+        _host.Agent.Stop();
+        _host.Weir("cleanup", "--yes").OrFail();
         string before = Snapshot();
+        _host.Agent.Start();
         string network = _host.MakeNetwork();
         string container = _host.RunServer("web", network);
         _host.MustReach(container, DockerHost.WorldAddress);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Http.Rules;
 using Weir.Net;
 using Xunit;
 using Xunit.Abstractions;
@@ -112,8 +113,7 @@ public sealed class PropertyTests(ITestOutputHelper output)
                 continue;
             }
 
-            var old = before.Explain(from, to, protocol, port).Allowed;
-            var changed = old != after.Explain(from, to, protocol, port).Allowed;
+            var changed = AnswerOf(before.Explain(from, to, protocol, port)) != AnswerOf(after.Explain(from, to, protocol, port));
             var named = changes.Any(change => change.From.Peer == from && change.To.Peer == to
                 && (change.IsEverything || (change.Protocol == protocol && change.FirstPort <= port && port <= change.LastPort)
                     || (change.Protocol is null && protocol is IpProtocol.Gre or (IpProtocol)50)));
@@ -121,6 +121,10 @@ public sealed class PropertyTests(ITestOutputHelper output)
             Assert.True(changed == (named && !alwaysPasses), $"seed {seed}: {from.DisplayName} → {to.DisplayName} {protocol} {port}");
         }
     }, Rounds / 10);
+
+    /// <summary>Whether it is allowed, and which requests; not by which rule.</summary>
+    private static string AnswerOf(Explanation explanation) => !explanation.Allowed ? "denied"
+        : string.Join(" and ", new[] { explanation.Egress.Decision.Http, explanation.Ingress.Decision.Http }.OfType<HttpPolicy>().Select(http => http.ToString(int.MaxValue)).Distinct());
 
     private static PolicyEngine Engine(RandomPolicies random, out PolicySet set)
     {

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Buffers.Binary;
+
+namespace Weir.Http.Http2;
+
+/// <summary>The head of a frame (RFC 9113 §4.1).</summary>
+public readonly record struct Frame(int Length, FrameType Type, FrameFlags Flags, uint Stream)
+{
+    /// <summary>Bytes of a head.</summary>
+    public const int HeadBytes = 9;
+
+    /// <summary>Bytes of a payload that every peer takes.</summary>
+    public const int LeastMaximum = 16384;
+
+    /// <summary>"PRI * HTTP/2.0…": what a client sends before its first frame (§3.4).</summary>
+    public static ReadOnlySpan<byte> Preface => "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8;
+
+    /// <param name="data">At least <see cref="HeadBytes"/> bytes.</param>
+    public static Frame Read(ReadOnlySpan<byte> data) => new(
+        (data[0] << 16) | (data[1] << 8) | data[2],
+        (FrameType)data[3],
+        (FrameFlags)data[4],
+        BinaryPrimitives.ReadUInt32BigEndian(data[5..]) & 0x7FFF_FFFF);
+
+    /// <summary>The frame's bytes.</summary>
+    public static byte[] Write(FrameType type, FrameFlags flags, uint stream, ReadOnlySpan<byte> payload)
+    {
+        var frame = new byte[HeadBytes + payload.Length];
+        frame[0] = (byte)(payload.Length >> 16);
+        frame[1] = (byte)(payload.Length >> 8);
+        frame[2] = (byte)payload.Length;
+        frame[3] = (byte)type;
+        frame[4] = (byte)flags;
+        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(5), stream);
+        payload.CopyTo(frame.AsSpan(HeadBytes));
+        return frame;
+    }
+
+    /// <summary>A frame whose payload is one number.</summary>
+    public static byte[] Write(FrameType type, uint stream, uint value)
+    {
+        Span<byte> payload = stackalloc byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(payload, value);
+        return Write(type, FrameFlags.None, stream, payload);
+    }
+
+    /// <summary>A header block as HEADERS and as many CONTINUATIONs as it takes.</summary>
+    public static byte[] WriteHeaders(uint stream, bool endStream, ReadOnlySpan<byte> block)
+    {
+        var output = new List<byte>(block.Length + HeadBytes);
+        var type = FrameType.Headers;
+        do
+        {
+            var part = block[..Math.Min(block.Length, LeastMaximum)];
+            block = block[part.Length..];
+            var flags = (block.IsEmpty ? FrameFlags.EndHeaders : 0) | (type == FrameType.Headers && endStream ? FrameFlags.EndStream : 0);
+            output.AddRange(Write(type, flags, stream, part));
+            type = FrameType.Continuation;
+        }
+        while (!block.IsEmpty);
+        return [.. output];
+    }
+
+    /// <summary>The payload without padding and priority. False: they are longer than it.</summary>
+    public bool TryStrip(ref ReadOnlySpan<byte> payload)
+    {
+        var padding = 0;
+        if (Flags.HasFlag(FrameFlags.Padded))
+        {
+            if (payload.IsEmpty)
+            {
+                return false;
+            }
+
+            padding = payload[0];
+            payload = payload[1..];
+        }
+
+        var priority = Type == FrameType.Headers && Flags.HasFlag(FrameFlags.Priority) ? 5 : 0;
+        if (payload.Length < padding + priority)
+        {
+            return false;
+        }
+
+        payload = payload[priority..^padding];
+        return true;
+    }
+}
