@@ -90,6 +90,15 @@ struct {
 	__type(value, struct frag_entry);
 } weir_frag SEC(".maps");
 
+/* The proxy's listeners, IPv4 and IPv6. Written by the proxy, read by weir_listener; an entry goes with its
+ * socket. Empty: nobody gets what needs the proxy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_SOCKMAP);
+	__uint(max_entries, 2);
+	__type(key, __u32);
+	__type(value, __u64);
+} weir_listeners SEC(".maps");
+
 /* Read by the agent. Full: the event is lost and counted in weir_lost. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

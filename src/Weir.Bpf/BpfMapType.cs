@@ -14,5 +14,6 @@ public enum BpfMapType : uint
     LongestPrefixTrie = 11,
     ArrayOfMaps = 12,
     HashOfMaps = 13,
+    SocketMap = 15,
     RingBuffer = 27,
 }

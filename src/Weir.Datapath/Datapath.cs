@@ -81,6 +81,7 @@ public sealed class Datapath : IDisposable
         {
             // The first load in a process probes the kernel: not while a container waits.
             EndpointProgram.Load(maps, default).Dispose();
+            ListenerProgram.Attach(maps, options.PinRoot);
             return new Datapath(maps, options);
         }
         catch

@@ -6,17 +6,19 @@ using Weir.Net;
 
 namespace Weir.Datapath;
 
-/// <summary>The proxy's view of the datapath: whose a flow is, and whether policy has changed. Only reads.
-/// Safe to use from several threads.</summary>
+/// <summary>The proxy's view of the datapath: whose a flow is, and whether policy has changed. It changes
+/// nothing there but where its own listeners are. Safe to use from several threads.</summary>
 public sealed class ProxyFlows : IDisposable
 {
     private readonly BpfMap _ctMap;
     private readonly BpfMap _settingsMap;
+    private readonly BpfMap _listeners;
     private readonly BpfMap<CtKey, CtEntry> _ct;
     private readonly BpfMapMemory<Settings> _settings;
 
-    private ProxyFlows(BpfMap ct, BpfMap settings)
+    private ProxyFlows(BpfMap ct, BpfMap settings, BpfMap listeners)
     {
+        _listeners = listeners;
         _ctMap = ct;
         _settingsMap = settings;
         _ct = new BpfMap<CtKey, CtEntry>(ct);
@@ -31,14 +33,27 @@ public sealed class ProxyFlows : IDisposable
     {
         BpfMap? ct = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Ct));
         BpfMap? settings = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Settings));
-        if (ct is not null && settings is not null)
+        BpfMap? listeners = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Listeners));
+        if (ct is not null && settings is not null && listeners is not null)
         {
-            return new ProxyFlows(ct, settings);
+            return new ProxyFlows(ct, settings, listeners);
         }
 
         ct?.Dispose();
+        listeners?.Dispose();
         settings?.Dispose();
         throw new DatapathException($"there is no datapath in {pinRoot}", [], "Start 'weir agent', which starts the proxy.");
+    }
+
+    /// <summary>Makes these sockets the ones that the datapath's flows come to: IPv4, then IPv6 if there is one. They
+    /// stay it until they are closed.</summary>
+    public void SetListeners(IReadOnlyList<int> sockets)
+    {
+        ArgumentNullException.ThrowIfNull(sockets);
+        for (int i = 0; i < sockets.Count; i++)
+        {
+            _listeners.Update(BitConverter.GetBytes(i), BitConverter.GetBytes((ulong)sockets[i]));
+        }
     }
 
     /// <summary>Finds a flow that policy sent to the proxy.</summary>
@@ -71,6 +86,7 @@ public sealed class ProxyFlows : IDisposable
     {
         _settings.Dispose();
         _settingsMap.Dispose();
+        _listeners.Dispose();
         _ctMap.Dispose();
     }
 }

@@ -60,7 +60,11 @@ public sealed class ProxyServer : IDisposable
     internal PolicySnapshot Snapshot => _snapshot;
 
     /// <summary>Begins to serve: after the first policies, never before.</summary>
-    internal void Start() => Array.ForEach(_workers, worker => worker.Start());
+    internal void Start()
+    {
+        Array.ForEach(_workers, worker => worker.Start());
+        Flows.SetListeners(_listeners);
+    }
 
     /// <summary>Puts policies in force, all at once.</summary>
     internal void Enforce(ProxyPolicies policies) => _snapshot = _snapshot.Next(policies);

@@ -19,4 +19,6 @@ internal enum BpfCommand
     MapLookupBatch = 24,
     MapUpdateBatch = 26,
     MapDeleteBatch = 27,
+    LinkCreate = 28,
+    LinkUpdate = 29,
 }

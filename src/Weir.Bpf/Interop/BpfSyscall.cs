@@ -67,6 +67,22 @@ internal static unsafe partial class BpfSyscall
         }
     }
 
+    internal struct LinkCreate
+    {
+        internal uint ProgramFd;
+        internal uint TargetFd;
+        internal uint AttachType;
+        internal uint Flags;
+    }
+
+    internal struct LinkUpdate
+    {
+        internal uint LinkFd;
+        internal uint NewProgramFd;
+        internal uint Flags;
+        internal uint OldProgramFd;
+    }
+
     internal struct MapCreate
     {
         internal uint Type;

@@ -14,6 +14,7 @@ public static class MapNames
     public const string Events = "weir_events";
     public const string Frag = "weir_frag";
     public const string Ipcache = "weir_ipcache";
+    public const string Listeners = "weir_listeners";
     public const string Local = "weir_local";
     public const string Lost = "weir_lost";
     public const string Metrics = "weir_metrics";

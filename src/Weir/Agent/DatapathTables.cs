@@ -109,6 +109,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Events => "ring of events for the agent",
         MapNames.Frag => "ports of fragmented packets",
         MapNames.Ipcache => "prefix to identity",
+        MapNames.Listeners => "the proxy's listening sockets",
         MapNames.Local => "address to endpoint",
         MapNames.Lost => "events that found the ring full",
         MapNames.Metrics => "packets by direction and end",
@@ -156,6 +157,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"packets={row.Packets} bytes={row.Bytes}")),
         MapNames.Settings => [("0", $"revision={datapath.Revision} flags={datapath.Flags}")],
         MapNames.Lost => [("0", $"events={datapath.LostEvents}")],
+        MapNames.Listeners => throw new ControlException($"{name} cannot be dumped: it holds sockets; 'weir status' tells whether the proxy runs"),
         MapNames.Events or MapNames.Frag => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),
         _ => throw new ControlException($"no map is named \"{name}\"; 'weir map list' shows all"),
     };

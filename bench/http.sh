@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# HTTP between two containers: direct over Docker's bridge, over a weir network without and with HTTP rules
+# (1 and 100), and with nginx or HAProxy as a proxy in between. All in turn, round after round; medians, and
+# their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
+set -Eeuo pipefail
+trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+if [ -z "${WEIR_SANDBOX:-}" ]; then
+    . "$(dirname "$0")/../scripts/setup.sh"
+    missing=()
+    for tool in wrk:wrk nginx:nginx-light haproxy:haproxy python3:python3-minimal; do
+        command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
+    done
+    install_packages "${missing[@]}"
+fi
+. "$(dirname "$0")/sandboxed.sh"
+
+ROUNDS=${ROUNDS:-5}
+SECONDS_EACH=${SECONDS_EACH:-3}
+IDLE=${IDLE:-5000}
+read -ra WAYS <<< "${WAYS:-direct weir weir-1 weir-100 nginx haproxy}"
+
+for network in weir plain; do
+    container "server-$network" "$network" -l bench=server
+    container "client-$network" "$network" -l bench=client
+done
+container nginx plain
+container haproxy plain
+
+mkdir -p /run/www /run/nginx
+head -c 100 /dev/zero | tr '\0' x > /run/www/small
+head -c 1048576 /dev/zero | tr '\0' x > /run/www/big
+common='error_log /dev/null; events { worker_connections 20000; } worker_rlimit_nofile 40000; daemon off;'
+paths='client_body_temp_path /run/nginx/a; proxy_temp_path /run/nginx/b; fastcgi_temp_path /run/nginx/c; uwsgi_temp_path /run/nginx/d; scgi_temp_path /run/nginx/e;'
+http="access_log off; keepalive_requests 100000000; sendfile on; tcp_nodelay on; $paths"
+for network in weir plain; do
+    echo "$common pid /run/nginx/server-$network; worker_processes 1; http { $http server { listen 80 reuseport; root /run/www; open_file_cache max=10; } }" > "/run/nginx/server-$network.conf"
+    inside "server-$network" nginx -c "/run/nginx/server-$network.conf" 2> /dev/null &
+done
+server=$(address_of server-plain)
+echo "$common pid /run/nginx/proxy; worker_processes 2; http { $http proxy_buffering off;
+    upstream s { server $server:80; keepalive 128; keepalive_requests 100000000; }
+    server { listen 80 reuseport; location ~ ^/(small|big)\$ { proxy_pass http://s; proxy_http_version 1.1; proxy_set_header Connection \"\"; } } }" > /run/nginx/proxy.conf
+inside nginx nginx -c /run/nginx/proxy.conf 2> /dev/null &
+cat > /run/haproxy.cfg <<EOF
+global
+    nbthread 2
+    maxconn 4000
+defaults
+    mode http
+    timeout connect 5s
+    timeout client 60s
+    timeout server 60s
+    http-reuse always
+frontend f
+    bind :80
+    http-request deny unless { path /small /big }
+    default_backend b
+backend b
+    server s $server:80
+EOF
+inside haproxy haproxy -f /run/haproxy.cfg &
+sleep 1.5
+
+# N rules, the last of which allows what is measured.
+rules() {
+    {
+        echo '[{"endpointSelector": {"matchLabels": {"bench": "server"}}, "ingress": [{"fromEndpoints": [{"matchLabels": {"bench": "client"}}],'
+        echo '"toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}], "rules": {"http": ['
+        for i in $(seq 2 "$1"); do
+            printf '{"method": "GET|POST", "path": "/api/v1/resource%d/[0-9]+(/.*)?"},\n' "$i"
+        done
+        echo '{"method": "GET", "path": "/(small|big)"}]}}]}]}]'
+    } > /run/bench.json
+    out/weir policy apply -f /run/bench.json > /dev/null
+}
+
+# Sets the way: whom to ask from where, and which processes stand between.
+take() {
+    from=client-plain pids=
+    case "$1" in
+        direct) to=$server ;;
+        nginx) to=$(address_of nginx) pids=$(pgrep -o -f 'nginx/proxy.conf'); pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
+        haproxy) to=$(address_of haproxy) pids=$(pgrep -f haproxy.cfg | tr '\n' ' ') ;;
+        weir) from=client-weir to=$(address_of server-weir); out/weir policy delete --all > /dev/null 2>&1 || true ;;
+        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -n -f 'weir [p]roxy') ;;
+    esac
+}
+
+# Microseconds of processor that processes have used.
+cpu() {
+    local pid sum=0 ticks
+    for pid in $1; do
+        ticks=$(sed 's/.*) //' "/proc/$pid/stat" | awk '{ print $12 + $13 }')
+        sum=$((sum + ticks * 10000))
+    done
+    echo "$sum"
+}
+
+# load NAME WAY ARGUMENT... : one run of wrk; requests/s, p50 and p99 in ms, CPU per request in µs.
+load() {
+    local name=$1 way=$2 before after
+    shift 2
+    take "$way"
+    before=$(cpu "$pids")
+    inside "$from" wrk -t2 -d"$SECONDS_EACH" --latency "${@:1:$#-1}" "http://$to/${*: -1}" > /run/wrk
+    after=$(cpu "$pids")
+    awk -v used=$((after - before)) '
+        function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }
+        /^ +50%/ { p50 = ms($2) } /^ +99%/ { p99 = ms($2) }
+        / requests in / { n = $1 } /^Requests\/sec/ { rate = $2 }
+        /Non-2xx/ || /Socket errors/ { print "bad: " $0 > "/dev/stderr" }
+        END { print rate, p50, p99, used / n }' /run/wrk >> "/run/result.$name.$way"
+}
+
+for _ in $(seq 1 "$ROUNDS"); do
+    for way in "${WAYS[@]}"; do
+        load small "$way" -c64 small
+        load big "$way" -c8 big
+        load new "$way" -c64 -H 'Connection: close' small
+        load calm "$way" -c4 small
+    done
+done
+
+column() { awk -v c="$2" '{ print $c }' "/run/result.$1.$3" | median; }
+show() {
+    printf '\n%s\n%-12s %12s %8s %9s %9s %12s\n' "$2" "" "requests/s" "ratio" "p50 ms" "p99 ms" "CPU µs/req"
+    local way
+    for way in "${WAYS[@]}"; do
+        printf '%-12s %12.0f %8.2f %9.2f %9.2f %12.1f\n' "$way" "$(column "$1" 1 "$way")" \
+            "$(awk "BEGIN { print $(column "$1" 1 "$way") / $(column "$1" 1 direct) }")" \
+            "$(column "$1" 2 "$way")" "$(column "$1" 3 "$way")" "$(column "$1" 4 "$way")"
+    done
+}
+show small "100 bytes, 64 connections kept alive (aims: weir ≥ 0.97, weir-1 ≥ 0.66 and ≤ 22 µs, weir-100 no slower)"
+show big "1 MB, 8 connections kept alive"
+show new "100 bytes, a connection for each request"
+show calm "100 bytes, 4 connections: far from full load (aim: p99 at most 0.3 ms over direct)"
+
+take weir-1
+memory() { awk '/VmRSS/ { print $2 }' "/proc/$pids/status"; }
+before=$(memory)
+inside client-weir python3 - "$to" "$IDLE" << 'EOF' &
+import socket, sys, time
+held = []
+for i in range(int(sys.argv[2])):
+    c = socket.create_connection((sys.argv[1], 80))
+    c.sendall(b"GET /small HTTP/1.1\r\nHost: a\r\n\r\n")
+    c.recv(4096)
+    held.append(c)
+open("/run/idle", "w").write("held")
+time.sleep(30)
+EOF
+idle=$!
+until [ -e /run/idle ]; do sleep 0.1; done
+sleep 2
+printf '\n%-52s %8.1f KB (aim: at most 10)\n' "memory of the proxy per idle connection ($IDLE)" "$(awk "BEGIN { print ($(memory) - $before) / $IDLE }")"
+printf '%-52s %8.1f MB\n' "memory of the proxy before" "$(awk "BEGIN { print $before / 1024 }")"
+kill "$idle"

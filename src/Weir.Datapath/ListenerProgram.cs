@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Bpf;
+
+namespace Weir.Datapath;
+
+/// <summary>The program by which the host's stack finds the proxy's listener (bpf/listener.bpf.c).</summary>
+internal static class ListenerProgram
+{
+    private const string Name = "weir_listener";
+
+    /// <summary>Attaches it to the host's namespace, in place of an older one.</summary>
+    internal static void Attach(DatapathMaps maps, string pinRoot)
+    {
+        using BpfObject program = BpfObject.Open(DatapathObject.ListenerImage, "weir_listener");
+        foreach (BpfMap map in maps.All)
+        {
+            program.ReuseMap(map.Name, map);
+        }
+
+        program.Load();
+        BpfLink.AttachSocketLookup(program.Program(Name), Path.Combine(pinRoot, Name));
+    }
+}
