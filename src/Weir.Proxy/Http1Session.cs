@@ -15,8 +15,8 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
 {
     private const int MostPipelined = 64;
     private const long MostDiscarded = 1024 * 1024; // bytes of refused bodies, before the connection is closed
-    private static readonly Dictionary<string, string> _methods = new string[]
-        { "GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.ToDictionary(method => method);
+    private static readonly (byte[] Bytes, string Name)[] _methods =
+        [.. new[] { "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.Select(name => (Encoding.ASCII.GetBytes(name), name))];
 
     private readonly Queue<Exchange> _exchanges = new(1);
     private RequestReader _requests;
@@ -235,10 +235,9 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         return [];
     }
 
-    private static Exchange Begin(ReadOnlySpan<byte> bytes, RequestHead head, in Judgement judgement)
+    private Exchange Begin(ReadOnlySpan<byte> bytes, RequestHead head, in Judgement judgement)
     {
-        var name = Encoding.ASCII.GetString(head.Method(bytes));
-        name = _methods.GetValueOrDefault(name, name);
+        var name = NameOf(head.Method(bytes));
         var status = judgement.Verdict switch
         {
             AccessVerdict.Allowed => 0,
@@ -248,11 +247,13 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         };
         // After a refusal the connection goes on, unless nobody could say where the next request begins.
         var isLast = status != 0 && (status != 403 || !head.KeepAlive || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT");
+        // What nobody will see is not made into text.
+        var isShown = status != 0 || Connection.Worker.Reporter.WantsAllowed;
         return new Exchange
         {
             Method = name,
-            Path = Encoding.ASCII.GetString(head.Target(bytes)),
-            Host = Encoding.ASCII.GetString(head.Host(bytes)),
+            Path = isShown ? Encoding.ASCII.GetString(head.Target(bytes)) : "",
+            Host = isShown ? Encoding.ASCII.GetString(head.Host(bytes)) : "",
             Protocol = head.IsHttp11 ? "HTTP/1.1" : "HTTP/1.0",
             Verdict = judgement.Verdict,
             RuleId = judgement.RuleId,
@@ -267,6 +268,19 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             RequestBytes = bytes.Length,
             Answer = status == 0 ? null : Answers.Make(status, status == 403 ? "Access denied" : judgement.Detail, isLast, name == "HEAD"),
         };
+    }
+
+    private static string NameOf(ReadOnlySpan<byte> method)
+    {
+        foreach (var (bytes, name) in _methods)
+        {
+            if (method.SequenceEqual(bytes))
+            {
+                return name;
+            }
+        }
+
+        return Encoding.ASCII.GetString(method);
     }
 
     private void SetDeadline(bool isWaiting, bool isNew)

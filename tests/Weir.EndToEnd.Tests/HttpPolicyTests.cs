@@ -207,6 +207,12 @@ public sealed class HttpPolicyTests : IDisposable
         monitor.WaitFor("PUT /public host api: 403 refused");
         Assert.Contains($"{_client} (", monitor.Output, StringComparison.Ordinal);
         Assert.Contains("l7.yaml:", monitor.Output, StringComparison.Ordinal);
+        Wait.Until(
+            () => _host.Weir("metrics", "--prometheus").Output.Contains("weir_http_responses_total{class=\"4xx\"}", StringComparison.Ordinal),
+            5,
+            () => _host.Weir("metrics", "--prometheus").All);
+        Assert.Contains("Requests through the proxy:", _host.Weir("metrics").Output, StringComparison.Ordinal);
+        Assert.Contains("on port", _host.Weir("status").Output, StringComparison.Ordinal);
     }
 
     [PrivilegedFact]
@@ -260,6 +266,28 @@ public sealed class HttpPolicyTests : IDisposable
         Assert.True(world.Output.Contains("200 OK", StringComparison.Ordinal), world.All);
         Assert.StartsWith(DockerHost.WorldAddress, _http.Requests[^1].Peer, StringComparison.Ordinal);
         Assert.Contains("403", _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-sS", "-i", "-m", "3", $"http://{_address}/x"]).Output, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void EndlessHead_Is400()
+    {
+        Apply("- {}");
+        string answer = Send("GET /x HTTP/1.1\r\nHost: a\r\nX: " + new string('a', 200_000));
+        Assert.Contains("400 Bad Request", answer, StringComparison.Ordinal);
+        Assert.Empty(_http.Requests);
+    }
+
+    [PrivilegedFact]
+    public void ConnectionsThatNeverAsk_HarmNobody()
+    {
+        Apply("- {}");
+        const string Script = "import socket, sys, time\nheld = []\nfor i in range(2000):\n    c = socket.create_connection((sys.argv[1], 80))\n    c.sendall(b'GET /x HT')\n    held.append(c)\nprint('held', flush=True)\ntime.sleep(60)";
+        using BackgroundCommand idle = _host.Sandbox.Start("nsenter", "-t", _host.PidOf(_client), "-n", "python3", "-c", Script, _address);
+        idle.WaitFor("held", 20);
+        Assert.Contains("200 OK", Curl("-i", $"http://{_address}/x"), StringComparison.Ordinal);
+        Wait.Until(() => _host.Weir("metrics").Output.Contains("2000 connections open", StringComparison.Ordinal), 5, () => _host.Weir("metrics").Output);
+        // None of them has reached the server.
+        Assert.Single(_http.Requests);
     }
 
     [PrivilegedFact]

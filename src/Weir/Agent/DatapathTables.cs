@@ -12,7 +12,7 @@ using Weir.Policy;
 namespace Weir.Agent;
 
 /// <summary>What the kernel's maps hold, for people.</summary>
-internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control)
+internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control, ProxySupervisor proxy)
 {
     private const int DefaultLimit = 1000;
     private const double NsPerSecond = 1e9;
@@ -90,7 +90,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
 
     internal Metrics Metrics(long flowsSeen)
     {
-        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen };
+        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen, Proxy = proxy.Stats is { } stats ? ProxyFigures.Of(stats) : null };
         response.Rows.AddRange(datapath.Metrics().Select(row => new MetricRow
         {
             Direction = row.Direction == Direction.Ingress ? "ingress" : "egress",

@@ -43,8 +43,11 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     /// <summary>What the proxy counted last; null: it does not run.</summary>
     internal ProxyStats? Stats { get; private set; }
 
-    /// <summary>The proxy that answers; null: none.</summary>
-    internal ProxyHello? Proxy => _link?.Hello;
+    /// <summary>For status: whether the proxy runs.</summary>
+    internal string Describe() =>
+        _link?.Hello is { } proxy ? $"process {proxy.Pid} on port {proxy.Port}"
+        : _needed.IsSet ? "does not run: what needs it is dropped"
+        : "not needed yet";
 
     /// <summary>Begins to watch, and hands requests to the hub.</summary>
     internal void Start(FlowHub flows)

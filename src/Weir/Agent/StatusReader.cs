@@ -8,7 +8,7 @@ using Weir.Docker;
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, Maintenance maintenance, DockerWatcher docker, DatapathTables tables, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, Maintenance maintenance, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -33,6 +33,7 @@ internal sealed class StatusReader(ControlPlane control, Maintenance maintenance
             ConntrackCapacity = maintenance.LastSweep.Capacity,
             EventsLost = tables.EventsLost,
             MemoryBytes = Environment.WorkingSet,
+            Proxy = proxy.Describe(),
             Kernel = Environment.OSVersion.Version.ToString(),
         };
         status.Warnings.AddRange(control.Views.Warnings);

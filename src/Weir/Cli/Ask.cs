@@ -11,6 +11,10 @@ internal static class Ask
 {
     /// <summary>Prints one message: by <paramref name="print"/> for people, else as a JSON object.</summary>
     internal static void One<T>(this Command command, Func<Api.Agent.AgentClient, ParseResult, AsyncUnaryCall<T>> ask, Action<T> print)
+        where T : IMessage => command.One(ask, (answer, _) => print(answer));
+
+    /// <summary>Likewise, where it depends on the options how it is printed.</summary>
+    internal static void One<T>(this Command command, Func<Api.Agent.AgentClient, ParseResult, AsyncUnaryCall<T>> ask, Action<T, ParseResult> print)
         where T : IMessage =>
         command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
         {
@@ -21,7 +25,7 @@ internal static class Ask
             }
             else
             {
-                print(answer);
+                print(answer, parsed);
             }
 
             return ExitCodes.Fine;

@@ -64,9 +64,23 @@ internal static class DatapathCommands
 
     internal static Command Metrics()
     {
-        var command = new Command("metrics", "Count packets by what became of them.");
-        command.One((agent, _) => agent.GetMetricsAsync(new GetMetricsRequest()), Print);
-        return command.WithExample("weir metrics", "weir metrics -o json");
+        var command = new Command("metrics", "Count packets by what became of them, and requests through the proxy.");
+        var prometheus = new Option<bool>("--prometheus") { Description = "in Prometheus' text format" };
+        command.Options.Add(prometheus);
+        command.One(
+            (agent, _) => agent.GetMetricsAsync(new GetMetricsRequest()),
+            (metrics, parsed) =>
+            {
+                if (parsed.GetValue(prometheus))
+                {
+                    Console.Write(PrometheusText.Write(metrics));
+                }
+                else
+                {
+                    Print(metrics);
+                }
+            });
+        return command.WithExample("weir metrics", "weir metrics -o json", "weir metrics --prometheus");
     }
 
     private static void Print(Metrics metrics)
@@ -77,6 +91,12 @@ internal static class DatapathCommands
         if (metrics.EventsLost > 0)
         {
             Console.WriteLine($"{metrics.EventsLost} events were lost: the ring was full");
+        }
+
+        if (metrics.Proxy is { } proxy)
+        {
+            string requests = string.Join(", ", proxy.Requests.Select(count => $"{count.Count} {count.Name}"));
+            Console.WriteLine($"Requests through the proxy: {requests}; {proxy.ConnectionsOpen} connections open of {proxy.Connections}");
         }
     }
 
