@@ -9,6 +9,8 @@
 #include "event.h"
 #include "metrics.h"
 #include "proxy.h"
+#include "prefilter.h"
+#include "service.h"
 
 #define KEEP_STRUCT(name) struct name keep_##name = {}
 #define KEEP_ENUM(name) enum name keep_##name = (enum name)0
@@ -28,7 +30,29 @@ KEEP_STRUCT(frag_key);
 KEEP_STRUCT(frag_entry);
 KEEP_STRUCT(event);
 KEEP_STRUCT(metrics_entry);
+KEEP_STRUCT(prefilter_key);
+KEEP_STRUCT(service_key);
+KEEP_STRUCT(service_entry);
+KEEP_STRUCT(frontend_entry);
+KEEP_STRUCT(service_slot);
+KEEP_STRUCT(backend_entry);
+KEEP_STRUCT(moved_key);
+KEEP_STRUCT(moved_entry);
+KEEP_STRUCT(affinity_key);
+KEEP_STRUCT(affinity_entry);
+KEEP_STRUCT(change_entry);
+KEEP_STRUCT(nat_key);
+KEEP_STRUCT(nat_entry);
+KEEP_STRUCT(sock_key);
+KEEP_STRUCT(sock_entry);
+KEEP_STRUCT(lb_stats);
 KEEP_ENUM(settings_flag);
+KEEP_ENUM(lb_flag);
+KEEP_ENUM(service_mode);
+KEEP_ENUM(service_flag);
+KEEP_ENUM(backend_flag);
+KEEP_ENUM(nat_direction);
+KEEP_ENUM(nat_ports);
 KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);

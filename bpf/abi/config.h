@@ -21,11 +21,18 @@ enum settings_flag {
 	SETTINGS_POLICY_ALWAYS = 4, /* reserved for display: enforcement is compiled into policy */
 };
 
+enum lb_flag {
+	LB_SERVICES = 1,	  /* weir_service is not empty */
+	LB_NAT = 2,		  /* a service is by SNAT, or was while flows may live */
+	LB_PREFILTER_ADDRESS = 4, /* weir_pre_addr is not empty */
+	LB_PREFILTER_PREFIX = 8,  /* weir_pre_net is not empty */
+};
+
 /* The only entry of weir_settings; written by the agent, read by every packet. */
 struct settings {
 	__u32 revision; /* raised after each policy change; older conntrack verdicts are re-made */
 	__u32 flags;	/* enum settings_flag */
 	__u32 ct_endpoint_limit; /* most conntrack entries one endpoint may originate */
-	__u16 proxy_port; /* where the proxy listens on loopback; 0: it does not run */
-	__u16 _pad0;
+	__u16 proxy_port;	 /* where the proxy listens on loopback; 0: it does not run */
+	__u16 lb_flags;		 /* enum lb_flag: what a packet at a device must be looked up in */
 };

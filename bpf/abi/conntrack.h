@@ -22,11 +22,12 @@ enum ct_flag {
 	CT_ESTABLISHED = 16, /* TCP: handshake complete */
 	CT_CLOSED = 32,	     /* TCP: reset, or FIN both ways */
 	CT_PROXY = 64,	     /* the proxy is between the ends; both its legs are this flow */
-	CT_CUT = 128,	     /* began without the proxy that policy now asks for: must be opened anew */
+	CT_CUT = 128, /* began without the proxy that policy now asks for: must be opened anew */
+	CT_SERVICE = 256, /* its packets are rewritten: replies get the frontend's address */
 };
 
 struct ct_entry {
-	__u64 expires_ns;   /* CLOCK_MONOTONIC, coarse; a packet moves it */
+	__u64 expires_ns; /* CLOCK_MONOTONIC, coarse; a packet moves it */
 	__u64 created_ns;
 	__u32 revision;	    /* policy revision the verdict was made under */
 	__u32 src_identity; /* of the end that opened the flow */
@@ -36,8 +37,11 @@ struct ct_entry {
 	__u32 packets; /* both directions; not atomic, for display */
 	__u32 flags;   /* enum ct_flag */
 	__u64 bytes;
-	__u32 http_egress; /* HTTP policies of both ends, for the proxy; 0 = does not look at requests */
+	__u32 http_egress; /* HTTP policies of both ends, for the proxy; 0 = does not look at
+			      requests */
 	__u32 http_ingress;
+	__u32 frontend_id; /* the service address it was opened to; 0 = none */
+	__u32 ifindex;	   /* CT_SERVICE: the device it came in by, where replies leave */
 };
 
 /* weir_frag: ports of a fragmented datagram, by what its fragments share. */

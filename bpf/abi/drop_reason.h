@@ -10,21 +10,30 @@ enum drop_reason {
 	DROP_REASON_INVALID_SOURCE_MAC = 4, /* source MAC is not the endpoint's */
 	DROP_REASON_CT_TABLE_FULL = 5,	    /* no room for a new flow */
 	DROP_REASON_CT_ENDPOINT_LIMIT = 6,  /* the endpoint has too many flows */
-	DROP_REASON_CT_INVALID = 7,	    /* belongs to no flow (TCP without SYN, unrelated ICMP error) */
-	DROP_REASON_TRUNCATED = 8,	    /* shorter than its headers say */
-	DROP_REASON_MALFORMED = 9,	    /* headers contradict one another */
-	DROP_REASON_UNKNOWN_L3 = 10,	    /* neither IPv4, IPv6 nor ARP */
-	DROP_REASON_VLAN = 11,		    /* VLAN tags do not belong on an endpoint's link */
-	DROP_REASON_IP_OPTIONS = 12,	    /* IPv4 options */
-	DROP_REASON_EXTENSION_HEADER = 13,  /* IPv6 extension header other than a fragment header */
+	DROP_REASON_CT_INVALID = 7, /* belongs to no flow (TCP without SYN, unrelated ICMP error) */
+	DROP_REASON_TRUNCATED = 8,  /* shorter than its headers say */
+	DROP_REASON_MALFORMED = 9,  /* headers contradict one another */
+	DROP_REASON_UNKNOWN_L3 = 10,	   /* neither IPv4, IPv6 nor ARP */
+	DROP_REASON_VLAN = 11,		   /* VLAN tags do not belong on an endpoint's link */
+	DROP_REASON_IP_OPTIONS = 12,	   /* IPv4 options */
+	DROP_REASON_EXTENSION_HEADER = 13, /* IPv6 extension header other than a fragment header */
 	DROP_REASON_FRAGMENT_NOT_FOUND = 14, /* later fragment whose first was not seen */
-	DROP_REASON_ARP = 15,		    /* ARP for anything but the gateway, or forged */
-	DROP_REASON_NEIGHBOUR = 16,	    /* neighbour discovery for anything but the gateway, or forged */
-	DROP_REASON_MULTICAST = 17,	    /* multicast and broadcast are not delivered */
-	DROP_REASON_NETWORK_ISOLATED = 18,  /* the peer is on another network */
-	DROP_REASON_NETWORK_INTERNAL = 19,  /* the network is internal */
-	DROP_REASON_NO_ENDPOINT = 20,	    /* destination endpoint is gone */
-	DROP_REASON_SPOOFED_ENDPOINT = 21,  /* came through the host's stack with an endpoint's address */
+	DROP_REASON_ARP = 15,		     /* ARP for anything but the gateway, or forged */
+	DROP_REASON_NEIGHBOUR =
+	    16, /* neighbour discovery for anything but the gateway, or forged */
+	DROP_REASON_MULTICAST = 17,	   /* multicast and broadcast are not delivered */
+	DROP_REASON_NETWORK_ISOLATED = 18, /* the peer is on another network */
+	DROP_REASON_NETWORK_INTERNAL = 19, /* the network is internal */
+	DROP_REASON_NO_ENDPOINT = 20,	   /* destination endpoint is gone */
+	DROP_REASON_SPOOFED_ENDPOINT =
+	    21, /* came through the host's stack with an endpoint's address */
 	DROP_REASON_PROXY_UNAVAILABLE = 22, /* policy asks for the proxy, and it does not run */
-	DROP_REASON_PROXY_REQUIRED = 23,    /* began before policy asked for the proxy: must be opened anew */
+	DROP_REASON_PROXY_REQUIRED =
+	    23, /* began before policy asked for the proxy: must be opened anew */
+	DROP_REASON_PREFILTER = 24,   /* the source is in the prefilter */
+	DROP_REASON_NO_BACKEND = 25,  /* the service has no backend that could answer */
+	DROP_REASON_NO_NEXT_HOP = 26, /* no neighbour is known towards the backend */
+	DROP_REASON_NAT_NO_PORT =
+	    27,			  /* no port of this host is free for another flow to the backend */
+	DROP_REASON_TOO_BIG = 28, /* does not fit the link to the backend; the client is told */
 };

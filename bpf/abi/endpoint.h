@@ -10,14 +10,15 @@ enum endpoint_flag {
 
 /* Slot of one endpoint, index = endpoint id (1..4095). */
 struct endpoint_entry {
-	__u32 identity;	  /* security identity; reserved:init (5) until labels are known */
-	__u32 ifindex;	  /* host side of the veth */
-	__u32 network_id; /* endpoints of different networks never reach one another */
-	__u16 flags;	  /* enum endpoint_flag */
-	__u8 mac[6];	  /* container's MAC */
+	__u32 identity;	     /* security identity; reserved:init (5) until labels are known */
+	__u32 ifindex;	     /* host side of the veth */
+	__u32 network_id;    /* endpoints of different networks never reach one another */
+	__u16 flags;	     /* enum endpoint_flag */
+	__u8 mac[6];	     /* container's MAC */
 	__u8 gateway_mac[6]; /* source MAC of what is delivered to the container */
 	__u8 _pad0[2];
-	__u32 ct_count; /* conntrack entries it originated; counted up by programs, set by the sweeper */
+	__u32 ct_count; /* conntrack entries it originated; counted up by programs, set by the
+			   sweeper */
 };
 
 /* weir_local: address -> endpoint id. */

@@ -15,13 +15,13 @@ struct event {
 	struct ip_addr dst;
 	__u32 src_identity;
 	__u32 dst_identity;
-	__u32 rule_id; /* deciding rule, 0 = none */
-	__u32 length;  /* bytes on the link */
-	__u16 endpoint_id; /* the endpoint that judged */
+	__u32 rule_id;	    /* deciding rule, 0 = none */
+	__u32 length;	    /* bytes on the link */
+	__u16 endpoint_id;  /* the endpoint that judged */
 	__u16 src_endpoint; /* 0 = not local */
 	__u16 dst_endpoint;
 	__be16 sport;
-	__be16 dport; /* ICMP: type << 8 | code */
+	__be16 dport;	  /* ICMP: type << 8 | code */
 	__u8 type;	  /* enum event_type */
 	__u8 drop_reason; /* enum drop_reason */
 	__u8 verdict;	  /* enum verdict */
@@ -32,4 +32,6 @@ struct event {
 	__u8 _pad0;
 	__be16 ether_type;
 	__u8 _pad1[4];
+	__u32 frontend_id; /* the service address that the flow was opened to; 0 = none */
+	__u32 _pad2;
 };

@@ -5,7 +5,7 @@
 
 enum metrics_layout {
 	METRICS_REASONS = 32, /* room for enum drop_reason */
-	METRICS_SLOTS = 64,   /* index = direction * METRICS_REASONS + drop_reason */
+	METRICS_SLOTS = 96,   /* index = direction * METRICS_REASONS + drop_reason */
 };
 
 struct metrics_entry {

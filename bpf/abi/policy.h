@@ -10,6 +10,7 @@
 enum direction {
 	DIRECTION_INGRESS = 0, /* into the container */
 	DIRECTION_EGRESS = 1,  /* out of the container */
+	DIRECTION_DEVICE = 2,  /* at one of the host's devices; never in a policy key */
 };
 
 /* prefix_len counts the bits after itself: 40 = any protocol, 48 = any port, 48 + n = n bits of

@@ -10,6 +10,8 @@
 #include "../abi/ipcache.h"
 #include "../abi/metrics.h"
 #include "../abi/policy.h"
+#include "../abi/prefilter.h"
+#include "../abi/service.h"
 
 enum map_size {
 	MAX_ENDPOINTS = 4096,
@@ -19,6 +21,14 @@ enum map_size {
 	MAX_FLOWS = 131072,
 	MAX_FRAGMENTS = 8192,
 	EVENT_BYTES = 2 * 1024 * 1024,
+	MAX_FRONTENDS = 16384,
+	MAX_BACKENDS = 16384,
+	MAX_SLOTS = 1024 * 1024,
+	MAX_MOVED_FLOWS = 65536,
+	MAX_AFFINITIES = 32768,
+	MAX_NAT_ENTRIES = 65536, /* two a flow */
+	MAX_SOCKETS = 32768,
+	MAX_PREFILTER = 131072,
 };
 
 /* Written by the agent, read by every packet; the proxy maps it to see a new revision at once. */
@@ -73,8 +83,8 @@ struct {
 	__array(values, struct policy_map);
 } weir_policy SEC(".maps");
 
-/* Written by programs; the agent sweeps what has expired, the proxy reads whose flow it has. Not an LRU: a flood must not push out
- * living flows. Full: new flows are dropped with a reason. */
+/* Written by programs; the agent sweeps what has expired, the proxy reads whose flow it has. Not an
+ * LRU: a flood must not push out living flows. Full: new flows are dropped with a reason. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_FLOWS);
@@ -90,8 +100,8 @@ struct {
 	__type(value, struct frag_entry);
 } weir_frag SEC(".maps");
 
-/* The proxy's listeners, IPv4 and IPv6. Written by the proxy, read by weir_listener; an entry goes with its
- * socket. Empty: nobody gets what needs the proxy. */
+/* The proxy's listeners, IPv4 and IPv6. Written by the proxy, read by weir_listener; an entry goes
+ * with its socket. Empty: nobody gets what needs the proxy. */
 struct {
 	__uint(type, BPF_MAP_TYPE_SOCKMAP);
 	__uint(max_entries, 2);
@@ -118,3 +128,121 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } weir_lost SEC(".maps");
+
+/* Written by the agent. Full: the agent refuses the service. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_FRONTENDS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct service_key);
+	__type(value, struct service_entry);
+} weir_service SEC(".maps");
+
+/* Written by the agent, read for replies and by sockets that ask for their peer. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_FRONTENDS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct frontend_entry);
+} weir_frontend SEC(".maps");
+
+/* Written by the agent, word by word. Full: the agent refuses the service. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct service_slot);
+} weir_slot SEC(".maps");
+
+/* Written by the agent. Full: the agent refuses the service. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_BACKENDS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct backend_entry);
+} weir_backend SEC(".maps");
+
+/* Written by programs, only for slots under change. Full: the flow that was silent longest is taken
+ * for one from before the change. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_MOVED_FLOWS);
+	__type(key, struct moved_key);
+	__type(value, struct moved_entry);
+} weir_moved SEC(".maps");
+
+/* How many flows this CPU remembered in weir_moved in this second. */
+struct moved_rate {
+	__u64 second;
+	__u64 flows;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct moved_rate);
+} weir_moved_rate SEC(".maps");
+
+/* Written by programs, for services with affinity. Full: the client that was silent longest is
+ * chosen a backend anew. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_AFFINITIES);
+	__type(key, struct affinity_key);
+	__type(value, struct affinity_entry);
+} weir_affinity SEC(".maps");
+
+/* Written by programs, read by the agent: it ends a change when no flow from before is left. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_FRONTENDS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct change_entry);
+} weir_change SEC(".maps");
+
+/* Written by weir_xdp. Full: the flow that was silent longest ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_NAT_ENTRIES);
+	__type(key, struct nat_key);
+	__type(value, struct nat_entry);
+} weir_nat SEC(".maps");
+
+/* Written by the socket hook. Full: the socket that was silent longest sees its backend's address
+ * for its peer's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_SOCKETS);
+	__type(key, struct sock_key);
+	__type(value, struct sock_entry);
+} weir_sock SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_FRONTENDS);
+	__type(key, __u32);
+	__type(value, struct lb_stats);
+} weir_lb_stats SEC(".maps");
+
+/* Written by the agent. Full: it refuses the prefix. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_PREFILTER);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ip_addr);
+	__type(value, __u8);
+} weir_pre_addr SEC(".maps");
+
+/* Written by the agent. Full: it refuses the prefix. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_PREFILTER);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct prefilter_key);
+	__type(value, __u8);
+} weir_pre_net SEC(".maps");

@@ -64,6 +64,10 @@ internal sealed class DatapathMaps : IDisposable
                 MapNames.Ct => spec with { MaxEntries = options.MaxFlows },
                 MapNames.Ipcache => spec with { MaxEntries = options.MaxPrefixes },
                 MapNames.Events => spec with { MaxEntries = options.EventBytes },
+                MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => spec with { MaxEntries = options.MaxFrontends },
+                MapNames.Backend => spec with { MaxEntries = options.MaxBackends },
+                MapNames.Slot => spec with { MaxEntries = options.MaxSlots },
+                MapNames.Nat => spec with { MaxEntries = options.MaxNatEntries },
                 _ => spec,
             }),
         ];

@@ -22,6 +22,18 @@ public sealed record DatapathOptions
     /// <summary>Prefixes with an identity.</summary>
     public uint MaxPrefixes { get; init; } = 131072;
 
+    /// <summary>Service addresses: one for each address, port and protocol.</summary>
+    public uint MaxFrontends { get; init; } = 16384;
+
+    /// <summary>Backends of all services, each address and port once.</summary>
+    public uint MaxBackends { get; init; } = 16384;
+
+    /// <summary>Slots of all services' tables, 8 bytes each.</summary>
+    public uint MaxSlots { get; init; } = 1024 * 1024;
+
+    /// <summary>Entries for flows to remote backends by SNAT: two a flow.</summary>
+    public uint MaxNatEntries { get; init; } = 65536;
+
     /// <summary>Bytes of the event ring: a power of two, at least a page. The agent has it in memory twice.</summary>
     public uint EventBytes { get; init; } = 2 * 1024 * 1024;
 }

@@ -21,7 +21,7 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>TC_ACT_REDIRECT.</summary>
     public const uint Redirect = 7;
 
-    private const int Slots = 64;
+    private const int Slots = (int)MetricsLayout.Slots;
     private static readonly byte[] _image = ReadObject();
 
     private readonly Dictionary<string, BpfMap> _maps = [];
@@ -236,7 +236,7 @@ public sealed class ProgramHarness : IDisposable
         {
             if (after[slot] != before[slot])
             {
-                reason = slot % (Slots / 2);
+                reason = slot % (int)MetricsLayout.Reasons;
             }
         }
 

@@ -11,6 +11,10 @@ internal static class AbiLayout
 {
     internal static global::Weir.Datapath.AbiStruct[] All() =>
     [
+        AffinityEntry.Layout(),
+        AffinityKey.Layout(),
+        BackendEntry.Layout(),
+        ChangeEntry.Layout(),
         CtEntry.Layout(),
         CtKey.Layout(),
         EndpointConfig.Layout(),
@@ -18,13 +22,25 @@ internal static class AbiLayout
         Event.Layout(),
         FragEntry.Layout(),
         FragKey.Layout(),
+        FrontendEntry.Layout(),
         IpAddr.Layout(),
         IpcacheEntry.Layout(),
         IpcacheKey.Layout(),
+        LbStats.Layout(),
         LocalEntry.Layout(),
         MetricsEntry.Layout(),
+        MovedEntry.Layout(),
+        MovedKey.Layout(),
+        NatEntry.Layout(),
+        NatKey.Layout(),
         PolicyEntry.Layout(),
         PolicyKey.Layout(),
+        PrefilterKey.Layout(),
+        ServiceEntry.Layout(),
+        ServiceKey.Layout(),
+        ServiceSlot.Layout(),
         Settings.Layout(),
+        SockEntry.Layout(),
+        SockKey.Layout(),
     ];
 }

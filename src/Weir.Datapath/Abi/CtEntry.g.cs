@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(56 bytes)</summary>
+/// <summary>(64 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct CtEntry
 {
@@ -32,6 +32,10 @@ public partial struct CtEntry
     /// <summary>HTTP policies of both ends, for the proxy; 0 = does not look at requests</summary>
     public uint HttpEgress;
     public uint HttpIngress;
+    /// <summary>the service address it was opened to; 0 = none</summary>
+    public uint FrontendId;
+    /// <summary>CT_SERVICE: the device it came in by, where replies leave</summary>
+    public uint Ifindex;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -50,6 +54,8 @@ public partial struct CtEntry
             global::Weir.Datapath.AbiField.Of("bytes", ref value, ref value.Bytes),
             global::Weir.Datapath.AbiField.Of("http_egress", ref value, ref value.HttpEgress),
             global::Weir.Datapath.AbiField.Of("http_ingress", ref value, ref value.HttpIngress),
+            global::Weir.Datapath.AbiField.Of("frontend_id", ref value, ref value.FrontendId),
+            global::Weir.Datapath.AbiField.Of("ifindex", ref value, ref value.Ifindex),
         ]);
     }
 }

@@ -23,4 +23,6 @@ public enum CtFlag : uint
     Proxy = 64,
     /// <summary>began without the proxy that policy now asks for: must be opened anew</summary>
     Cut = 128,
+    /// <summary>its packets are rewritten: replies get the frontend&apos;s address</summary>
+    Service = 256,
 }

@@ -12,4 +12,6 @@ public enum Direction : byte
     Ingress = 0,
     /// <summary>out of the container</summary>
     Egress = 1,
+    /// <summary>at one of the host&apos;s devices; never in a policy key</summary>
+    Device = 2,
 }

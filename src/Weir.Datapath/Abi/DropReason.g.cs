@@ -56,4 +56,14 @@ public enum DropReason : byte
     ProxyUnavailable = 22,
     /// <summary>began before policy asked for the proxy: must be opened anew</summary>
     ProxyRequired = 23,
+    /// <summary>the source is in the prefilter</summary>
+    Prefilter = 24,
+    /// <summary>the service has no backend that could answer</summary>
+    NoBackend = 25,
+    /// <summary>no neighbour is known towards the backend</summary>
+    NoNextHop = 26,
+    /// <summary>no port of this host is free for another flow to the backend</summary>
+    NatNoPort = 27,
+    /// <summary>does not fit the link to the backend; the client is told</summary>
+    TooBig = 28,
 }

@@ -36,6 +36,11 @@ public static class DropReasons
         DropReason.SpoofedEndpoint,
         DropReason.ProxyUnavailable,
         DropReason.ProxyRequired,
+        DropReason.Prefilter,
+        DropReason.NoBackend,
+        DropReason.NoNextHop,
+        DropReason.NatNoPort,
+        DropReason.TooBig,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -65,6 +70,11 @@ public static class DropReasons
         DropReason.SpoofedEndpoint => "spoofed-endpoint",
         DropReason.ProxyUnavailable => "proxy-unavailable",
         DropReason.ProxyRequired => "proxy-required",
+        DropReason.Prefilter => "prefilter",
+        DropReason.NoBackend => "no-backend",
+        DropReason.NoNextHop => "no-next-hop",
+        DropReason.NatNoPort => "nat-no-port",
+        DropReason.TooBig => "too-big",
         _ => "unknown-" + (int)value,
     };
 
@@ -95,6 +105,11 @@ public static class DropReasons
         DropReason.SpoofedEndpoint => "came through the host's stack with an endpoint's address",
         DropReason.ProxyUnavailable => "policy asks for the proxy, and it does not run",
         DropReason.ProxyRequired => "began before policy asked for the proxy: must be opened anew",
+        DropReason.Prefilter => "the source is in the prefilter",
+        DropReason.NoBackend => "the service has no backend that could answer",
+        DropReason.NoNextHop => "no neighbour is known towards the backend",
+        DropReason.NatNoPort => "no port of this host is free for another flow to the backend",
+        DropReason.TooBig => "does not fit the link to the backend; the client is told",
         _ => "not known to this version",
     };
 }

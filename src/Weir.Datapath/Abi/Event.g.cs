@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(80 bytes)</summary>
+/// <summary>(88 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct Event
 {
@@ -47,6 +47,11 @@ public partial struct Event
 #pragma warning disable CS0169, IDE0051
     private InlineArray4<byte> _pad1;
 #pragma warning restore CS0169, IDE0051
+    /// <summary>the service address that the flow was opened to; 0 = none</summary>
+    public uint FrontendId;
+#pragma warning disable CS0169, IDE0051
+    private uint _pad2;
+#pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -73,6 +78,7 @@ public partial struct Event
             global::Weir.Datapath.AbiField.Of("tcp_flags", ref value, ref value.TcpFlags),
             global::Weir.Datapath.AbiField.Of("is_reply", ref value, ref value.IsReply),
             global::Weir.Datapath.AbiField.Of("ether_type", ref value, ref value.EtherType),
+            global::Weir.Datapath.AbiField.Of("frontend_id", ref value, ref value.FrontendId),
         ]);
     }
 }

@@ -9,15 +9,28 @@ namespace Weir.Datapath.Abi;
 /// <summary>Maps of the datapath, as they are pinned.</summary>
 public static class MapNames
 {
+    public const string Affinity = "weir_affinity";
+    public const string Backend = "weir_backend";
+    public const string Change = "weir_change";
     public const string Ct = "weir_ct";
     public const string Endpoint = "weir_endpoint";
     public const string Events = "weir_events";
     public const string Frag = "weir_frag";
+    public const string Frontend = "weir_frontend";
     public const string Ipcache = "weir_ipcache";
+    public const string LbStats = "weir_lb_stats";
     public const string Listeners = "weir_listeners";
     public const string Local = "weir_local";
     public const string Lost = "weir_lost";
     public const string Metrics = "weir_metrics";
+    public const string Moved = "weir_moved";
+    public const string MovedRate = "weir_moved_rate";
+    public const string Nat = "weir_nat";
     public const string Policy = "weir_policy";
+    public const string PreAddr = "weir_pre_addr";
+    public const string PreNet = "weir_pre_net";
+    public const string Service = "weir_service";
     public const string Settings = "weir_settings";
+    public const string Slot = "weir_slot";
+    public const string Sock = "weir_sock";
 }

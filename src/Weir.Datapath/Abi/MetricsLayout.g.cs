@@ -11,5 +11,5 @@ public enum MetricsLayout : int
     /// <summary>room for enum drop_reason</summary>
     Reasons = 32,
     /// <summary>index = direction * METRICS_REASONS + drop_reason</summary>
-    Slots = 64,
+    Slots = 96,
 }

@@ -21,9 +21,8 @@ public partial struct Settings
     public uint CtEndpointLimit;
     /// <summary>where the proxy listens on loopback; 0: it does not run</summary>
     public ushort ProxyPort;
-#pragma warning disable CS0169, IDE0051
-    private ushort _pad0;
-#pragma warning restore CS0169, IDE0051
+    /// <summary>what a packet at a device must be looked up in</summary>
+    public LbFlag LbFlags;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -34,6 +33,7 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("ct_endpoint_limit", ref value, ref value.CtEndpointLimit),
             global::Weir.Datapath.AbiField.Of("proxy_port", ref value, ref value.ProxyPort),
+            global::Weir.Datapath.AbiField.Of("lb_flags", ref value, ref value.LbFlags),
         ]);
     }
 }

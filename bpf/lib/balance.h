@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which backend a flow has: the same answer in XDP, at tc and, without state, on every node.
+ *
+ * The common packet takes three lookups (service, slot, backend) and writes nothing. Only a slot
+ * that a change moved, or a service with affinity, asks a flow table. */
+#pragma once
+#include "maps.h"
+#include "packet.h"
+
+#define BALANCE_SECOND 1000000000ULL
+
+enum balance_limit {
+	BALANCE_UDP_SETTLES_S = 30, /* a UDP flow seen this soon after a change is from before it */
+	/* Flows one CPU may remember in a second while slots are under change; beyond that they
+	 * join the backend of before, which needs no memory. */
+	BALANCE_MOVED_PER_SECOND = 20000,
+};
+
+/* A flow as the client opened it. */
+struct balance_flow {
+	struct ip_addr client;
+	struct ip_addr addr; /* the frontend's */
+	__be16 client_port;
+	__be16 port;
+	__u8 protocol;
+	bool opens; /* this packet may be its first: a SYN, or of a protocol without one */
+};
+
+static __always_inline struct service_entry *service_find(const struct ip_addr *addr, __be16 port,
+							  __u8 protocol)
+{
+	struct service_key key = {.addr = *addr, .port = port, .protocol = protocol};
+
+	return bpf_map_lookup_elem(&weir_service, &key);
+}
+
+/* Mixes 64 bits: the finaliser of splitmix64. */
+static __always_inline __u64 balance_mix(__u64 x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9ULL;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebULL;
+	return x ^ x >> 31;
+}
+
+/* The flow's hash; with affinity that of the client alone. No seed: every node agrees. */
+static __always_inline __u32 balance_hash(const struct balance_flow *f, bool client_only)
+{
+	const __be32 *c = f->client.word, *a = f->addr.word;
+	__u64 h = (__u64)c[3] << 32;
+
+	if (!client_only)
+		h |= (__u32)f->client_port << 16 | f->port;
+	/* IPv4 differs in the last words only. */
+	if (c[0] | c[1] | a[0] | a[1]) {
+		h ^= balance_mix((__u64)c[0] << 32 | c[1]);
+		h = balance_mix(h) ^ ((__u64)a[0] << 32 | a[1]);
+		h = balance_mix(h) ^ ((__u64)c[2] << 32 | a[2]);
+	}
+	h = balance_mix(h) ^ ((__u64)a[3] << 32 | f->protocol);
+	return (__u32)(balance_mix(h) >> 32);
+}
+
+static __always_inline struct backend_entry *backend_of(__u32 id)
+{
+	struct backend_entry *backend = bpf_map_lookup_elem(&weir_backend, &id);
+
+	return backend && backend->flags & BACKEND_PRESENT ? backend : 0;
+}
+
+/* May this CPU remember another flow now? */
+static __always_inline bool balance_may_remember(__u64 now)
+{
+	__u32 zero = 0;
+	struct moved_rate *rate = bpf_map_lookup_elem(&weir_moved_rate, &zero);
+	__u64 second = now / BALANCE_SECOND;
+
+	if (!rate)
+		return false;
+	if (rate->second != second) {
+		rate->second = second;
+		rate->flows = 0;
+	}
+	return rate->flows++ < BALANCE_MOVED_PER_SECOND;
+}
+
+/* A flow from before the change lives: the change goes on. */
+static __always_inline void balance_saw_old(struct change_entry *change, __u64 now)
+{
+	if (change && now - change->last_old_ns > BALANCE_SECOND)
+		change->last_old_ns = now;
+}
+
+/* A flow whose slot is under change. */
+static __noinline __u32 balance_moved(const struct balance_flow *f,
+				      const struct service_entry *service, __u32 current,
+				      __u32 previous)
+{
+	struct moved_key key = {
+	    .client = f->client,
+	    .addr = f->addr,
+	    .client_port = f->client_port,
+	    .port = f->port,
+	    .protocol = f->protocol,
+	};
+	__u32 id = service->frontend_id;
+	struct change_entry *change = bpf_map_lookup_elem(&weir_change, &id);
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct moved_entry entry = {}, *known;
+
+	if (f->protocol == L4_TCP && f->opens) {
+		if (current != previous && balance_may_remember(now)) {
+			entry.backend = current;
+			if (!bpf_map_update_elem(&weir_moved, &key, &entry, BPF_ANY))
+				return current;
+		}
+		/* The same ports may have been remembered for an earlier flow. */
+		bpf_map_delete_elem(&weir_moved, &key);
+		return previous;
+	}
+	known = bpf_map_lookup_elem(&weir_moved, &key);
+	if (known) {
+		if (known->backend == previous)
+			balance_saw_old(change, now);
+		return known->backend;
+	}
+	if (f->protocol != L4_TCP) {
+		if (!change || now - change->started_ns > BALANCE_UDP_SETTLES_S * BALANCE_SECOND)
+			return current;
+		entry.backend = previous;
+		if (balance_may_remember(now))
+			bpf_map_update_elem(&weir_moved, &key, &entry, BPF_ANY);
+	}
+	balance_saw_old(change, now);
+	return previous;
+}
+
+/* The backend that a client has, or "current" from now on. */
+static __noinline __u32 balance_affine(const struct balance_flow *f,
+				       const struct service_entry *service, __u32 current)
+{
+	struct affinity_key key = {.client = f->client, .frontend_id = service->frontend_id};
+	struct affinity_entry *known = bpf_map_lookup_elem(&weir_affinity, &key);
+	__u64 now = bpf_ktime_get_coarse_ns();
+
+	if (known && now - known->last_ns < service->affinity_s * BALANCE_SECOND) {
+		struct backend_entry *backend = backend_of(known->backend);
+
+		if (backend && !(f->opens && backend->flags & BACKEND_NO_NEW)) {
+			if (now - known->last_ns > BALANCE_SECOND)
+				known->last_ns = now;
+			return known->backend;
+		}
+	}
+	/* Whoever sends no opening packet has the backend that the table gives. */
+	if (f->opens) {
+		struct affinity_entry entry = {.last_ns = now, .backend = current};
+
+		bpf_map_update_elem(&weir_affinity, &key, &entry, BPF_ANY);
+	}
+	return current;
+}
+
+/* The id of the flow's backend; 0: there is none. */
+static __always_inline __u32 balance_choose(const struct balance_flow *f,
+					    const struct service_entry *service)
+{
+	__u32 hash = balance_hash(f, service->flags & SERVICE_AFFINITY);
+	__u32 index = service->slots + (hash & service->slot_mask);
+	__u64 *word = bpf_map_lookup_elem(&weir_slot, &index);
+	struct service_slot slot;
+	__u64 both;
+
+	if (!word)
+		return 0;
+	both = *(volatile __u64 *)word;
+	__builtin_memcpy(&slot, &both, sizeof(slot));
+	if (service->flags & SERVICE_AFFINITY)
+		return balance_affine(f, service, slot.backend);
+	if (slot.previous)
+		return balance_moved(f, service, slot.backend, slot.previous);
+	return slot.backend;
+}
