@@ -28,6 +28,7 @@ public sealed class NextHopFinderTests : IDisposable
 
         Assert.Equal((device, own), (hop.Ifindex, hop.Source.ToString()));
         Assert.Equal(_neighbourMac, hop.Mac);
+        Assert.Equal(_mac, hop.SourceMac);
     });
 
     [PrivilegedFact]

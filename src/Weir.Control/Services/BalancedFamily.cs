@@ -10,10 +10,10 @@ internal sealed class BalancedFamily(bool isIpv6)
     internal bool IsIpv6 => isIpv6;
 
     /// <summary>Its first slot in the kernel's array.</summary>
-    internal int FirstSlot { get; set; }
+    internal uint FirstSlot { get; set; }
 
     /// <summary>A power of two; 0: it has none yet.</summary>
-    internal int SlotCount { get; set; }
+    internal uint SlotCount { get; set; }
 
     internal Dictionary<Frontend, uint> FrontendIds { get; } = [];
 

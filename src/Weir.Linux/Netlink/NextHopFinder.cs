@@ -15,6 +15,8 @@ public sealed class NextHopFinder : IDisposable
     private const ushort RoutePreferredSource = 7;
     private const ushort NeighbourDestination = 1; // NDA_*
     private const ushort NeighbourLinkAddress = 2;
+    private const ushort LinkAddress = 1; // IFLA_ADDRESS
+    private const int LinkHeader = 16;
     private const int RouteHeader = 12;
     private const int NeighbourHeader = 12;
 
@@ -65,19 +67,47 @@ public sealed class NextHopFinder : IDisposable
             return null;
         }
 
+        if (FindOwnMac(ifindex) is not { } own)
+        {
+            return null;
+        }
+
         IPAddress neighbour = gateway ?? address;
-        byte[]? mac = FindMac(family, neighbour, ifindex);
-        if (mac is null)
+        byte[]? mac = FindMac(family, neighbour, ifindex, out bool isFresh);
+        if (!isFresh)
         {
             Solicit(family, neighbour, ifindex);
         }
 
-        return new NextHop(ifindex, source, mac);
+        return new NextHop(ifindex, source, own, mac);
     }
 
-    private byte[]? FindMac(byte family, IPAddress neighbour, int ifindex)
+    private byte[]? FindOwnMac(int ifindex)
     {
         byte[]? mac = null;
+        _socket.Request(
+            new NetlinkMessage(RouteMessageType.GetLink, NetlinkFlags.Ack).Fixed(new LinkMessage { Index = ifindex }),
+            $"look up interface {ifindex}",
+            [Errno.NoDevice],
+            (_, payload) =>
+            {
+                var attributes = new AttributeReader(payload[LinkHeader..]);
+                while (attributes.MoveNext())
+                {
+                    if (attributes.Type == LinkAddress)
+                    {
+                        mac = attributes.Value.ToArray();
+                    }
+                }
+            });
+        return mac;
+    }
+
+    /// <param name="isFresh">The neighbour was heard of lately, or is set for ever.</param>
+    private byte[]? FindMac(byte family, IPAddress neighbour, int ifindex, out bool isFresh)
+    {
+        byte[]? mac = null;
+        ushort state = 0;
         _socket.Request(
             new NetlinkMessage(RouteMessageType.GetNeighbour, NetlinkFlags.Ack)
                 .Fixed(new NeighbourMessage { Family = family, Index = ifindex })
@@ -86,16 +116,17 @@ public sealed class NextHopFinder : IDisposable
             [Errno.NoEntry],
             (_, payload) =>
             {
-                bool known = (MemoryMarshal.Read<NeighbourMessage>(payload).State & NeighbourMessage.StateKnown) != 0;
+                state = MemoryMarshal.Read<NeighbourMessage>(payload).State;
                 var attributes = new AttributeReader(payload[NeighbourHeader..]);
                 while (attributes.MoveNext())
                 {
-                    if (known && attributes.Type == NeighbourLinkAddress)
+                    if ((state & NeighbourMessage.StateKnown) != 0 && attributes.Type == NeighbourLinkAddress)
                     {
                         mac = attributes.Value.ToArray();
                     }
                 }
             });
+        isFresh = (state & NeighbourMessage.StateFresh) != 0;
         return mac;
     }
 

@@ -80,6 +80,7 @@ internal struct RouteMessage
 internal struct NeighbourMessage
 {
     internal const ushort StateKnown = 0x02 | 0x04 | 0x08 | 0x10 | 0x80; // reachable, stale, delay, probe, permanent
+    internal const ushort StateFresh = 0x02 | 0x80; // reachable, permanent
     internal const ushort StatePermanent = 0x80;
     internal const byte FlagUse = 0x01;
 
