@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
@@ -17,8 +16,6 @@ namespace Weir.Datapath;
 /// events have one reader.</summary>
 public sealed class Datapath : IDisposable
 {
-    private const int Ipv4Offset = 96; // bits before an IPv4 address in its mapped form
-
     private readonly Lock _lock = new();
 
     // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
@@ -49,6 +46,10 @@ public sealed class Datapath : IDisposable
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
         _conntrack = new(maps[MapNames.Ct], _endpointMemory);
+        var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
+        Backends = new(maps[MapNames.Backend]);
+        Services = new(maps, flags, _conntrack);
+        Prefilter = new(maps, flags);
         ChangeSettings((ref Settings s) => s.CtEndpointLimit = options.MaxFlowsPerEndpoint);
     }
 
@@ -59,6 +60,18 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Which events programs report beside drops.</summary>
     public SettingsFlag Flags => ReadSettings().Flags;
+
+    /// <summary>What packets at a device are looked up in; kept by the tables themselves.</summary>
+    public LbFlag LbFlags => ReadSettings().LbFlags;
+
+    /// <summary>The load balancer's frontends and their slots.</summary>
+    public ServiceTable Services { get; }
+
+    /// <summary>The load balancer's backends.</summary>
+    public BackendTable Backends { get; }
+
+    /// <summary>Sources that are dropped at the device.</summary>
+    public PrefilterTable Prefilter { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
     public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);
@@ -193,7 +206,7 @@ public sealed class Datapath : IDisposable
     public bool RemoveIpcache(IpPrefix prefix) => _ipcache.Remove(KeyOf(prefix));
 
     public IReadOnlyList<IpcacheRow> ListIpcache() =>
-        [.. _ipcache.ToList().Select(e => new IpcacheRow(PrefixOf(e.Key), new Identity(e.Value.Identity))).Distinct()];
+        [.. _ipcache.ToList().Select(e => new IpcacheRow(MappedPrefix.From(e.Key.Addr, e.Key.PrefixLen), new Identity(e.Value.Identity))).Distinct()];
 
     /// <summary>The maps themselves, by name.</summary>
     public IReadOnlyList<DatapathMapRow> Maps() =>
@@ -260,21 +273,14 @@ public sealed class Datapath : IDisposable
     {
         _events.Dispose();
         _endpointMemory.Dispose();
+        Services.Dispose();
+        Backends.Dispose();
         _links.Dispose();
         _maps.Dispose();
     }
 
-    private static IpcacheKey KeyOf(IpPrefix prefix) => new()
-    {
-        PrefixLen = (uint)(prefix.Length + (prefix.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0)),
-        Addr = IpAddr.From(prefix.Masked.Address),
-    };
-
-    private static IpPrefix PrefixOf(IpcacheKey key)
-    {
-        IPAddress address = key.Addr.ToIPAddress();
-        return new IpPrefix(address, (int)key.PrefixLen - (address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0));
-    }
+    private static IpcacheKey KeyOf(IpPrefix prefix) =>
+        new() { PrefixLen = MappedPrefix.LengthOf(prefix), Addr = MappedPrefix.AddressOf(prefix) };
 
     private Settings ReadSettings()
     {
