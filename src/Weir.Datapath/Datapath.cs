@@ -20,7 +20,7 @@ public sealed class Datapath : IDisposable
 
     // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
     private readonly Lock _policyLock = new();
-    private readonly string _pinRoot;
+    private readonly DatapathOptions _options;
     private readonly DatapathMaps _maps;
     private readonly RtnetlinkSocket _links = new();
     private readonly BpfMap<uint, Settings> _settings;
@@ -35,7 +35,7 @@ public sealed class Datapath : IDisposable
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
-        _pinRoot = options.PinRoot;
+        _options = options;
         _maps = maps;
         _settings = new(maps[MapNames.Settings]);
         _endpointMemory = new(maps[MapNames.Endpoint]);
@@ -109,12 +109,33 @@ public sealed class Datapath : IDisposable
     {
         if (Directory.Exists(pinRoot))
         {
+            SocketHook.Detach(pinRoot);
             foreach (string pin in Directory.GetFiles(pinRoot))
             {
                 File.Delete(pin);
             }
 
             Directory.Delete(pinRoot);
+        }
+    }
+
+    /// <summary>Attaches the programs that translate services for the sockets of this host, of processes and
+    /// containers alike; the calling thread's network namespace is the host's. Again: replaces each without a gap.
+    /// They go on when the agent ends.</summary>
+    public SocketHookResult AttachSocketHook()
+    {
+        lock (_lock)
+        {
+            return SocketHook.Attach(_maps, _options);
+        }
+    }
+
+    /// <summary>Detaches them at once; sockets keep the backends that they have. False: none was attached.</summary>
+    public bool DetachSocketHook()
+    {
+        lock (_lock)
+        {
+            return SocketHook.Detach(_options.PinRoot);
         }
     }
 
@@ -212,7 +233,7 @@ public sealed class Datapath : IDisposable
     public IReadOnlyList<DatapathMapRow> Maps() =>
     [
         .. _maps.All.Select(map => map.Spec).OrderBy(spec => spec.Name, StringComparer.Ordinal).Select(spec => new DatapathMapRow(
-            spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_pinRoot, spec.Name))),
+            spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_options.PinRoot, spec.Name))),
     ];
 
     public IReadOnlyList<EndpointRow> ListEndpoints() => _endpoints.List();
