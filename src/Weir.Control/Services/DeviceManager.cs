@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Microsoft.Extensions.Logging;
+using Weir.Bpf;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Linux;

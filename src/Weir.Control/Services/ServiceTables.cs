@@ -248,10 +248,11 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
         (uint Backend, uint Previous)[] slots = before == 0
             ? SlotPlan.Begin(table)
             : SlotPlan.Change(kernel.ReadSlots(firstBefore, before), table, gone.Select(backend => backend.Value).Append(Nobody).ToHashSet());
+        HashSet<uint> lost = [.. gone.Select(backend => backend.Value)];
         foreach (ref (uint Backend, uint Previous) slot in slots.AsSpan())
         {
             // Its number may be another's soon.
-            slot.Previous = gone.Any(backend => backend.Value == slot.Previous) ? Nobody : slot.Previous;
+            slot.Previous = lost.Contains(slot.Previous) ? Nobody : slot.Previous;
         }
 
         if (size != before)

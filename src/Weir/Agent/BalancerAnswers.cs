@@ -38,7 +38,7 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
         ServiceOutcome outcome = control.Services.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun);
         var response = new ApplyServicesResponse();
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
-        response.Services.AddRange(outcome.Changes.Select(change => new ServiceChange
+        response.Services.AddRange(outcome.Changes.Select(change => new ChangedService
         {
             Name = change.Name,
             Change = change.Change,

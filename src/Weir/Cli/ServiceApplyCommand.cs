@@ -41,7 +41,7 @@ internal static class ServiceApplyCommand
                     }
                     else
                     {
-                        foreach (ServiceChange service in answer.Services)
+                        foreach (ChangedService service in answer.Services)
                         {
                             Console.WriteLine(
                                 $"{service.Name} {(request.DryRun ? "would be " : "")}{service.Change} ({ServiceCommands.Count(service.Frontends, "frontend")}, {ServiceCommands.Count(service.Backends, "backend")})");
