@@ -88,17 +88,20 @@ static __always_inline enum drop_reason flow_open(const struct ct_key *key, bool
 {
 	struct endpoint_entry *src = r->src_endpoint ? endpoint_of(r->src_endpoint) : 0;
 	struct ct_entry entry = {
-		.created_ns = now,
-		.revision = revision,
-		.src_identity = r->src_identity,
-		.dst_identity = r->dst_identity,
-		.src_endpoint = r->src_endpoint,
-		.dst_endpoint = r->dst_endpoint,
-		.packets = 1,
-		.bytes = length,
-		.flags = (source_is_b ? CT_ORIGIN_B : 0) | (r->proxy ? CT_PROXY : 0),
-		.http_egress = r->http_egress,
-		.http_ingress = r->http_ingress,
+	    .created_ns = now,
+	    .revision = revision,
+	    .src_identity = r->src_identity,
+	    .dst_identity = r->dst_identity,
+	    .src_endpoint = r->src_endpoint,
+	    .dst_endpoint = r->dst_endpoint,
+	    .packets = 1,
+	    .bytes = length,
+	    .flags = (source_is_b ? CT_ORIGIN_B : 0) | (r->proxy ? CT_PROXY : 0) |
+		     (r->ifindex ? CT_SERVICE : 0),
+	    .http_egress = r->http_egress,
+	    .http_ingress = r->http_ingress,
+	    .frontend_id = r->frontend_id,
+	    .ifindex = r->ifindex,
 	};
 
 	if (src && src->ct_count >= s->ct_endpoint_limit)
