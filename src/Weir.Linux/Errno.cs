@@ -21,14 +21,17 @@ public static class Errno
     public const int TooManyFiles = 24;
     public const int NoSpace = 28;
     public const int BrokenPipe = 32;
+    public const int NoLink = 67;
     public const int NotSupported = 95;
     public const int NotSupportedFamily = 97;
     public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;
     public const int ConnectionReset = 104;
+    public const int NetworkUnreachable = 101;
     public const int NoBuffers = 105;
     public const int TimedOut = 110;
     public const int ConnectionRefused = 111;
+    public const int HostUnreachable = 113;
     public const int InProgress = 115;
     public const int KernelNotSupported = 524;
 
@@ -59,6 +62,8 @@ public static class Errno
         TimedOut => "ETIMEDOUT",
         ConnectionRefused => "ECONNREFUSED",
         InProgress => "EINPROGRESS",
+        NetworkUnreachable => "ENETUNREACH",
+        HostUnreachable => "EHOSTUNREACH",
         NoBuffers => "ENOBUFS",
         KernelNotSupported => "ENOTSUPP",
         _ => $"errno {errno}",

@@ -83,6 +83,11 @@ internal static unsafe partial class BpfSyscall
         internal uint OldProgramFd;
     }
 
+    internal struct LinkDetach
+    {
+        internal uint LinkFd;
+    }
+
     internal struct MapCreate
     {
         internal uint Type;
