@@ -135,7 +135,7 @@ int weir_from_ep(struct __sk_buff *skb)
 			return drop(skb, &p, &r, reason);
 	}
 	if (!target && r.ifindex)
-		return service_reply(skb, &p, &r);
+		return reply_send(skb, &p, &r);
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
 	if (!target || target == TARGET_PROXY)
 		return TC_ACT_OK;
@@ -177,7 +177,7 @@ int weir_to_ep(struct __sk_buff *skb)
 	if (!is_own_address(&p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
 	reason = mark_is(skb, MARK_FROM_PROXY)
-		     ? proxy_sent(&p, &r, skb->len)
+		     ? proxy_sent(skb, &p, &r)
 		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &target);
 	if (reason)
 		return drop(skb, &p, &r, reason);

@@ -100,17 +100,20 @@ judge_service(struct ct_entry *entry, const struct packet *p, const struct repor
 	return DROP_REASON_NONE;
 }
 
-/* The service that the socket hook found for this new connection: for display. */
-static __always_inline __u32 judge_frontend(struct __sk_buff *skb, const struct packet *p)
+/* The service that the socket hook found for this new connection: for display. A function of its
+ * own: its key would take the room on the stack that a reply needs. */
+__noinline __u32 judge_frontend(struct __sk_buff *skb, const struct packet *p)
 {
-	struct sock_key key = {
-	    .cookie = bpf_get_socket_cookie(skb),
-	    .backend = p->dst,
-	    .port = p->dport,
-	    .protocol = p->protocol,
-	};
-	struct sock_entry *entry = key.cookie ? bpf_map_lookup_elem(&weir_sock, &key) : 0;
+	struct sock_key key = {};
+	struct sock_entry *entry;
 
+	if (!p)
+		return 0;
+	key.cookie = bpf_get_socket_cookie(skb);
+	key.backend = p->dst;
+	key.port = p->dport;
+	key.protocol = p->protocol;
+	entry = key.cookie ? bpf_map_lookup_elem(&weir_sock, &key) : 0;
 	return entry ? entry->frontend_id : 0;
 }
 
@@ -141,7 +144,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		if (reason)
 			return reason;
 	}
-	if (p->flags & PACKET_ICMP_ERROR) {
+	if (side != JUDGE_FROM_DEVICE && p->flags & PACKET_ICMP_ERROR) {
 		struct packet quoted = {};
 
 		reason = parse_quoted(skb, p, &quoted);
@@ -188,6 +191,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 			reason = judge_service(entry, p, r, reply);
 			if (reason)
 				return reason;
+			reply = false;
 		}
 		if (entry->revision == revision) {
 			ct_touch(entry, p, reply, now, skb->len);
@@ -264,7 +268,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		if (entry->flags & CT_SERVICE)
 			judge_detour(entry, side, reply, r, target);
 	} else if (!(p->flags & PACKET_ICMP_OTHER)) {
-		reason = flow_open(&key, source_is_b, p, r, s, revision, now, skb->len);
+		reason = flow_open(skb, &key, p, r, revision);
 		if (reason)
 			return reason;
 		if (s->flags & SETTINGS_VERDICT)

@@ -37,20 +37,26 @@ static __always_inline enum drop_reason reply_error(struct __sk_buff *skb, const
 	return rewrite_error(skb, p, &quoted, w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
 }
 
-/* Sends a reply, or an error about the client's packet. Returns the action. */
-__noinline int service_reply(struct __sk_buff *skb, const struct packet *p, const struct report *r)
+/* Makes a reply, or an error about the client's packet, the frontend's. */
+__noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct packet *p,
+					  const struct report *r)
 {
-	enum drop_reason reason;
 	struct rewrite w = {};
 
 	if (!p || !r)
-		return TC_ACT_SHOT;
+		return DROP_REASON_MALFORMED;
 	if (!reply_rewrite_of(p, r->frontend_id, &w))
-		return drop(skb, p, r, DROP_REASON_NO_BACKEND);
+		return DROP_REASON_NO_BACKEND;
 	if (p->flags & PACKET_ICMP_ERROR)
-		reason = reply_error(skb, p, &w);
-	else
-		reason = rewrite_packet(skb, p, &w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
+		return reply_error(skb, p, &w);
+	return rewrite_packet(skb, p, &w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
+}
+
+static __always_inline int reply_send(struct __sk_buff *skb, const struct packet *p,
+				      const struct report *r)
+{
+	enum drop_reason reason = reply_rewrite(skb, p, r);
+
 	if (!reason && !rewrite_hop(skb, p->flags & PACKET_IPV6))
 		reason = DROP_REASON_MALFORMED;
 	if (reason)
