@@ -9,11 +9,14 @@
 /* Timeouts in nanoseconds since the last packet. */
 #define CT_TIMEOUT_TCP_SYN SECONDS(60)
 #define CT_TIMEOUT_TCP_ESTABLISHED SECONDS(21600)
-#define CT_TIMEOUT_TCP_CLOSED SECONDS(10)
+#define CT_TIMEOUT_TCP_RESET SECONDS(10)
+#define CT_TIMEOUT_TCP_CLOSED SECONDS(2) /* FIN both ways: only repetitions may follow */
 #define CT_TIMEOUT_UDP SECONDS(30)
 #define CT_TIMEOUT_UDP_REPLIED SECONDS(180)
 #define CT_TIMEOUT_ICMP SECONDS(30)
 #define CT_TIMEOUT_OTHER SECONDS(120)
+
+#define CT_FINS (CT_FIN_ORIGIN | CT_FIN_REPLY)
 
 /* Fills the key; returns true when the packet's source is end b. */
 static __always_inline bool ct_key_of(const struct packet *p, struct ct_key *key)
@@ -66,7 +69,9 @@ static __always_inline __u64 ct_timeout(__u8 protocol, __u32 flags)
 	if (protocol == L4_TCP) {
 		/* One of the proxy's legs can be over long before the other. */
 		if (flags & CT_CLOSED)
-			return flags & CT_PROXY ? CT_TIMEOUT_OTHER : CT_TIMEOUT_TCP_CLOSED;
+			return flags & CT_PROXY		      ? CT_TIMEOUT_OTHER
+			       : (flags & CT_FINS) == CT_FINS ? CT_TIMEOUT_TCP_CLOSED
+							      : CT_TIMEOUT_TCP_RESET;
 		return flags & CT_ESTABLISHED ? CT_TIMEOUT_TCP_ESTABLISHED : CT_TIMEOUT_TCP_SYN;
 	}
 	if (protocol == L4_UDP)
@@ -87,7 +92,7 @@ static __always_inline __u32 ct_next_flags(const struct packet *p, __u32 flags, 
 		return flags | CT_CLOSED;
 	if (p->tcp_flags & TCP_FIN)
 		flags |= reply ? CT_FIN_REPLY : CT_FIN_ORIGIN;
-	if ((flags & (CT_FIN_ORIGIN | CT_FIN_REPLY)) == (CT_FIN_ORIGIN | CT_FIN_REPLY))
+	if ((flags & CT_FINS) == CT_FINS)
 		return flags | CT_CLOSED;
 	if (flags & CT_REPLIED && !reply && !(p->tcp_flags & TCP_SYN))
 		flags |= CT_ESTABLISHED;
@@ -103,6 +108,21 @@ static __always_inline bool ct_alive(const struct ct_entry *entry, const struct 
 	return !(entry->flags & CT_CLOSED && p->protocol == L4_TCP && ct_may_open(p));
 }
 
+/* Ends the flow: it no longer counts among those of the endpoint that opened it. Two CPUs may come
+ * here at once; the one that finds it open counts. */
+static __always_inline void ct_close(struct ct_entry *entry, __u32 flags)
+{
+	__u32 id = entry->src_endpoint;
+	struct endpoint_entry *endpoint;
+
+	if (__sync_fetch_and_or(&entry->flags, flags) & CT_CLOSED || !id)
+		return;
+	endpoint = bpf_map_lookup_elem(&weir_endpoint, &id);
+	/* The sweeper may have set the count right in between. */
+	if (endpoint && !__sync_fetch_and_sub(&endpoint->ct_count, 1))
+		__sync_fetch_and_add(&endpoint->ct_count, 1);
+}
+
 /* Counts the packet. Writes are not atomic: two CPUs may lose a count, never a state that
  * matters. */
 static __always_inline void ct_touch(struct ct_entry *entry, const struct packet *p, bool reply,
@@ -110,8 +130,12 @@ static __always_inline void ct_touch(struct ct_entry *entry, const struct packet
 {
 	__u32 flags = ct_next_flags(p, entry->flags, reply);
 
-	if (flags != entry->flags)
-		entry->flags = flags;
+	if (flags != entry->flags) {
+		if (flags & ~entry->flags & CT_CLOSED)
+			ct_close(entry, flags);
+		else
+			entry->flags = flags;
+	}
 	entry->expires_ns = now + ct_timeout(p->protocol, flags);
 	entry->packets++;
 	entry->bytes += length;
@@ -119,7 +143,7 @@ static __always_inline void ct_touch(struct ct_entry *entry, const struct packet
 
 /* An ICMP error is related when the packet that it quotes belongs to a living flow. */
 static __always_inline struct ct_entry *ct_find_quoted(const struct packet *quoted,
-							bool *source_is_b, __u64 now)
+						       bool *source_is_b, __u64 now)
 {
 	struct ct_key key;
 	struct ct_entry *entry;

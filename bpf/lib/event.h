@@ -11,6 +11,8 @@ struct report {
 	__u32 rule_id;
 	__u32 http_egress; /* see struct ct_entry */
 	__u32 http_ingress;
+	__u32 frontend_id; /* the service address that the flow was opened to */
+	__u32 ifindex;	   /* a service's flow: the device it came in by, where its replies leave */
 	__u16 endpoint_id; /* the endpoint that judges */
 	__u16 src_endpoint;
 	__u16 dst_endpoint;
@@ -68,6 +70,8 @@ __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const s
 	e->_pad0 = 0;
 	e->ether_type = (__be16)skb->protocol;
 	__builtin_memset(e->_pad1, 0, sizeof(e->_pad1));
+	e->frontend_id = r->frontend_id;
+	e->_pad2 = 0;
 	bpf_ringbuf_submit(e, 0);
 	return 0;
 }

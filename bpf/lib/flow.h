@@ -81,28 +81,40 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 }
 
 /* Makes the conntrack entry of a flow that was allowed. */
-static __always_inline enum drop_reason flow_open(const struct ct_key *key, bool source_is_b,
-						  const struct packet *p, const struct report *r,
-						  const struct settings *s, __u32 revision,
-						  __u64 now, __u32 length)
+__noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key *key,
+				      const struct packet *p, const struct report *r,
+				      __u32 revision)
 {
-	struct endpoint_entry *src = r->src_endpoint ? endpoint_of(r->src_endpoint) : 0;
-	struct ct_entry entry = {
-		.created_ns = now,
-		.revision = revision,
-		.src_identity = r->src_identity,
-		.dst_identity = r->dst_identity,
-		.src_endpoint = r->src_endpoint,
-		.dst_endpoint = r->dst_endpoint,
-		.packets = 1,
-		.bytes = length,
-		.flags = (source_is_b ? CT_ORIGIN_B : 0) | (r->proxy ? CT_PROXY : 0),
-		.http_egress = r->http_egress,
-		.http_ingress = r->http_ingress,
-	};
+	__u32 zero = 0;
+	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
+	__u64 now = bpf_ktime_get_coarse_ns();
+	struct endpoint_entry *src = 0;
+	struct ct_entry entry = {};
 
+	if (!key || !p || !r || !s)
+		return DROP_REASON_MALFORMED;
+	if (r->src_endpoint)
+		src = endpoint_of(r->src_endpoint);
 	if (src && src->ct_count >= s->ct_endpoint_limit)
 		return DROP_REASON_CT_ENDPOINT_LIMIT;
+	entry.created_ns = now;
+	entry.revision = revision;
+	entry.src_identity = r->src_identity;
+	entry.dst_identity = r->dst_identity;
+	entry.src_endpoint = r->src_endpoint;
+	entry.dst_endpoint = r->dst_endpoint;
+	entry.packets = 1;
+	entry.bytes = skb->len;
+	entry.http_egress = r->http_egress;
+	entry.http_ingress = r->http_ingress;
+	entry.frontend_id = r->frontend_id;
+	entry.ifindex = r->ifindex;
+	if (!ip_addr_equal(&key->addr_a, &p->src) || key->port_a != p->sport)
+		entry.flags |= CT_ORIGIN_B;
+	if (r->proxy)
+		entry.flags |= CT_PROXY;
+	if (r->ifindex)
+		entry.flags |= CT_SERVICE;
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);
 	if (bpf_map_update_elem(&weir_ct, key, &entry, BPF_ANY))
 		return DROP_REASON_CT_TABLE_FULL;

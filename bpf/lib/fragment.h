@@ -16,19 +16,30 @@ static __always_inline struct frag_key fragment_key(const struct packet *p)
 	return key;
 }
 
-static __always_inline void fragment_remember(const struct packet *p)
-{
-	struct frag_key key = fragment_key(p);
-	struct frag_entry entry = {.sport = p->sport, .dport = p->dport};
+/* Both are functions of their own: few packets need their room on the stack. */
 
-	bpf_map_update_elem(&weir_frag, &key, &entry, BPF_ANY);
+__noinline int fragment_remember(const struct packet *p)
+{
+	struct frag_entry entry = {};
+	struct frag_key key;
+
+	if (!p)
+		return 0;
+	key = fragment_key(p);
+	entry.sport = p->sport;
+	entry.dport = p->dport;
+	return (int)bpf_map_update_elem(&weir_frag, &key, &entry, BPF_ANY);
 }
 
-static __always_inline enum drop_reason fragment_restore(struct packet *p)
+__noinline enum drop_reason fragment_restore(struct packet *p)
 {
-	struct frag_key key = fragment_key(p);
-	struct frag_entry *entry = bpf_map_lookup_elem(&weir_frag, &key);
+	struct frag_entry *entry;
+	struct frag_key key;
 
+	if (!p)
+		return DROP_REASON_MALFORMED;
+	key = fragment_key(p);
+	entry = bpf_map_lookup_elem(&weir_frag, &key);
 	if (!entry)
 		return DROP_REASON_FRAGMENT_NOT_FOUND;
 	p->sport = entry->sport;

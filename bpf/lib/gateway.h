@@ -8,6 +8,7 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include "config.h"
+#include "link.h"
 #include "parse.h"
 
 struct arp_ipv4 {
@@ -31,19 +32,6 @@ enum arp_operation {
 	ARP_REQUEST = 1,
 	ARP_REPLY = 2,
 };
-
-static __always_inline bool mac_equal(const volatile __u8 *a, const volatile __u8 *b)
-{
-	return a[5] == b[5] && a[4] == b[4] && a[3] == b[3] && a[2] == b[2] && a[1] == b[1] &&
-	       a[0] == b[0];
-}
-
-static __always_inline void mac_copy(__u8 *to, const volatile __u8 *from)
-{
-#pragma unroll
-	for (int i = 0; i < ETH_ALEN; i++)
-		to[i] = from[i];
-}
 
 static __always_inline __be32 arp_word(const __u8 *bytes)
 {

@@ -37,8 +37,8 @@ static __always_inline enum drop_reason proxy_take(struct __sk_buff *skb, const 
 
 /* A packet of the proxy's: it was judged. Keeps the flow alive, and opens one where the proxy could
  * not use the opener's own port. */
-static __always_inline enum drop_reason proxy_sent(const struct packet *p, struct report *r,
-						   __u32 length)
+static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const struct packet *p,
+						   struct report *r)
 {
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
@@ -53,12 +53,12 @@ static __always_inline enum drop_reason proxy_sent(const struct packet *p, struc
 	entry = bpf_map_lookup_elem(&weir_ct, &key);
 	if (entry && ct_alive(entry, p, now)) {
 		r->is_reply = ct_is_reply(entry, source_is_b);
-		ct_touch(entry, p, r->is_reply, now, length);
+		ct_touch(entry, p, r->is_reply, now, skb->len);
 		return DROP_REASON_NONE;
 	}
 	if (!packet_opens_tcp(p))
 		return DROP_REASON_NONE; /* the end of a flow that is forgotten already */
 	r->proxy = true;
 	r->src_identity = identity_of_outside(&p->src, p->flags & PACKET_IPV6);
-	return flow_open(&key, source_is_b, p, r, s, s->revision, now, length);
+	return flow_open(skb, &key, p, r, s->revision);
 }

@@ -21,15 +21,20 @@ public sealed class FlowContext : IFlowContext
     private readonly EndpointManager _endpoints;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
+    private readonly Datapath.Datapath _datapath;
     private readonly ConcurrentDictionary<(PolicyEngine, uint, uint, byte, ushort, Direction), string> _explanations = [];
 
-    internal FlowContext(Lock @lock, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies)
+    internal FlowContext(Lock @lock, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _endpoints = endpoints;
         _identities = identities;
         _policies = policies;
+        _datapath = datapath;
     }
+
+    /// <summary>Null: services are known by their addresses only.</summary>
+    internal IServiceNames? ServiceNames { get; set; }
 
     public string? EndpointName(ushort endpointId)
     {
@@ -53,6 +58,19 @@ public sealed class FlowContext : IFlowContext
         lock (_lock)
         {
             return _policies.FindRule(ruleId)?.ToInfo();
+        }
+    }
+
+    public FlowService? FindService(uint frontendId)
+    {
+        if (_datapath.Services.FindFrontend(frontendId) is not { } address)
+        {
+            return null;
+        }
+
+        lock (_lock)
+        {
+            return new FlowService { Name = ServiceNames?.NameOf(frontendId) ?? "", Ip = address.Address.ToString(), Port = (uint)address.Port };
         }
     }
 

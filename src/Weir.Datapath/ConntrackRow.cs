@@ -11,6 +11,7 @@ namespace Weir.Datapath;
 /// <param name="SourceEndpoint">0: not a local endpoint.</param>
 /// <param name="ExpiresNs">CLOCK_MONOTONIC.</param>
 /// <param name="Packets">Both directions.</param>
+/// <param name="FrontendId">The service address that it was opened to; 0: none.</param>
 public readonly record struct ConntrackRow(
     IPAddress Source,
     ushort SourcePort,
@@ -26,4 +27,5 @@ public readonly record struct ConntrackRow(
     ulong ExpiresNs,
     uint Packets,
     ulong Bytes,
-    CtFlag Flags);
+    CtFlag Flags,
+    uint FrontendId = 0);

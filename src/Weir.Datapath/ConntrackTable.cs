@@ -15,7 +15,7 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
     /// <summary>Removes expired entries and sets every endpoint's count of flows right.</summary>
     internal SweepResult Sweep(ulong nowNs)
     {
-        // Programs go on counting up: what they add from here on is kept, what is there now is replaced.
+        // Programs go on counting: what they add and take from here on is kept, what is there now is replaced.
         uint[] before = new uint[endpoints.Count];
         uint[] living = new uint[endpoints.Count];
         for (int id = 0; id < before.Length; id++)
@@ -32,7 +32,11 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             }
 
             total++;
-            living[entry.SrcEndpoint % living.Length]++;
+            if ((entry.Flags & CtFlag.Closed) == 0)
+            {
+                living[entry.SrcEndpoint % living.Length]++;
+            }
+
             return false;
         });
         for (int id = 1; id < before.Length; id++)
@@ -69,7 +73,7 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
         return rows;
     }
 
-    /// <summary>Puts the number found in place of the one before, without losing what was added since.</summary>
+    /// <summary>Puts the number found in place of the one before, without losing what changed since.</summary>
     private static void Correct(ref uint count, uint before, uint found)
     {
         uint seen;
@@ -77,7 +81,7 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
         do
         {
             seen = Volatile.Read(ref count);
-            corrected = seen >= before ? seen - before + found : found; // smaller: the slot was cleared
+            corrected = (uint)Math.Max(0, (long)seen - before + found);
         }
         while (Interlocked.CompareExchange(ref count, corrected, seen) != seen);
     }
@@ -100,7 +104,8 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             entry.ExpiresNs,
             entry.Packets,
             entry.Bytes,
-            entry.Flags);
+            entry.Flags,
+            entry.FrontendId);
     }
 
     private int RemoveWhere(Condition condition)

@@ -33,6 +33,9 @@ public sealed class Datapath : IDisposable
     private readonly PolicyTable _policies;
     private readonly ConntrackTable _conntrack;
 
+    private readonly Dictionary<string, int> _devices = []; // by name: what carries the host's programs
+    private HostProgram? _host;
+
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
         _options = options;
@@ -150,6 +153,31 @@ public sealed class Datapath : IDisposable
             program.Attach(_links, attachment.Ifindex);
             _endpoints.Put(attachment);
             _endpoints.PutAddresses(attachment);
+        }
+    }
+
+    /// <summary>Attaches the programs of the host's own devices to one of them, in the namespace in which the
+    /// datapath was opened. Again: replaces them without a gap. Other people's filters there stay.</summary>
+    public void AttachDevice(string device, int ifindex)
+    {
+        lock (_lock)
+        {
+            (_host ??= HostProgram.Load(_maps)).Attach(_links, ifindex);
+            _devices[device] = ifindex;
+        }
+    }
+
+    /// <summary>Removes them, also where an earlier agent attached them. Nothing happens if they, or the device,
+    /// are gone.</summary>
+    public void DetachDevice(string device)
+    {
+        lock (_lock)
+        {
+            int? ifindex = _devices.Remove(device, out int known) ? known : _links.GetLink(device)?.Index;
+            if (ifindex is { } index)
+            {
+                HostProgram.Detach(_links, index);
+            }
         }
     }
 
@@ -292,6 +320,7 @@ public sealed class Datapath : IDisposable
 
     public void Dispose()
     {
+        _host?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
         Services.Dispose();

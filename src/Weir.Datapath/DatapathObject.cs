@@ -8,12 +8,16 @@ namespace Weir.Datapath;
 public static class DatapathObject
 {
     private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf.o"));
+    private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf.o"));
     private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf.o"));
     private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf.o"));
     private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf.o"));
 
     /// <summary>bpf/endpoint.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> EndpointImage => _endpoint.Value;
+
+    /// <summary>bpf/host.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> HostImage => _host.Value;
 
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> ListenerImage => _listener.Value;

@@ -42,6 +42,19 @@ public sealed class ServiceTable : IDisposable
 
     public uint MaxSlots => (uint)_slots.Count;
 
+    /// <summary>The address of a frontend, also of one that is gone as long as nothing has its number. Null: it never
+    /// had any.</summary>
+    public IPEndPoint? FindFrontend(uint frontendId)
+    {
+        if (frontendId == 0 || frontendId >= MaxFrontends)
+        {
+            return null;
+        }
+
+        FrontendEntry entry = _frontends[(int)frontendId];
+        return entry.Port.Value == 0 ? null : new IPEndPoint(entry.Addr.ToIPAddress(), entry.Port.Value);
+    }
+
     /// <summary>Puts a frontend in force, new or not: its slots, and the backends that they name, must be there. The
     /// address that replies get is written before the service that names it.</summary>
     /// <exception cref="Linux.LinuxException">There are too many.</exception>

@@ -32,7 +32,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
                 Verdict.Deny => "denied",
                 _ => "",
             },
-            Direction = e.Direction == Direction.Ingress ? "ingress" : "egress",
+            Direction = e.Direction.ToString().ToLowerInvariant(),
             DropReason = dropped ? DropReasons.Name(e.DropReason) : "",
             DropReasonText = dropped ? DropReasons.Explain(e.DropReason) : "",
             Protocol = isIp ? protocol.Name() : $"ether 0x{e.EtherType.Value:x4}",
@@ -43,6 +43,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
             EndpointId = e.EndpointId,
             EndpointName = context.EndpointName(e.EndpointId) ?? "",
             Rule = e.RuleId == 0 ? null : context.FindRule(e.RuleId),
+            Service = e.FrontendId == 0 ? null : context.FindService(e.FrontendId),
             Explanation = context.Explain(in e),
         };
         if (isIp)

@@ -18,6 +18,9 @@ public interface IFlowContext
     /// <summary>The rule of that number; also for a while after it is gone. Null: not known.</summary>
     RuleInfo? FindRule(uint ruleId);
 
+    /// <summary>The service address of that number. Null: not known.</summary>
+    FlowService? FindService(uint frontendId);
+
     /// <summary>What an HTTP policy allows, in a sentence with the rules' places. Empty: not known.</summary>
     string ExplainHttpPolicy(uint policyId);
 

@@ -10,6 +10,9 @@ public sealed record Frame
     public static readonly byte[] ContainerMac = [0x02, 0x42, 0x0a, 0x0b, 0x00, 0x02];
     public static readonly byte[] GatewayMac = [0x02, 0x42, 0x0a, 0x0b, 0x00, 0x01];
 
+    /// <summary>What a test run takes for the device's own.</summary>
+    public static readonly byte[] DeviceMac = [0, 0, 0, 0, 0, 0];
+
     public byte[] SourceMac { get; init; } = ContainerMac;
 
     public byte[] DestinationMac { get; init; } = GatewayMac;
@@ -55,6 +58,11 @@ public sealed record Frame
     /// <summary>Added to the length that the IP header claims.</summary>
     public int LengthError { get; init; }
 
+    /// <summary>The hops that are left; null: as a host sends it.</summary>
+    public int? HopLimit { get; init; }
+
+    public int Hops => HopLimit ?? (IsV6 ? 255 : 64);
+
     private bool IsV6 => Source.Contains(':', StringComparison.Ordinal);
 
     /// <summary>The same packet travelling the other way, as the peer's answer.</summary>
@@ -79,6 +87,21 @@ public sealed record Frame
         byte[] tag = Vlan is { } vlan ? [0x81, 0x00, (byte)(vlan >> 8), (byte)vlan] : [];
         byte[] frame = [.. DestinationMac, .. SourceMac, .. tag, (byte)(type >> 8), (byte)type, .. ip];
         return frame;
+    }
+
+    /// <summary>The bytes with the right checksum of TCP, UDP or ICMP; for a frame without options, extension
+    /// header and tag.</summary>
+    public byte[] WithChecksums()
+    {
+        byte[] bytes = ToBytes();
+        int start = IsV6 ? 54 : 34;
+        int at = start + (Protocol == 6 ? 16 : Protocol == 17 ? 6 : 2);
+        byte[] addresses = IsV6 ? bytes[22..54] : bytes[26..34];
+        int length = bytes.Length - start;
+        byte[] pseudo = Protocol == 1 ? [] : [.. addresses, 0, Protocol, (byte)(length >> 8), (byte)length];
+        bytes[at] = bytes[at + 1] = 0;
+        BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(at), Checksum([.. pseudo, .. bytes[start..]]));
+        return bytes;
     }
 
     private byte[] LayerFour()
@@ -120,7 +143,7 @@ public sealed record Frame
         BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(2), (ushort)(head.Length + l4.Length + LengthError));
         BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(4), FragmentId);
         BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(6), Fragment ?? 0);
-        head[8] = 64;
+        head[8] = (byte)Hops;
         head[9] = Protocol;
         IPAddress.Parse(Source).TryWriteBytes(head.AsSpan(12), out _);
         IPAddress.Parse(Destination).TryWriteBytes(head.AsSpan(16), out _);
@@ -152,7 +175,7 @@ public sealed record Frame
         head[0] = 0x60;
         BinaryPrimitives.WriteUInt16BigEndian(head.AsSpan(4), (ushort)(extension.Length + l4.Length + LengthError));
         head[6] = next;
-        head[7] = 255;
+        head[7] = (byte)Hops;
         IPAddress.Parse(Source).TryWriteBytes(head.AsSpan(8), out _);
         IPAddress.Parse(Destination).TryWriteBytes(head.AsSpan(24), out _);
         return [.. head, .. extension, .. l4];

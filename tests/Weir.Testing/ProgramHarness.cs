@@ -21,13 +21,19 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>TC_ACT_REDIRECT.</summary>
     public const uint Redirect = 7;
 
+    /// <summary>TC_ACT_UNSPEC: on to the filters of others.</summary>
+    public const uint Untouched = uint.MaxValue;
+
     private const int Slots = (int)MetricsLayout.Slots;
-    private static readonly byte[] _image = ReadObject();
+    private static readonly byte[] _image = ReadObject("endpoint.bpf.o");
 
     private readonly Dictionary<string, BpfMap> _maps = [];
     private readonly Dictionary<uint, BpfObject> _objects = [];
     private uint _revision = 1;
     private uint _flowLimit = 100_000;
+    private BpfObject? _host;
+    private ushort _proxyPort;
+    private LbFlag _lbFlags;
 
     /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
     public ProgramHarness(uint flows = 512)
@@ -48,11 +54,15 @@ public sealed class ProgramHarness : IDisposable
             loaded.Dispose();
         }
 
+        _host?.Dispose();
         foreach (BpfMap map in _maps.Values)
         {
             map.Dispose();
         }
     }
+
+    /// <summary>A map, for what no method here writes or reads.</summary>
+    public BpfMap Map(string name) => _maps[name];
 
     public static PolicyMapEntry AllowAll(PolicyDirection direction) => new(0, direction, null, 0, 0, true, 0);
 
@@ -133,6 +143,45 @@ public sealed class ProgramHarness : IDisposable
         WriteSettings();
     }
 
+    /// <summary>Says that a proxy runs; a flow for it goes to the host's stack.</summary>
+    public void SetProxyPort(ushort port)
+    {
+        _proxyPort = port;
+        WriteSettings();
+    }
+
+    /// <summary>Makes a service of one slot, whose backend has the same id.</summary>
+    public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags)
+    {
+        _lbFlags |= LbFlag.Services;
+        WriteSettings();
+        new BpfMap<uint, BackendEntry>(_maps["weir_backend"]).Set(id, new BackendEntry { Addr = AddressOf(backend), Port = backendPort, Flags = flags });
+        new BpfMap<uint, ServiceSlot>(_maps["weir_slot"]).Set(id, new ServiceSlot { Backend = id });
+        new BpfMap<uint, FrontendEntry>(_maps["weir_frontend"]).Set(id, new FrontendEntry { Addr = AddressOf(frontend), Port = port, Protocol = protocol });
+        new BpfMap<ServiceKey, ServiceEntry>(_maps["weir_service"]).Set(
+            new ServiceKey { Addr = AddressOf(frontend), Port = port, Protocol = protocol },
+            new ServiceEntry { Slots = id, FrontendId = id });
+    }
+
+    /// <summary>The only flow that there is.</summary>
+    public CtEntry OnlyFlow() => new BpfMap<CtKey, CtEntry>(_maps["weir_ct"]).ToList().Single().Value;
+
+    /// <summary>How many flows count against an endpoint's limit.</summary>
+    public uint FlowsOf(uint id)
+    {
+        new BpfMap<uint, EndpointEntry>(_maps["weir_endpoint"]).TryGet(id, out EndpointEntry entry);
+        return entry.CtCount;
+    }
+
+    /// <summary>Runs weir_from_dev; the frame's destination MAC must be <see cref="Frame.DeviceMac"/>, or it is
+    /// another host's.</summary>
+    public Outcome FromDevice(byte[] frame) => Run(Host(), "weir_from_dev", frame);
+
+    public Outcome FromDevice(Frame frame) => FromDevice(frame.ToBytes());
+
+    /// <summary>Runs weir_to_dev.</summary>
+    public Outcome ToDevice(byte[] frame, uint mark) => Run(Host(), "weir_to_dev", frame, mark);
+
     /// <summary>Builds the endpoint's policy map, swaps it in and raises the revision.</summary>
     public void SetPolicy(uint id, params IEnumerable<PolicyMapEntry> entries)
     {
@@ -204,10 +253,10 @@ public sealed class ProgramHarness : IDisposable
 
     public Outcome ToContainer(uint id, Frame frame, uint mark = 0) => Run(id, "weir_to_ep", frame.ToBytes(), mark);
 
-    private static byte[] ReadObject()
+    private static byte[] ReadObject(string name)
     {
-        using Stream stream = typeof(DropReason).Assembly.GetManifestResourceStream("endpoint.bpf.o")
-            ?? throw new InvalidOperationException("Weir.Datapath carries no endpoint.bpf.o");
+        using Stream stream = typeof(DropReason).Assembly.GetManifestResourceStream(name)
+            ?? throw new InvalidOperationException($"Weir.Datapath carries no {name}");
         byte[] image = new byte[stream.Length];
         stream.ReadExactly(image);
         return image;
@@ -223,13 +272,33 @@ public sealed class ProgramHarness : IDisposable
     private static byte[] Address(string? text) =>
         text is null ? new byte[16] : IPAddress.Parse(text).MapToIPv6().GetAddressBytes();
 
-    private Outcome Run(uint id, string program, byte[] frame, uint mark = 0)
+    private static IpAddr AddressOf(string text) => IpAddr.From(IPAddress.Parse(text));
+
+    private BpfObject Host()
+    {
+        if (_host is null)
+        {
+            _host = BpfObject.Open(ReadObject("host.bpf.o"), "host");
+            foreach ((string name, BpfMap map) in _maps)
+            {
+                _host.ReuseMap(name, map);
+            }
+
+            _host.Load();
+        }
+
+        return _host;
+    }
+
+    private Outcome Run(uint id, string program, byte[] frame, uint mark = 0) => Run(_objects[id], program, frame, mark);
+
+    private Outcome Run(BpfObject loaded, string program, byte[] frame, uint mark = 0)
     {
         byte[] context = new byte[192]; // struct __sk_buff
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
         byte[] output = new byte[frame.Length + 64];
         ulong[] before = Counters();
-        TestRunResult result = _objects[id].Program(program).TestRun(frame, output, context: context);
+        TestRunResult result = loaded.Program(program).TestRun(frame, output, context: context);
         ulong[] after = Counters();
         int reason = 0;
         for (int slot = 0; slot < Slots; slot++)
@@ -268,7 +337,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        byte[] settings = [.. Word(_revision), .. Word(0), .. Word(_flowLimit), .. Word(0)];
+        byte[] settings = [.. Word(_revision), .. Word(0), .. Word(_flowLimit), .. Word(_proxyPort | ((uint)_lbFlags << 16))];
         _maps["weir_settings"].Update(Word(0), settings);
     }
 }

@@ -24,6 +24,7 @@ internal static class RouteMessageType
     internal const ushort NewQdisc = 36;
     internal const ushort DeleteQdisc = 37;
     internal const ushort NewFilter = 44;
+    internal const ushort DeleteFilter = 45;
 }
 
 /// <summary>struct ifinfomsg.</summary>

@@ -234,7 +234,11 @@ public sealed class RtnetlinkSocket : IDisposable
     /// <summary>Attaches a program as direct-action filter (priority 1, handle 1), in place of what is
     /// there: no packet passes between the old program and the new.</summary>
     /// <param name="name">Shown by tc.</param>
-    public void ReplaceBpfFilter(int ifindex, bool ingress, int progFd, string name)
+    public void ReplaceBpfFilter(int ifindex, bool ingress, int progFd, string name) =>
+        ReplaceBpfFilter(ifindex, ingress, progFd, name, priority: 1, handle: 1);
+
+    /// <summary>The same beside filters of others, told apart by priority and handle.</summary>
+    public void ReplaceBpfFilter(int ifindex, bool ingress, int progFd, string name, ushort priority, uint handle)
     {
         const ushort AttributeKind = 1;
         const ushort AttributeOptions = 2;
@@ -242,21 +246,37 @@ public sealed class RtnetlinkSocket : IDisposable
         const ushort BpfName = 7;
         const ushort BpfFlags = 8;
         const uint DirectAction = 1;
-        const uint Priority = 1;
-        const uint EveryProtocol = 0x0300; // ETH_P_ALL in network order
         NetlinkMessage message = new NetlinkMessage(RouteMessageType.NewFilter, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Replace)
-            .Fixed(new TrafficMessage
-            {
-                Index = ifindex,
-                Handle = 1,
-                Parent = ingress ? TrafficMessage.IngressParent : TrafficMessage.EgressParent,
-                Info = (Priority << 16) | EveryProtocol,
-            })
+            .Fixed(FilterOf(ifindex, ingress, priority, handle))
             .Text(AttributeKind, "bpf");
         int options = message.Begin(AttributeOptions);
         message.UInt32(BpfFd, (uint)progFd).Text(BpfName, name).UInt32(BpfFlags, DirectAction);
         message.End(options);
         _socket.Request(message, $"attach {name} to {(ingress ? "ingress" : "egress")} of interface {ifindex}");
+    }
+
+    /// <summary>Removes that one filter. Nothing happens if it, or the interface, is gone.</summary>
+    public void DeleteBpfFilter(int ifindex, bool ingress, ushort priority, uint handle)
+    {
+        const ushort AttributeKind = 1;
+        _socket.Request(
+            new NetlinkMessage(RouteMessageType.DeleteFilter, NetlinkFlags.Ack)
+                .Fixed(FilterOf(ifindex, ingress, priority, handle))
+                .Text(AttributeKind, "bpf"),
+            $"remove filter from {(ingress ? "ingress" : "egress")} of interface {ifindex}",
+            [Errno.NoEntry, Errno.Invalid, Errno.NoDevice]);
+    }
+
+    private static TrafficMessage FilterOf(int ifindex, bool ingress, ushort priority, uint handle)
+    {
+        const uint EveryProtocol = 0x0300; // ETH_P_ALL in network order
+        return new TrafficMessage
+        {
+            Index = ifindex,
+            Handle = handle,
+            Parent = ingress ? TrafficMessage.IngressParent : TrafficMessage.EgressParent,
+            Info = ((uint)priority << 16) | EveryProtocol,
+        };
     }
 
     private static NetlinkMessage Route(ushort type, ushort flags, IpPrefix dst, byte scope, byte routeType = RouteMessage.TypeUnicast)

@@ -59,6 +59,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             AgeSeconds = Math.Round((now - Math.Min(now, row.CreatedNs)) / NsPerSecond, 1),
             Packets = row.Packets,
             Bytes = row.Bytes,
+            Service = row.FrontendId == 0 ? null : control.Flows.FindService(row.FrontendId),
         }));
         return response;
     }
@@ -93,7 +94,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen, Proxy = proxy.Stats is { } stats ? ProxyFigures.Of(stats) : null };
         response.Rows.AddRange(datapath.Metrics().Select(row => new MetricRow
         {
-            Direction = row.Direction == Direction.Ingress ? "ingress" : "egress",
+            Direction = NameOf(row.Direction),
             Reason = row.Reason == DropReason.None ? "forwarded" : DropReasons.Name(row.Reason),
             Explanation = row.Reason == DropReason.None ? "passed on" : DropReasons.Explain(row.Reason),
             Packets = row.Packets,
@@ -117,6 +118,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Settings => "revision, flags, limits",
         _ => "",
     };
+
+    private static string NameOf(Direction direction) => direction.ToString().ToLowerInvariant();
 
     private static string StateOf(ConntrackRow row) =>
         (row.Flags & CtFlag.Closed) != 0 ? "closed"
@@ -153,7 +156,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"{row.Protocol.Name()} {new System.Net.IPEndPoint(row.Source, row.SourcePort)} {new System.Net.IPEndPoint(row.Destination, row.DestinationPort)}",
             $"identities={row.SourceIdentity.Value},{row.DestinationIdentity.Value} endpoints={row.SourceEndpoint},{row.DestinationEndpoint} revision={row.Revision} flags={row.Flags} packets={row.Packets} bytes={row.Bytes}")),
         MapNames.Metrics => datapath.Metrics().Select(row => (
-            $"{(row.Direction == Direction.Ingress ? "ingress" : "egress")} {DropReasons.Name(row.Reason)}",
+            $"{NameOf(row.Direction)} {DropReasons.Name(row.Reason)}",
             $"packets={row.Packets} bytes={row.Bytes}")),
         MapNames.Settings => [("0", $"revision={datapath.Revision} flags={datapath.Flags}")],
         MapNames.Lost => [("0", $"events={datapath.LostEvents}")],

@@ -32,7 +32,7 @@ internal static class DatapathCommands
             ["PROTOCOL", "SOURCE", "DESTINATION", "STATE", "EXPIRES", "AGE", "PACKETS", "BYTES"],
             flow =>
             [
-                flow.Protocol, Flows.End(flow.Source), Flows.End(flow.Destination), flow.State,
+                flow.Protocol, Flows.End(flow.Source), Flows.BackendEnd(flow.Destination, flow.Service), flow.State,
                 $"{flow.ExpiresSeconds:F0} s", $"{flow.AgeSeconds:F0} s", $"{flow.Packets}", $"{flow.Bytes}",
             ],
             response => response.Truncated ? "there are more: raise --limit" : null);

@@ -16,12 +16,23 @@ internal static class Flows
             return "?";
         }
 
-        string address = end.Port == 0 ? end.Ip
-            : IPAddress.TryParse(end.Ip, out IPAddress? ip) ? new IPEndPoint(ip, (int)end.Port).ToString() : end.Ip;
+        string address = Address(end.Ip, end.Port);
         string? who = end.Name.Length > 0 ? end.Name
             : end.Identity == 0 ? null
             : end.Labels.FirstOrDefault(label => label.StartsWith("cidr:", StringComparison.Ordinal)) ?? end.Labels.FirstOrDefault() ?? $"identity {end.Identity}";
         return who is null ? address : $"{who} ({address})";
+    }
+
+    /// <summary>"shop 203.0.113.10:80 (10.11.0.5:8080 web)": the service, and its backend where that is known.</summary>
+    internal static string BackendEnd(FlowEnd? end, FlowService? service)
+    {
+        if (end is null || service is null)
+        {
+            return End(end);
+        }
+
+        string frontend = $"{service.Name} {Address(service.Ip, service.Port)}".TrimStart();
+        return end.Ip == service.Ip && end.Port == service.Port ? frontend : $"{frontend} ({Address(end.Ip, end.Port)} {end.Name}".TrimEnd() + ")";
     }
 
     /// <summary>Everything of one event on one line.</summary>
@@ -38,12 +49,17 @@ internal static class Flows
             FlowType.Verdict => flow.Verdict == "denied" ? Terminal.Red("verdict") : Terminal.Green("verdict"),
             _ => Terminal.Dim("trace"),
         };
-        string ends = flow.Source is null ? "" : $" {End(flow.Source)} → {End(flow.Destination)}";
+        string ends = flow.Source is null ? ""
+            : flow.Reply ? $" {BackendEnd(flow.Source, flow.Service)} → {End(flow.Destination)}"
+            : $" {End(flow.Source)} → {BackendEnd(flow.Destination, flow.Service)}";
         string port = flow.Port.Length > 0 ? flow.Port : flow.Protocol;
         string at = flow.EndpointName.Length > 0 ? flow.EndpointName : $"endpoint {flow.EndpointId}";
         return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ") + what
             + TextTable.OneLine($"{ends} {port}{(flow.TcpFlags.Length > 0 ? " " + flow.TcpFlags : "")}{(flow.Reply ? " reply" : "")} {flow.Direction} at {at}: {Outcome(flow)}");
     }
+
+    private static string Address(string text, uint port) =>
+        port != 0 && IPAddress.TryParse(text, out IPAddress? ip) ? new IPEndPoint(ip, (int)port).ToString() : text;
 
     private static string RequestLine(Flow flow, HttpAccess http)
     {

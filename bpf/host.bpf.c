@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The programs of the host's own devices.
+ *
+ * weir_from_dev leads what comes in for a service to its backend, where that is a container of this
+ * host; weir_to_dev gives the frontend's address to what the proxy answers for such a backend.
+ * Whatever is none of their business goes on to the filters of others, unchanged. */
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "lib/balance.h"
+#include "lib/judge.h"
+#include "lib/parse.h"
+#include "lib/proxy.h"
+#include "lib/reply.h"
+#include "lib/rewrite.h"
+
+/* To the filters of others. */
+#define UNTOUCHED TC_ACT_UNSPEC
+
+static __always_inline bool is_plain_ip(const struct __sk_buff *skb, enum l3_proto l3)
+{
+	return !skb->vlan_present && (l3 == L3_IPV4 || l3 == L3_IPV6);
+}
+
+enum choice {
+	CHOICE_OTHER, /* no service, or a backend elsewhere */
+	CHOICE_LOCAL,
+	CHOICE_NONE, /* a service without a backend */
+};
+
+/* The backend of the flow that the packet belongs to; "quoted": the packet is the backend's own.
+ * Fills in how to lead a packet from the frontend to a local one.
+ *
+ * These are functions of their own for the sake of the stack: one frame of all would not fit. */
+__noinline int device_choose(const struct packet *p, bool quoted, struct report *r,
+			     struct rewrite *w)
+{
+	struct balance_flow f = {};
+	struct service_entry *service;
+	struct backend_entry *backend;
+
+	if (!p || !r || !w)
+		return CHOICE_OTHER;
+	f.client = quoted ? p->dst : p->src;
+	f.addr = quoted ? p->src : p->dst;
+	f.client_port = quoted ? p->dport : p->sport;
+	f.port = quoted ? p->sport : p->dport;
+	f.protocol = p->protocol;
+	f.opens = !quoted && ct_may_open(p);
+	service = service_find(&f.addr, f.port, f.protocol);
+	if (!service)
+		return CHOICE_OTHER;
+	r->frontend_id = service->frontend_id;
+	backend = backend_of(balance_choose(&f, service));
+	if (!backend)
+		return CHOICE_NONE;
+	w->from = f.addr;
+	w->from_port = f.port;
+	w->to = backend->addr;
+	w->to_port = backend->port;
+	w->end = REWRITE_DESTINATION;
+	return backend->flags & BACKEND_LOCAL ? CHOICE_LOCAL : CHOICE_OTHER;
+}
+
+__noinline enum drop_reason device_judge(struct __sk_buff *skb, struct packet *p, struct report *r,
+					 __u32 *target)
+{
+	if (!p || !r || !target)
+		return DROP_REASON_MALFORMED;
+	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, target);
+}
+
+/* Later fragments come to the frontend too. */
+__noinline int device_remember(const struct packet *p, const struct rewrite *w)
+{
+	struct frag_entry ports = {};
+	struct frag_key key;
+
+	if (!p || !w)
+		return 0;
+	key = fragment_key(p);
+	key.dst = w->from;
+	ports.sport = p->sport;
+	ports.dport = w->from_port;
+	return (int)bpf_map_update_elem(&weir_frag, &key, &ports, BPF_ANY);
+}
+
+/* Is the packet one that a local backend sent its client through a service? Then says whose. */
+__noinline int device_related(const struct packet *quoted, struct report *r)
+{
+	struct ct_entry *entry;
+	bool source_is_b;
+
+	if (!quoted || !r)
+		return false;
+	entry = ct_find_quoted(quoted, &source_is_b, bpf_ktime_get_coarse_ns());
+	if (!entry || !(entry->flags & CT_SERVICE) || !ct_is_reply(entry, source_is_b))
+		return false;
+	r->src_identity = entry->src_identity;
+	r->dst_identity = entry->dst_identity;
+	r->dst_endpoint = r->endpoint_id = entry->dst_endpoint;
+	r->proxy = !!(entry->flags & CT_PROXY);
+	r->is_reply = 1;
+	r->direction = DIRECTION_INGRESS;
+	return true;
+}
+
+/* An ICMP error about what a backend sent its client from the frontend's address: made one about
+ * the backend's own packet. False: it is none of ours, and unchanged. */
+__noinline int device_error(struct __sk_buff *skb, const struct packet *p, struct report *r,
+			    struct rewrite *w, __u32 *failed)
+{
+	struct packet quoted = {};
+
+	if (!p || !r || !w || !failed)
+		return false;
+	if (parse_quoted(skb, p, &quoted) || !ip_addr_equal(&quoted.src, &p->dst) ||
+	    device_choose(&quoted, true, r, w) != CHOICE_LOCAL)
+		return false;
+	quoted.src = w->to;
+	quoted.sport = w->to_port;
+	if (!device_related(&quoted, r))
+		return false;
+	*failed = !rewrite_error(skb, p, &quoted, w);
+	return true;
+}
+
+static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
+				   const struct report *r, __u32 target)
+{
+	struct endpoint_entry *to;
+	enum drop_reason reason;
+
+	if (target == TARGET_PROXY) {
+		reason = proxy_take(skb, p, r->src_identity);
+		if (reason)
+			return drop(skb, p, r, reason);
+		metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
+		return TC_ACT_OK;
+	}
+	to = endpoint_of(target);
+	if (!to)
+		return drop(skb, p, r, DROP_REASON_NO_ENDPOINT);
+	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
+	return deliver_local(skb, to);
+}
+
+/* What a device receives. */
+SEC("tc")
+int weir_from_dev(struct __sk_buff *skb)
+{
+	struct report r = {.direction = DIRECTION_DEVICE};
+	enum l3_proto l3 = l3_of(skb);
+	enum drop_reason reason;
+	struct rewrite w = {};
+	struct packet p = {};
+	struct settings *s;
+	__u32 zero = 0, target = 0;
+	int choice;
+
+	s = bpf_map_lookup_elem(&weir_settings, &zero);
+	if (!s || !(s->lb_flags & LB_SERVICES) || skb->pkt_type != PACKET_HOST ||
+	    !is_plain_ip(skb, l3))
+		return UNTOUCHED;
+	parse_pull(skb);
+	if (parse_packet(skb, l3, &p))
+		return UNTOUCHED;
+	if (p.flags & PACKET_ICMP_ERROR) {
+		if (!device_error(skb, &p, &r, &w, &target))
+			return UNTOUCHED;
+		if (target)
+			return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
+		return deliver(skb, &p, &r, r.proxy ? TARGET_PROXY : r.dst_endpoint);
+	}
+	if (p.protocol != L4_TCP && p.protocol != L4_UDP)
+		return UNTOUCHED;
+	if (p.flags & PACKET_LATER_FRAGMENT && fragment_restore(&p))
+		return UNTOUCHED;
+	choice = device_choose(&p, false, &r, &w);
+	if (choice == CHOICE_NONE)
+		return drop(skb, &p, &r, DROP_REASON_NO_BACKEND);
+	if (choice != CHOICE_LOCAL)
+		return UNTOUCHED;
+
+	/* From here on it is the endpoint's. */
+	p.dst = w.to;
+	p.dport = w.to_port;
+	p.policy_port = w.to_port;
+	r.ifindex = skb->ifindex;
+	r.direction = DIRECTION_INGRESS;
+	r.dst_endpoint = r.endpoint_id = (__u16)identity_local_endpoint(&p.dst);
+	reason = r.endpoint_id ? device_judge(skb, &p, &r, &target) : DROP_REASON_NO_ENDPOINT;
+	if (reason)
+		return drop(skb, &p, &r, reason);
+	if (p.flags & PACKET_FIRST_FRAGMENT)
+		device_remember(&p, &w);
+	if (!rewrite_packet(skb, &p, &w))
+		return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
+	return deliver(skb, &p, &r, target);
+}
+
+/* What a device sends. */
+SEC("tc")
+int weir_to_dev(struct __sk_buff *skb)
+{
+	enum l3_proto l3 = l3_of(skb);
+	struct packet p = {};
+	struct rewrite w = {};
+	struct ct_entry *entry;
+	struct ct_key key;
+	bool source_is_b;
+
+	if (!mark_is(skb, MARK_FROM_PROXY) || !is_plain_ip(skb, l3))
+		return UNTOUCHED;
+	parse_pull(skb);
+	if (parse_packet(skb, l3, &p) || p.protocol != L4_TCP || p.flags & PACKET_LATER_FRAGMENT)
+		return UNTOUCHED;
+	source_is_b = ct_key_of(&p, &key);
+	entry = bpf_map_lookup_elem(&weir_ct, &key);
+	if (!entry || (entry->flags & (CT_PROXY | CT_SERVICE)) != (CT_PROXY | CT_SERVICE) ||
+	    !ct_is_reply(entry, source_is_b))
+		return UNTOUCHED;
+	if (!reply_rewrite_of(&p, entry->frontend_id, &w) || !rewrite_packet(skb, &p, &w))
+		return TC_ACT_SHOT;
+	ct_touch(entry, &p, true, bpf_ktime_get_coarse_ns(), skb->len);
+	return UNTOUCHED;
+}
+
+char _license[] SEC("license") = "GPL";

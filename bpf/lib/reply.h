@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a service's backend answers: from the frontend's address, out by the device that the
+ * client's packets come in by. Past the host's stack, which would take an address of its own for a
+ * forgery and masquerade any other. */
+#pragma once
+#include "judge.h"
+#include "rewrite.h"
+
+/* From the backend, as the packet has it, to the frontend. False: the service is gone. */
+static __always_inline bool reply_rewrite_of(const struct packet *p, __u32 frontend_id,
+					     struct rewrite *w)
+{
+	struct frontend_entry *frontend = bpf_map_lookup_elem(&weir_frontend, &frontend_id);
+
+	if (!frontend || !frontend->port)
+		return false;
+	w->from = p->src;
+	w->to = frontend->addr;
+	w->from_port = p->sport;
+	w->to_port = frontend->port;
+	w->end = REWRITE_SOURCE;
+	return true;
+}
+
+/* The error tells of a packet from the client to the backend that sends it. */
+static __always_inline enum drop_reason reply_error(struct __sk_buff *skb, const struct packet *p,
+						    struct rewrite *w)
+{
+	struct packet quoted = {};
+	enum drop_reason reason = parse_quoted(skb, p, &quoted);
+
+	if (reason)
+		return reason;
+	if (!ip_addr_equal(&quoted.dst, &p->src))
+		return DROP_REASON_CT_INVALID;
+	w->from_port = quoted.dport;
+	return rewrite_error(skb, p, &quoted, w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
+}
+
+/* Makes a reply, or an error about the client's packet, the frontend's. */
+__noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct packet *p,
+					  const struct report *r)
+{
+	struct rewrite w = {};
+
+	if (!p || !r)
+		return DROP_REASON_MALFORMED;
+	if (!reply_rewrite_of(p, r->frontend_id, &w))
+		return DROP_REASON_NO_BACKEND;
+	if (p->flags & PACKET_ICMP_ERROR)
+		return reply_error(skb, p, &w);
+	return rewrite_packet(skb, p, &w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
+}
+
+static __always_inline int reply_send(struct __sk_buff *skb, const struct packet *p,
+				      const struct report *r)
+{
+	enum drop_reason reason = reply_rewrite(skb, p, r);
+
+	if (!reason && !rewrite_hop(skb, p->flags & PACKET_IPV6))
+		reason = DROP_REASON_MALFORMED;
+	if (reason)
+		return drop(skb, p, r, reason);
+	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
+	return (int)bpf_redirect_neigh(r->ifindex, 0, 0, 0);
+}
