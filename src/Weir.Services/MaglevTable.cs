@@ -16,6 +16,7 @@ public static class MaglevTable
 
     private const int SlotsPerBackend = 128;
     private const int SlotsOfTheLightest = 16;
+    private const ulong SecondHash = 0x9e3779b97f4a7c15;
 
     /// <summary>
     /// How many slots these backends need: 128 each on average, 16 for the lightest. Never fewer than there are
@@ -112,19 +113,24 @@ public static class MaglevTable
 
     private static Turn TurnOf(MaglevBackend backend, int heaviest, uint mask)
     {
-        var hash = Hash(backend.Key);
+        var (first, skip) = PermutationOf(backend.Key, mask);
         return new Turn
         {
             Id = backend.Id,
             Weight = backend.Weight,
             // Half a turn in advance: shares are rounded, not cut.
-            Credit = backend.Weight == heaviest ? 0 : heaviest / 2,
-            Slot = (uint)Mix(hash) & mask,
-            Skip = ((uint)Mix(hash + SecondHash) & mask) | 1,
+            Credit = heaviest / 2,
+            Slot = first,
+            Skip = skip,
         };
     }
 
-    private const ulong SecondHash = 0x9e3779b97f4a7c15;
+    /// <summary>Where a backend's permutation of the slots begins, and its step: odd, so that it meets every slot.</summary>
+    internal static (uint First, uint Skip) PermutationOf(string key, uint mask)
+    {
+        var hash = Hash(key);
+        return ((uint)Mix(hash) & mask, ((uint)Mix(hash + SecondHash) & mask) | 1);
+    }
 
     /// <summary>FNV-1a, 64 bits.</summary>
     private static ulong Hash(string key)
