@@ -13,6 +13,12 @@ const string Web = "10.11.0.2";
 const string Api = "10.11.0.3";
 const string World = "203.0.113.10";
 
+if (args is ["sockets"])
+{
+    SocketBench.Run();
+    return;
+}
+
 Frame syn = new() { Source = Web, Destination = Api };
 Frame denied = syn with { DestinationPort = 81 };
 List<Row> rows = [];

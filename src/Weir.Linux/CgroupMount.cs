@@ -13,11 +13,11 @@ public static class CgroupMount
     public static FileDescriptor OpenRoot(string folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        if (FindRoot() is { } mounted)
-        {
-            return FileDescriptor.OpenRead(mounted);
-        }
+        return FindRoot() is { } mounted ? FileDescriptor.OpenRead(mounted) : OpenPrivately(folder);
+    }
 
+    internal static FileDescriptor OpenPrivately(string folder)
+    {
         bool made = !Directory.Exists(folder);
         Directory.CreateDirectory(folder);
         FileSystemMount.Mount(Type, folder);
