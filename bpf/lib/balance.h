@@ -127,13 +127,18 @@ static __noinline __u32 balance_moved(const struct balance_flow *f,
 		return known->backend;
 	}
 	if (f->protocol != L4_TCP) {
-		if (!change || now - change->started_ns > BALANCE_UDP_SETTLES_S * BALANCE_SECOND)
-			return current;
-		entry.backend = previous;
+		bool is_new =
+		    !change || now - change->started_ns > BALANCE_UDP_SETTLES_S * BALANCE_SECOND;
+
+		/* Remembered either way: a later change must find it. */
+		entry.backend = is_new ? current : previous;
 		if (balance_may_remember(now))
 			bpf_map_update_elem(&weir_moved, &key, &entry, BPF_ANY);
+		if (is_new)
+			return current;
 	}
-	balance_saw_old(change, now);
+	if (current != previous)
+		balance_saw_old(change, now);
 	return previous;
 }
 

@@ -59,7 +59,7 @@ public sealed class ControlPlane : IDisposable
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
         Views = new ControlViews(Lock, _networks, _endpoints, _identities, _policies, datapath);
-        Flows = new FlowContext(Lock, _endpoints, _identities, _policies, datapath);
+        Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
     }
 
     /// <summary>Apply, delete, explain.</summary>

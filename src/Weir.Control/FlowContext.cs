@@ -5,6 +5,7 @@ using Weir.Api;
 using Weir.Control.Endpoints;
 using Weir.Control.Identities;
 using Weir.Control.Policies;
+using Weir.Control.Services;
 using Weir.Datapath.Abi;
 using Weir.Flows;
 using Weir.Net;
@@ -21,20 +22,19 @@ public sealed class FlowContext : IFlowContext
     private readonly EndpointManager _endpoints;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
+    private readonly ServiceManager _services;
     private readonly Datapath.Datapath _datapath;
     private readonly ConcurrentDictionary<(PolicyEngine, uint, uint, byte, ushort, Direction), string> _explanations = [];
 
-    internal FlowContext(Lock @lock, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
+    internal FlowContext(Lock @lock, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, ServiceManager services, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _endpoints = endpoints;
         _identities = identities;
         _policies = policies;
+        _services = services;
         _datapath = datapath;
     }
-
-    /// <summary>Null: services are known by their addresses only.</summary>
-    internal IServiceNames? ServiceNames { get; set; }
 
     public string? EndpointName(ushort endpointId)
     {
@@ -70,7 +70,7 @@ public sealed class FlowContext : IFlowContext
 
         lock (_lock)
         {
-            return new FlowService { Name = ServiceNames?.NameOf(frontendId) ?? "", Ip = address.Address.ToString(), Port = (uint)address.Port };
+            return new FlowService { Name = _services.NameOf(frontendId) ?? "", Ip = address.Address.ToString(), Port = (uint)address.Port };
         }
     }
 

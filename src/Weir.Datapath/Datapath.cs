@@ -107,9 +107,16 @@ public sealed class Datapath : IDisposable
         }
     }
 
-    /// <summary>Unpins the datapath: it is gone when the last endpoint's interface is.</summary>
+    /// <summary>Unpins the datapath and takes it off the host's devices: it is gone when the last endpoint's
+    /// interface is.</summary>
     public static void RemoveAll(string pinRoot = DatapathOptions.DefaultPinRoot)
     {
+        using var links = new RtnetlinkSocket();
+        foreach (LinkInfo link in links.ListLinks())
+        {
+            HostProgram.Detach(links, link.Index);
+        }
+
         if (Directory.Exists(pinRoot))
         {
             SocketHook.Detach(pinRoot);

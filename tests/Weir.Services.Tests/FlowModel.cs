@@ -46,15 +46,13 @@ internal sealed class FlowModel
 
         if (!isTcp)
         {
-            if (Now - ChangeStarted > UdpSettlesSeconds)
-            {
-                return current;
-            }
-
+            var chosen = Now - ChangeStarted > UdpSettlesSeconds ? current : previous;
             if (MayRemember())
             {
-                Moved[tuple] = previous;
+                Moved[tuple] = chosen;
             }
+
+            return chosen;
         }
 
         return previous;

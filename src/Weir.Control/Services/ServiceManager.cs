@@ -48,6 +48,9 @@ internal sealed class ServiceManager : IDisposable
 
     internal BalancedService? Find(string name) => _services.GetValueOrDefault(name);
 
+    /// <summary>The service that a frontend belongs to; null: it is not known.</summary>
+    internal string? NameOf(uint frontendId) => _tables.NameOf(frontendId);
+
     public void Dispose()
     {
         _health.Dispose();

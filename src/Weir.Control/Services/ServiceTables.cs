@@ -20,9 +20,13 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
 
     private readonly NumberPool _frontendIds = new(kernel.MaxFrontends);
     private readonly NumberPool _backendIds = new(backends.Max);
+    private readonly Dictionary<uint, string> _names = []; // of services, by the frontend's number
     private readonly HashSet<uint> _goneBackends = [];
     private readonly HashSet<uint> _goneFrontends = [];
     private readonly SlotAllocator _slots = new(kernel.MaxSlots);
+
+    /// <summary>The service that a frontend belongs to, or did until lately.</summary>
+    internal string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
 
     /// <summary>Takes up what the kernel has of these services, and removes what it has of others.</summary>
     internal void Restore(IEnumerable<BalancedService> services)
@@ -43,6 +47,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
                     rows.Remove(frontend, out ServiceRow row);
                     family.FrontendIds[frontend] = row.FrontendId;
                     _frontendIds.Claim(row.FrontendId);
+                    _names[row.FrontendId] = service.Spec.Name;
                 }
 
                 if (_slots.TryReserve(first.FirstSlot, first.Slots))
@@ -86,6 +91,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
         foreach (uint id in _goneFrontends)
         {
             _frontendIds.Release(id);
+            _names.Remove(id);
         }
 
         _goneBackends.Clear();
@@ -283,6 +289,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
         {
             uint id = _frontendIds.Take();
             family.FrontendIds[frontend] = id;
+            _names[id] = service.Spec.Name;
             kernel.ResetStats(id);
         }
 
