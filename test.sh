@@ -10,6 +10,7 @@ need_kernel
 setup_build
 setup_docker
 setup_tests
+setup_vm
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"; hand_back' EXIT

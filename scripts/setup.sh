@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What build.sh, test.sh, demo.sh and the benchmarks share. Sourced, never run; sets nothing at once.
 #   need_root, need_kernel         end with one line where Weir cannot run
-#   setup_build, setup_docker      install what is missing
+#   setup_build, setup_docker, setup_tests, setup_vm      install what is missing
 #   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
@@ -142,6 +142,18 @@ setup_tests() {
     command -v pgrep > /dev/null || missing+=(procps)
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
+    install_packages "${missing[@]}"
+}
+
+# What it takes to run another kernel: see scripts/vm.sh.
+setup_vm() {
+    local missing=()
+    command -v qemu-system-x86_64 > /dev/null || missing+=(qemu-system-x86)
+    command -v cpio > /dev/null || missing+=(cpio)
+    command -v depmod > /dev/null || missing+=(kmod)
+    command -v busybox > /dev/null || missing+=(busybox-static)
+    command -v cc > /dev/null || missing+=(gcc libc6-dev)
+    ls /usr/lib/*/libbpf.a > /dev/null 2>&1 || missing+=(libbpf-dev)
     install_packages "${missing[@]}"
 }
 

@@ -20,6 +20,14 @@ static __always_inline void parse_pull(struct __sk_buff *skb)
 		bpf_skb_pull_data(skb, skb->len < PARSE_HEADERS ? skb->len : PARSE_HEADERS);
 }
 
+/* An offset that was in memory is one of few constants. The verifier of Linux 6.1 does not know
+ * that, and loses a comparison when the compiler adds to one copy and compares another. */
+static __always_inline __u32 parse_bounded(__u32 offset)
+{
+	asm volatile("%0 &= 0xff" : "+r"(offset));
+	return offset;
+}
+
 static __always_inline enum drop_reason parse_icmp(struct packet *p, const struct icmp_head *icmp)
 {
 	bool v6 = p->protocol == L4_ICMPV6;
@@ -59,8 +67,10 @@ static __always_inline enum drop_reason parse_icmp(struct packet *p, const struc
 /* RFC 9293 §3.1, 768, 9260 §3, 792, 4443. Protocols without ports keep 0 in them. */
 static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct packet *p)
 {
+	__u32 offset = parse_bounded(p->l4_off);
+
 	if (p->protocol == L4_TCP) {
-		struct tcp_head *tcp = PARSE_AT(skb, p->l4_off, struct tcp_head);
+		struct tcp_head *tcp = PARSE_AT(skb, offset, struct tcp_head);
 
 		if (!tcp)
 			return DROP_REASON_TRUNCATED;
@@ -71,7 +81,7 @@ static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct p
 		p->tcp_flags = tcp->flags;
 	} else if (p->protocol == L4_UDP || p->protocol == L4_SCTP) {
 		/* Both headers are at least 8 bytes; read as ICMP's of the same length. */
-		struct icmp_head *whole = PARSE_AT(skb, p->l4_off, struct icmp_head);
+		struct icmp_head *whole = PARSE_AT(skb, offset, struct icmp_head);
 		struct ports *ports = (struct ports *)whole;
 
 		if (!whole)
@@ -79,7 +89,7 @@ static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct p
 		p->sport = ports->source;
 		p->dport = ports->dest;
 	} else if (packet_is_icmp(p)) {
-		struct icmp_head *icmp = PARSE_AT(skb, p->l4_off, struct icmp_head);
+		struct icmp_head *icmp = PARSE_AT(skb, offset, struct icmp_head);
 
 		if (!icmp)
 			return DROP_REASON_TRUNCATED;
@@ -124,6 +134,7 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 						   struct packet *p, bool inner)
 {
 	struct ipv6hdr *ip = PARSE_AT(skb, offset, struct ipv6hdr);
+	__u32 behind = offset + sizeof(*ip);
 
 	if (!ip)
 		return DROP_REASON_TRUNCATED;
@@ -135,19 +146,19 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 	__builtin_memcpy(&p->dst, &ip->daddr, sizeof(p->dst));
 	p->flags |= PACKET_IPV6;
 	p->protocol = ip->nexthdr;
-	p->l4_off = offset + sizeof(*ip);
+	p->l4_off = behind;
 	/* In IPv6 clothes they would be taken for the IPv4 ones (RFC 6890: not on the wire). */
 	if (ip_addr_is_v4(&p->src) || ip_addr_is_v4(&p->dst))
 		return DROP_REASON_MALFORMED;
 	if (p->protocol == L4_FRAGMENT) {
-		struct ipv6_fragment *f = PARSE_AT(skb, p->l4_off, struct ipv6_fragment);
+		struct ipv6_fragment *f = PARSE_AT(skb, behind, struct ipv6_fragment);
 		__u16 fragment;
 
 		if (!f)
 			return DROP_REASON_TRUNCATED;
 		fragment = bpf_ntohs(f->offset);
 		p->protocol = f->next;
-		p->l4_off += sizeof(*f);
+		p->l4_off = behind + sizeof(*f);
 		p->frag_id = f->id;
 		if (fragment & IP6_FRAGMENT_MASK)
 			p->flags |= PACKET_LATER_FRAGMENT;
@@ -187,17 +198,14 @@ __noinline enum drop_reason parse_quoted(struct __sk_buff *skb, const struct pac
 
 	if (!p || !quoted)
 		return DROP_REASON_MALFORMED;
-	offset = p->l4_off + sizeof(struct icmp_head);
-	/* The offset is one of few constants; tell the verifier so. */
-	if (offset > PARSE_HEADERS)
-		return DROP_REASON_MALFORMED;
+	offset = parse_bounded(p->l4_off + sizeof(struct icmp_head));
 	reason = p->flags & PACKET_IPV6 ? parse_ipv6(skb, offset, quoted, true)
 					: parse_ipv4(skb, offset, quoted, true);
 	if (reason)
 		return reason;
 	if (quoted->flags & PACKET_LATER_FRAGMENT)
 		return DROP_REASON_CT_INVALID;
-	head = PARSE_AT(skb, quoted->l4_off, struct icmp_head);
+	head = PARSE_AT(skb, parse_bounded(quoted->l4_off), struct icmp_head);
 	if (!head)
 		return DROP_REASON_TRUNCATED;
 	if (packet_is_icmp(quoted))

@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# A virtual machine with Debian's kernel, emulated: for kernels that this machine does not run, and for
+# counting instructions. Sourced, never run; everything it keeps is under out/vm.
+#   vm_fetch                    downloads and unpacks the kernel: $VM_KERNEL, $VM_RELEASE
+#   vm_root DIR INIT            makes the root file system, with busybox and the script INIT as /init
+#   vm_program DIR PROGRAM...   adds programs of this machine, with their libraries
+#   vm_modules DIR MODULE...    adds modules and what they depend on
+#   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out
+
+VM_PACKAGE=linux-image-cloud-amd64
+VM_CACHE=$PWD/out/vm
+
+# The newest version of the package that the archive has, downloaded once; nothing is installed.
+vm_fetch() {
+    local real
+    real=$(apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+    if [ -z "$real" ]; then
+        apt-get update -qq
+        real=$(apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+    fi
+    if [ -z "$real" ]; then
+        echo "$(basename "$0"): the package archive has no $VM_PACKAGE (Debian 12 has)" >&2
+        return 1
+    fi
+    VM_RELEASE=${real#linux-image-}
+    VM_KERNEL=$VM_CACHE/$VM_RELEASE
+    [ ! -e "$VM_KERNEL/ready" ] || return 0
+    rm -rf "$VM_KERNEL"
+    mkdir -p "$VM_KERNEL"
+    if ! (cd "$VM_KERNEL" && apt-get download -qq "$real" 2> download.log); then
+        # What the archive's list names is gone from the archive: a list as of today.
+        apt-get update -qq
+        (cd "$VM_KERNEL" && apt-get download -qq "$real") || return 1
+    fi
+    dpkg-deb --extract "$VM_KERNEL"/*.deb "$VM_KERNEL"
+    rm -f "$VM_KERNEL"/*.deb
+    depmod -b "$VM_KERNEL" "$VM_RELEASE"
+    touch "$VM_KERNEL/ready"
+}
+
+vm_root() {
+    mkdir -p "$1"/{dev,proc,sys,run,tmp,etc,lib/modules,usr/bin,usr/sbin}
+    ln -s usr/bin "$1/bin"
+    ln -s usr/sbin "$1/sbin"
+    install "$(command -v busybox)" "$1/usr/bin/busybox"
+    local applet
+    for applet in $(busybox --list | grep -vx busybox); do
+        ln -s busybox "$1/usr/bin/$applet"
+    done
+    install -m 0755 "$2" "$1/init"
+}
+
+vm_program() {
+    local root=$1 program path
+    shift
+    for program in "$@"; do
+        path=$(command -v "$program")
+        rm -f "$root/usr/bin/$program"
+        install -D "$(readlink -f "$path")" "$root/usr/sbin/$program"
+        while read -r path; do
+            [ -e "$root$path" ] || install -D "$(readlink -f "$path")" "$root$path"
+        done < <(ldd "$path" 2> /dev/null | grep -o '/[^ ]*')
+    done
+}
+
+vm_modules() {
+    local root=$1 module path
+    local from=$VM_KERNEL/lib/modules/$VM_RELEASE to=$1/lib/modules/$VM_RELEASE
+    shift
+    mkdir -p "$to"
+    for module in "$@"; do
+        for path in $(sed -n "s,^\(\(.*/\)\?$module\.ko\):\(.*\),\1 \3,p" "$from/modules.dep"); do
+            install -D -m 0644 "$from/$path" "$to/$path"
+        done
+    done
+    depmod -b "$root" "$VM_RELEASE" 2> /dev/null
+}
+
+# A limit of time ends what hangs; the machine has no network and no disk.
+vm_boot() {
+    local root=$1 limit=$2 image
+    shift 2
+    image=$(mktemp "${TMPDIR:-/tmp}/weir-vm.XXXXXX")
+    (cd "$root" && find . | cpio --quiet -o -H newc) > "$image"
+    timeout --kill-after=5 "$limit" qemu-system-x86_64 -nodefaults -no-reboot -display none -serial stdio \
+        -m 1536 -kernel "$VM_KERNEL/boot/vmlinuz-$VM_RELEASE" -initrd "$image" \
+        -append "console=ttyS0 quiet panic=-1 ${VM_APPEND:-}" "$@" < /dev/null | tr -d '\r'
+    local status=${PIPESTATUS[0]}
+    rm -f "$image"
+    return "$status"
+}
