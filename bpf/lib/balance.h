@@ -127,8 +127,9 @@ static __noinline __u32 balance_moved(const struct balance_flow *f,
 		return known->backend;
 	}
 	if (f->protocol != L4_TCP) {
-		bool is_new =
-		    !change || now - change->started_ns > BALANCE_UDP_SETTLES_S * BALANCE_SECOND;
+		/* A change of this tick of the clock may seem to lie ahead. */
+		bool is_new = !change || (__s64)(now - change->started_ns) >
+					     (__s64)(BALANCE_UDP_SETTLES_S * BALANCE_SECOND);
 
 		/* Remembered either way: a later change must find it. */
 		entry.backend = is_new ? current : previous;

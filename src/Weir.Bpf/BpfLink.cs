@@ -53,7 +53,7 @@ public static unsafe class BpfLink
         return true;
     }
 
-    private static bool Replace(BpfProgram program, string pin)
+    internal static bool Replace(BpfProgram program, string pin)
     {
         using FileDescriptor? link = Open(pin);
         if (link is null)
@@ -74,18 +74,7 @@ public static unsafe class BpfLink
         return true;
     }
 
-    private static void Create(BpfProgram program, FileDescriptor target, uint type, string pin)
-    {
-        var create = new BpfSyscall.LinkCreate { ProgramFd = (uint)program.Fd, TargetFd = (uint)target.Number, AttachType = type };
-        using var link = new FileDescriptor(Check(BpfSyscall.Call(BpfCommand.LinkCreate, ref create), $"attach program {program.Name}"));
-        fixed (byte* path = Encoding.UTF8.GetBytes(pin + "\0"))
-        {
-            var attributes = new BpfSyscall.Pin { Path = (ulong)path, Fd = (uint)link.Number };
-            Check(BpfSyscall.Call(BpfCommand.ObjectPin, ref attributes), $"pin the link of {program.Name} at {pin}");
-        }
-    }
-
-    private static FileDescriptor? Open(string pin)
+    internal static FileDescriptor? Open(string pin)
     {
         fixed (byte* path = Encoding.UTF8.GetBytes(pin + "\0"))
         {
@@ -95,5 +84,21 @@ public static unsafe class BpfLink
         }
     }
 
-    private static int Check(int result, string what) => result >= 0 ? result : throw new LinuxException(-result, what);
+    internal static void Pin(FileDescriptor link, BpfProgram program, string pin)
+    {
+        fixed (byte* path = Encoding.UTF8.GetBytes(pin + "\0"))
+        {
+            var attributes = new BpfSyscall.Pin { Path = (ulong)path, Fd = (uint)link.Number };
+            Check(BpfSyscall.Call(BpfCommand.ObjectPin, ref attributes), $"pin the link of {program.Name} at {pin}");
+        }
+    }
+
+    internal static int Check(int result, string what) => result >= 0 ? result : throw new LinuxException(-result, what);
+
+    private static void Create(BpfProgram program, FileDescriptor target, uint type, string pin)
+    {
+        var create = new BpfSyscall.LinkCreate { ProgramFd = (uint)program.Fd, TargetFd = (uint)target.Number, AttachType = type };
+        using var link = new FileDescriptor(Check(BpfSyscall.Call(BpfCommand.LinkCreate, ref create), $"attach program {program.Name}"));
+        Pin(link, program, pin);
+    }
 }

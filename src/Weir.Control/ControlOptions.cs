@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 

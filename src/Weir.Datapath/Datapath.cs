@@ -32,6 +32,7 @@ public sealed class Datapath : IDisposable
     private readonly EndpointTable _endpoints;
     private readonly PolicyTable _policies;
     private readonly ConntrackTable _conntrack;
+    private XdpProgram? _xdp;
 
     private readonly Dictionary<string, int> _devices = []; // by name: what carries the host's programs
     private HostProgram? _host;
@@ -188,6 +189,31 @@ public sealed class Datapath : IDisposable
         }
     }
 
+    /// <summary>Puts the load balancer's program on a device of the calling thread's namespace, in place of an older one.</summary>
+    /// <param name="wanted">Null: in the driver if it can, else in the stack.</param>
+    public XdpMode AttachXdp(string device, int ifindex, XdpMode? wanted = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(device);
+        lock (_lock)
+        {
+            _xdp ??= XdpProgram.Load(_maps, _options.PinRoot);
+            return _xdp.Attach(device, ifindex, wanted);
+        }
+    }
+
+    /// <summary>Takes the load balancer's program off the device. Nothing happens if it has none.</summary>
+    public void DetachXdp(string device)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(device);
+        lock (_lock)
+        {
+            XdpProgram.Detach(device, _options.PinRoot);
+        }
+    }
+
+    /// <summary>The devices that have the load balancer's program.</summary>
+    public IReadOnlyList<string> ListXdp() => XdpProgram.Devices(_options.PinRoot);
+
     /// <summary>Changes who the endpoint is. Raise the revision afterwards.</summary>
     public void SetIdentity(ushort id, Identity identity)
     {
@@ -328,6 +354,7 @@ public sealed class Datapath : IDisposable
     public void Dispose()
     {
         _host?.Dispose();
+        _xdp?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
         Services.Dispose();

@@ -50,6 +50,7 @@ public static class Errno
         Busy => "EBUSY",
         Exists => "EEXIST",
         NoDevice => "ENODEV",
+        NoLink => "ENOLINK",
         Invalid => "EINVAL",
         NoSpace => "ENOSPC",
         NotSupported => "EOPNOTSUPP",

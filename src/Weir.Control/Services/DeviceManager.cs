@@ -90,7 +90,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         {
             return options.XdpMode == XdpPreference.Off
                 ? new BalancedDevice(link.Name, link.Index, "off", true)
-                : new BalancedDevice(link.Name, link.Index, NameOf(datapath.AttachXdp(link.Name, link.Index, options.XdpMode)), true);
+                : new BalancedDevice(link.Name, link.Index, NameOf(datapath.AttachXdp(link.Name, link.Index, Wanted(options.XdpMode))), true);
         }
         catch (Exception e) when (e is LinuxException or DatapathException)
         {
@@ -117,6 +117,13 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             Log.Failed(log, "attaching the socket hook", e.Message);
         }
     }
+
+    private static XdpMode? Wanted(XdpPreference preference) => preference switch
+    {
+        XdpPreference.Native => XdpMode.Native,
+        XdpPreference.Generic => XdpMode.Generic,
+        _ => null,
+    };
 
     private static string NameOf(XdpMode mode) => mode == XdpMode.Native ? "native" : "generic";
 }

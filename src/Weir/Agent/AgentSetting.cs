@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Globalization;
-using Weir.Datapath;
+using Weir.Control;
 using Weir.Net;
 using Weir.Policy;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-namespace Weir.Datapath;
+namespace Weir.Control;
 
 /// <summary>Where XDP programs are to run.</summary>
 public enum XdpPreference
