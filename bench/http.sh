@@ -79,10 +79,10 @@ take() {
     from=client-plain pids=
     case "$1" in
         direct) to=$server ;;
-        nginx) to=$(address_of nginx) pids=$(pgrep -o -f 'nginx/proxy.conf'); pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
-        haproxy) to=$(address_of haproxy) pids=$(pgrep -f haproxy.cfg | tr '\n' ' ') ;;
+        nginx) to=$(address_of nginx) pids=$(cat /run/nginx/proxy) pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
+        haproxy) to=$(address_of haproxy) pids=$(pgrep -x haproxy | tr '\n' ' ') ;;
         weir) from=client-weir to=$(address_of server-weir); out/weir policy delete --all > /dev/null 2>&1 || true ;;
-        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -n -f 'weir [p]roxy') ;;
+        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
     esac
 }
 
