@@ -3,7 +3,7 @@
 # (1 and 100), and with nginx or HAProxy as a proxy in between. All in turn, round after round; medians, and
 # their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
 set -Eeuo pipefail
-trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2; tail -n 20 /run/agent.log >&2 2> /dev/null || true; ps axo pid,ppid,etimes,args >&2' ERR
 if [ -z "${WEIR_SANDBOX:-}" ]; then
     . "$(dirname "$0")/../scripts/setup.sh"
     missing=()

@@ -16,6 +16,8 @@ internal sealed class Worker : IDisposable
     private const ulong WakeToken = ulong.MaxValue;
     private const ulong ListenerToken = 1UL << 63;
     private const int AcceptsAtOnce = 16;
+    private const long MostWaiting = 64 * 1024 * 1024;
+    private const int LeastRead = 4 * 1024;
 
     private readonly ProxyServer _server;
     private readonly WakeUp _wake = new();
@@ -43,6 +45,14 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Milliseconds, as of the last event.</summary>
     public long Now { get; private set; } = Environment.TickCount64;
+
+    /// <summary>Bytes that connections keep, since the other end does not take them or since they are no whole yet.</summary>
+    public long Waiting { get; set; }
+
+    /// <summary>How much may be read at once: the less, the more waits already. Only what was read can come to wait.</summary>
+    public int ReadBytes => (int)Math.Clamp((MostWaiting - Waiting) / 16, LeastRead, BufferBytes);
+
+    public bool IsShortOfMemory => Waiting > MostWaiting;
 
     /// <summary>For heads, one at a time.</summary>
     public RequestHead Head { get; } = new();
@@ -161,7 +171,17 @@ internal sealed class Worker : IDisposable
         int slot = (int)((uint)e.Token >> 1);
         if (_connections[slot] is { } connection && connection.IsOf((uint)(e.Token >> 32)))
         {
-            connection.OnEvent((e.Token & 1) != 0, e.Events);
+            try
+            {
+                connection.OnEvent((e.Token & 1) != 0, e.Events);
+            }
+#pragma warning disable CA1031 // a mistake of ours, maybe provoked: it costs one connection, not all of them
+            catch (Exception error)
+#pragma warning restore CA1031
+            {
+                Reporter.Log($"a connection from {connection.Flow.Source} is given up: {error}", isError: true);
+                connection.Reset();
+            }
         }
     }
 
