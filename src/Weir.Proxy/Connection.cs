@@ -65,6 +65,9 @@ internal sealed class Connection
 
     public bool IsClosed => _client == None;
 
+    /// <summary>Nothing more goes to the client: each send may bring that about.</summary>
+    public bool IsOver => IsClosed || _isLingering;
+
     /// <summary>Nothing more is read from the client until <see cref="ResumeClient"/>.</summary>
     public bool HoldClient { get; set; }
 

@@ -117,7 +117,15 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             {
                 Connection.SendToClient(data[passed..used]);
                 passed = used;
-                Complete(exchange);
+                if (!Connection.IsOver)
+                {
+                    Complete(exchange);
+                }
+
+                if (Connection.IsOver)
+                {
+                    return data.Length;
+                }
             }
         }
 
@@ -160,8 +168,8 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         exchange.Status = 502;
         exchange.Detail = detail;
         _ending = true;
-        Connection.SendToClient(Answers.Make(502, detail, close: true, exchange.IsHead));
         _exchanges.Dequeue();
+        Connection.SendToClient(Answers.Make(502, detail, close: true, exchange.IsHead));
         Connection.Report(exchange);
         Connection.CloseGently();
     }

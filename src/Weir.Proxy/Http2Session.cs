@@ -116,7 +116,7 @@ internal sealed class Http2Session : Session
         _ending = true;
         _answers.StartAlone();
         var detail = $"no connection to {Connection.Destination}: {LinuxException.Words(errno)}";
-        foreach (var (id, stream) in _streams)
+        foreach (var (id, stream) in _streams.ToArray())
         {
             stream.Exchange.Verdict = AccessVerdict.Failed;
             stream.Exchange.Detail = detail;

@@ -77,7 +77,7 @@ public sealed class Http2PolicyTests : IDisposable
     public void Frames_ArriveAlike_HoweverTheyAreCut(int piece)
     {
         string fields = Field(":method", "POST") + Field(":scheme", "http") + Field(":path", "/public") + Field(":authority", "a") + Field("x-cut", $"{piece}");
-        string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + MakeFrame(4, 0, 0, "")
+        string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + MakeFrame(4, 0, 0, "") + MakeFrame(8, 0, 0, "\0\0\u0010\0")
             + MakeFrame(1, 0, 1, fields[..30]) + MakeFrame(9, 4, 1, fields[30..])
             + MakeFrame(0, 8, 1, "\u0003hello\0\0\0") + MakeFrame(1, 5, 1, Field("x-trailer", $"yes{piece}"))
             + MakeFrame(1, 5, 3, Field(":method", "GET") + Field(":scheme", "http") + Field(":path", "/private") + Field(":authority", "a"))

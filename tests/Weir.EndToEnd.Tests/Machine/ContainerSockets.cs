@@ -48,7 +48,7 @@ public static class ContainerSockets
         build(builder);
         WebApplication app = builder.Build();
         map(app);
-        app.Start();
+        app.StartAsync().GetAwaiter().GetResult();
         return app;
     }
 
