@@ -3,7 +3,7 @@
 # (1 and 100), and with nginx or HAProxy as a proxy in between. All in turn, round after round; medians, and
 # their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
 set -Eeuo pipefail
-trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
+trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2; tail -n 20 /run/agent.log >&2 2> /dev/null || true' ERR
 if [ -z "${WEIR_SANDBOX:-}" ]; then
     . "$(dirname "$0")/../scripts/setup.sh"
     missing=()
@@ -79,10 +79,10 @@ take() {
     from=client-plain pids=
     case "$1" in
         direct) to=$server ;;
-        nginx) to=$(address_of nginx) pids=$(pgrep -o -f 'nginx/proxy.conf'); pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
-        haproxy) to=$(address_of haproxy) pids=$(pgrep -f haproxy.cfg | tr '\n' ' ') ;;
+        nginx) to=$(address_of nginx) pids=$(cat /run/nginx/proxy) pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
+        haproxy) to=$(address_of haproxy) pids=$(pgrep -x haproxy | tr '\n' ' ') ;;
         weir) from=client-weir to=$(address_of server-weir); out/weir policy delete --all > /dev/null 2>&1 || true ;;
-        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -n -f 'weir [p]roxy') ;;
+        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
     esac
 }
 
@@ -136,7 +136,12 @@ show big "1 MB, 8 connections kept alive"
 show new "100 bytes, a connection for each request"
 show calm "100 bytes, 4 connections: far from full load (aim: p99 at most 0.3 ms over direct)"
 
+# Of a proxy that has served nothing yet: memory that a load has left behind would hide what idle ones take.
 take weir-1
+kill "$pids"
+until fresh=$(pgrep -f '^[^ ]*weir proxy') && [ "$fresh" != "$pids" ]; do sleep 0.2; done
+pids=$fresh
+sleep 2
 memory() { awk '/VmRSS/ { print $2 }' "/proc/$pids/status"; }
 before=$(memory)
 inside client-weir python3 - "$to" "$IDLE" << 'EOF' &

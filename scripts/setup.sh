@@ -142,6 +142,7 @@ setup_tests() {
     command -v pgrep > /dev/null || missing+=(procps)
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
+    command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
     install_packages "${missing[@]}"
 }
 

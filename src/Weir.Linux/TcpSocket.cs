@@ -24,7 +24,8 @@ public static unsafe class TcpSocket
     private const int LevelIpv6 = 41;
     private const int AddressLength = 28; // sizeof(struct sockaddr_in6)
 
-    /// <summary>A listener that also takes connections to addresses that are not the host's.</summary>
+    /// <summary>A listener that also takes connections to addresses that are not the host's. These inherit what
+    /// <see cref="Tune"/> sets of the listener.</summary>
     /// <exception cref="LinuxException">EADDRINUSE among others.</exception>
     public static int ListenTransparent(IPEndPoint endPoint, int backlog, uint mark)
     {
@@ -62,7 +63,7 @@ public static unsafe class TcpSocket
         }
 
         int error = 0;
-        if (!TrySet(fd, LevelSocket, SocketOption.Mark, (int)mark) || !TrySet(fd, LevelTcp, SocketOption.NoDelay, 1))
+        if (!TrySet(fd, LevelSocket, SocketOption.Mark, (int)mark))
         {
             error = LinuxException.LastNumber;
         }

@@ -16,6 +16,8 @@ internal sealed class Connection
 {
     private const int LingerMs = 2000;
     private const int StuckMs = 60_000;
+    private const int MuchOwed = 64 * 1024;
+    private const int LongHead = 8 * 1024;
     private const int None = -1;
     private readonly IPEndPoint _source;
     private readonly int _slot;
@@ -30,6 +32,7 @@ internal sealed class Connection
     private ByteQueue _toServer;
     private ByteQueue _fromClient; // not used by the session yet
     private ByteQueue _fromServer;
+    private int _waiting;
     private bool _isConnecting;
     private bool _clientEnded;
     private bool _serverEnded;
@@ -62,10 +65,16 @@ internal sealed class Connection
 
     public bool IsClosed => _client == None;
 
+    /// <summary>Nothing more goes to the client: each send may bring that about.</summary>
+    public bool IsOver => IsClosed || _isLingering;
+
     /// <summary>Nothing more is read from the client until <see cref="ResumeClient"/>.</summary>
     public bool HoldClient { get; set; }
 
     public bool IsOf(uint generation) => _generation == generation;
+
+    /// <summary>A client that asks and does not take the answers gets no more of them for now.</summary>
+    public bool OwesMuch => _toClient.Length >= MuchOwed;
 
     /// <summary>What is spoken from here on.</summary>
     public void Become(Session session) => _session = session;
@@ -309,6 +318,10 @@ internal sealed class Connection
             }
 
             _lingerUntil = _lingerUntil == 0 ? 0 : Worker.Now + LingerMs;
+            if (_toClient.IsEmpty)
+            {
+                _session.OnClientHasTaken();
+            }
         }
 
         if (_endToClient && _toClient.IsEmpty && (events & EpollEvents.Writable) != 0)
@@ -329,12 +342,16 @@ internal sealed class Connection
         // Behind what is left over from before.
         Span<byte> buffer = Worker.ClientBuffer;
         int before = Take(ref _fromClient, buffer);
-        int received = TcpSocket.Receive(_client, buffer[before..]);
+        int received = TcpSocket.Receive(_client, buffer.Slice(before, Math.Min(buffer.Length - before, Worker.ReadBytes)));
         if (received > 0)
         {
             if (!_isLingering)
             {
                 UseClientData(buffer[..(before + received)]);
+                if (_fromClient.Length > LongHead && Worker.IsShortOfMemory && _session.Deadline != 0)
+                {
+                    _session.OnDeadline();
+                }
             }
 
             return;
@@ -428,7 +445,7 @@ internal sealed class Connection
 
         Span<byte> buffer = Worker.ServerBuffer;
         int before = Take(ref _fromServer, buffer);
-        int received = TcpSocket.Receive(_server, buffer[before..]);
+        int received = TcpSocket.Receive(_server, buffer.Slice(before, Math.Min(buffer.Length - before, Worker.ReadBytes)));
         if (received > 0)
         {
             UseServerData(buffer[..(before + received)]);
@@ -501,6 +518,8 @@ internal sealed class Connection
             return;
         }
 
+        CountWaiting(_toClient.Length + _fromClient.Length + _toServer.Length + _fromServer.Length);
+
         EpollEvents client = _toClient.IsEmpty ? 0 : EpollEvents.Writable;
         if (!_clientEnded && (_isLingering || (!HoldClient && _toServer.IsEmpty)))
         {
@@ -529,6 +548,12 @@ internal sealed class Connection
             _serverWatch = server;
             Worker.Poll.Modify(_server, server, Token(ofServer: true));
         }
+    }
+
+    private void CountWaiting(int bytes)
+    {
+        Worker.Waiting += bytes - _waiting;
+        _waiting = bytes;
     }
 
     private void CloseServer(bool reset)
@@ -575,6 +600,7 @@ internal sealed class Connection
         _toClient.Clear();
         _fromClient.Clear();
         _toServer.Clear();
+        CountWaiting(0);
         Worker.Forget(_slot, this);
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
+using System.Text;
 using Weir.Api;
 using Weir.Http.Http1;
 
@@ -12,6 +13,13 @@ internal sealed class Exchange
     public long Started { get; } = Stopwatch.GetTimestamp();
 
     public string Method { get; init; } = "";
+
+    /// <summary>A part of a request for events: no client decides how much memory they take.</summary>
+    public static string Show(ReadOnlySpan<byte> text)
+    {
+        const int Most = 512;
+        return text.Length <= Most ? Encoding.ASCII.GetString(text) : Encoding.ASCII.GetString(text[..Most]) + "…";
+    }
 
     public string Path { get; init; } = "";
 
@@ -41,6 +49,9 @@ internal sealed class Exchange
 
     /// <summary>Nothing follows on the connection.</summary>
     public bool IsLast { get; set; }
+
+    /// <summary>The client was told to wait for "100 Continue" before the body, and has not got it.</summary>
+    public bool AwaitsContinue { get; set; }
 
     public bool IsHead { get; init; }
 

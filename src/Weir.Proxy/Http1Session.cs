@@ -13,7 +13,7 @@ namespace Weir.Proxy;
 /// </summary>
 internal sealed class Http1Session(Connection connection) : Session(connection)
 {
-    private const int MostPipelined = 64;
+    private const int MostPipelined = 16;
     private const long MostDiscarded = 1024 * 1024; // bytes of refused bodies, before the connection is closed
     private static readonly (byte[] Bytes, string Name)[] _methods =
         [.. new[] { "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.Select(name => (Encoding.ASCII.GetBytes(name), name))];
@@ -33,7 +33,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         var passed = 0; // from here to "used" is what goes on as it is
         while (used < data.Length && !_ending && _switching is null)
         {
-            if (_requests.IsBetween && _exchanges.Count >= MostPipelined)
+            if (_requests.IsBetween && (_exchanges.Count >= MostPipelined || Connection.OwesMuch))
             {
                 Connection.HoldClient = true;
                 break;
@@ -117,7 +117,15 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             {
                 Connection.SendToClient(data[passed..used]);
                 passed = used;
-                Complete(exchange);
+                if (!Connection.IsOver)
+                {
+                    Complete(exchange);
+                }
+
+                if (Connection.IsOver)
+                {
+                    return data.Length;
+                }
             }
         }
 
@@ -160,13 +168,21 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         exchange.Status = 502;
         exchange.Detail = detail;
         _ending = true;
-        Connection.SendToClient(Answers.Make(502, detail, close: true, exchange.IsHead));
         _exchanges.Dequeue();
+        Connection.SendToClient(Answers.Make(502, detail, close: true, exchange.IsHead));
         Connection.Report(exchange);
         Connection.CloseGently();
     }
 
     public override void OnDeadline() => OnFault(RequestFault.Timeout);
+
+    public override void OnClientHasTaken()
+    {
+        if (Connection.HoldClient && _switching is null)
+        {
+            Connection.ResumeClient();
+        }
+    }
 
     public override void OnClosed()
     {
@@ -252,14 +268,15 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         return new Exchange
         {
             Method = name,
-            Path = isShown ? Encoding.ASCII.GetString(head.Target(bytes)) : "",
-            Host = isShown ? Encoding.ASCII.GetString(head.Host(bytes)) : "",
+            Path = isShown ? Exchange.Show(head.Target(bytes)) : "",
+            Host = isShown ? Exchange.Show(head.Host(bytes)) : "",
             Protocol = head.IsHttp11 ? "HTTP/1.1" : "HTTP/1.0",
             Verdict = judgement.Verdict,
             RuleId = judgement.RuleId,
             Ingress = judgement.Ingress,
             Policy = judgement.Policy,
             Detail = judgement.Detail,
+            AwaitsContinue = head.ExpectsContinue && head.Body != BodyKind.None,
             IsHead = name == "HEAD",
             IsConnect = name == "CONNECT",
             Upgrade = head.Upgrade,
@@ -300,6 +317,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     {
         if (answer.IsInterim)
         {
+            exchange.AwaitsContinue &= answer.Status != 100;
             return false;
         }
 
@@ -332,6 +350,14 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     {
         _exchanges.Dequeue();
         Connection.Report(exchange);
+        if (exchange.AwaitsContinue && exchange == _current && !_requests.IsBetween)
+        {
+            // Client and server may disagree on whether the body still comes: nothing follows that could be one or not.
+            _ending = true;
+            Connection.CloseGently();
+            return;
+        }
+
         AnswerOwn();
         if (Connection.HoldClient && _switching is null)
         {

@@ -10,11 +10,13 @@ namespace Weir.Proxy;
 internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2Stream> streams)
 {
     private const int MostControlBytes = 64 * 1024;
+    private const int MuchOwed = 64 * 1024;
     private const uint Reserved = 1024;
 
     private readonly HpackDecoder _decoder = new();
     private readonly List<byte> _block = [];
     private readonly List<byte[]> _waiting = [];
+    private int _waitingBytes;
     private Frame _blockFrame;
     private uint _blockStream;
     private int _dataLeft;
@@ -24,6 +26,9 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
     private bool _isStarted; // a server's first frame is SETTINGS
 
     private bool IsBetween => _isStarted && _dataLeft == 0 && _blockFrame.Type != FrameType.Headers;
+
+    /// <summary>The proxy's own frames wait for the server's to end.</summary>
+    public bool OwesMuch => _waitingBytes >= MuchOwed;
 
     /// <summary>Passes the server's frames on.</summary>
     /// <returns>Bytes used.</returns>
@@ -84,7 +89,7 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
         if (!_isStarted)
         {
             _isStarted = true;
-            connection.SendToClient(Frame.Write(FrameType.Settings, FrameFlags.None, 0, []));
+            connection.SendToClient(Http2Settings.FromServer([], isFirst: true));
         }
     }
 
@@ -92,6 +97,7 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
     public void AddFrame(byte[] frame)
     {
         _waiting.Add(frame);
+        _waitingBytes += frame.Length;
         SendWaiting();
     }
 
@@ -133,6 +139,7 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
         }
 
         _waiting.Clear();
+        _waitingBytes = 0;
     }
 
     private int ReadFrame(ReadOnlySpan<byte> data, out bool isBroken)
@@ -177,7 +184,7 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
         var payload = whole[Frame.HeadBytes..];
         if (frame.Type == FrameType.Settings && !frame.Flags.HasFlag(FrameFlags.Ack))
         {
-            connection.SendToClient(Http2Settings.FromServer(payload));
+            connection.SendToClient(Http2Settings.FromServer(payload, isFirst: !_isStarted));
             _isStarted = true;
             return true;
         }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers.Binary;
-using System.Text;
 using Weir.Api;
 using Weir.Http.Http1;
 using Weir.Http.Http2;
@@ -15,10 +14,13 @@ namespace Weir.Proxy;
 /// </summary>
 internal sealed class Http2Session : Session
 {
-    private const int MostStreams = 1000;
+    /// <summary>Streams of a connection that are not over; clients are told.</summary>
+    internal const int MostStreams = 256;
+
     private const int MostControlBytes = 64 * 1024;
     private const uint NoError = 0;
     private const uint ProtocolError = 1;
+    private const uint RefusedStream = 7;
 
     private readonly Dictionary<uint, Http2Stream> _streams = [];
     private readonly HpackDecoder _requestDecoder = new();
@@ -47,8 +49,15 @@ internal sealed class Http2Session : Session
     public override int OnClientData(ReadOnlySpan<byte> data)
     {
         var used = 0;
+        var wasInBlock = _block.Count > 0;
         while (!_ending && used < data.Length)
         {
+            if (_dataLeft == 0 && (Connection.OwesMuch || _answers.OwesMuch))
+            {
+                Connection.HoldClient = true;
+                break;
+            }
+
             var taken = _dataLeft > 0 ? PassData(data[used..]) : _hasPreface ? ReadFrame(data[used..]) : ReadPreface(data[used..]);
             if (taken == 0)
             {
@@ -58,8 +67,10 @@ internal sealed class Http2Session : Session
             used += taken;
         }
 
-        var isWaiting = !_ending && (used < data.Length || _block.Count > 0) && _dataLeft == 0;
-        Deadline = !isWaiting ? 0 : Deadline != 0 && used == 0 ? Deadline : Connection.Worker.Now + (long)Connection.Worker.Options.HeadTimeout.TotalMilliseconds;
+        var isWaiting = !_ending && (used < data.Length || _block.Count > 0) && _dataLeft == 0 && !Connection.HoldClient;
+        // A header block has its time from the first piece on, however many come.
+        var isSame = used == 0 || (wasInBlock && _block.Count > 0);
+        Deadline = !isWaiting ? 0 : Deadline != 0 && isSame ? Deadline : Connection.Worker.Now + (long)Connection.Worker.Options.HeadTimeout.TotalMilliseconds;
         return _ending ? data.Length : used;
     }
 
@@ -70,8 +81,20 @@ internal sealed class Http2Session : Session
         {
             Connection.Reset();
         }
+        else if (Connection.HoldClient)
+        {
+            OnClientHasTaken();
+        }
 
         return used;
+    }
+
+    public override void OnClientHasTaken()
+    {
+        if (Connection.HoldClient && !Connection.OwesMuch && !_answers.OwesMuch)
+        {
+            Connection.ResumeClient();
+        }
     }
 
     public override void OnClientEnd()
@@ -93,7 +116,7 @@ internal sealed class Http2Session : Session
         _ending = true;
         _answers.StartAlone();
         var detail = $"no connection to {Connection.Destination}: {LinuxException.Words(errno)}";
-        foreach (var (id, stream) in _streams)
+        foreach (var (id, stream) in _streams.ToArray())
         {
             stream.Exchange.Verdict = AccessVerdict.Failed;
             stream.Exchange.Detail = detail;
@@ -174,7 +197,8 @@ internal sealed class Http2Session : Session
 
         if (frame.Type == FrameType.Data)
         {
-            return BeginData(in frame, data[..Frame.HeadBytes]);
+            // The length of the padding must be there as well, to know that of the body.
+            return frame.Flags.HasFlag(FrameFlags.Padded) && frame.Length > 0 && data.Length == Frame.HeadBytes ? 0 : BeginData(in frame, data);
         }
 
         if (frame.Length > MostControlBytes)
@@ -191,14 +215,19 @@ internal sealed class Http2Session : Session
         return whole;
     }
 
-    private int BeginData(in Frame frame, ReadOnlySpan<byte> head)
+    private int BeginData(in Frame frame, ReadOnlySpan<byte> data)
     {
-        _dataLeft = frame.Length;
         _dataPasses = _streams.TryGetValue(frame.Stream, out var stream) && stream.Exchange.Answer is null && !stream.ClientEnded;
+        if (_dataPasses && !CountBody(stream!, frame.BodyLength(data), frame.Flags.HasFlag(FrameFlags.EndStream)))
+        {
+            return Fail(RequestFault.ContentLength);
+        }
+
+        _dataLeft = frame.Length;
         if (_dataPasses)
         {
             stream!.Exchange.RequestBytes += frame.Length;
-            Connection.SendToServer(head);
+            Connection.SendToServer(data[..Frame.HeadBytes]);
         }
         else if (frame.Length > 0)
         {
@@ -212,6 +241,19 @@ internal sealed class Http2Session : Session
         }
 
         return Frame.HeadBytes;
+    }
+
+    /// <summary>False: there is more or less of the body than Content-Length says, which a server that translates
+    /// to HTTP/1 might believe (§8.1.1).</summary>
+    private static bool CountBody(Http2Stream stream, int bytes, bool isEnd)
+    {
+        if (stream.BodyLeft < 0)
+        {
+            return true;
+        }
+
+        stream.BodyLeft -= bytes;
+        return isEnd ? stream.BodyLeft == 0 : stream.BodyLeft >= 0;
     }
 
     private void Handle(in Frame frame, ReadOnlySpan<byte> whole)
@@ -319,6 +361,12 @@ internal sealed class Http2Session : Session
             return;
         }
 
+        if (!CountBody(stream, 0, isEnd: true))
+        {
+            Fail(RequestFault.ContentLength);
+            return;
+        }
+
         if (stream.Exchange.Answer is null)
         {
             Connection.SendToServer(Frame.WriteHeaders(frame.Stream, endStream: true, HpackEncoder.Encode(headers)));
@@ -332,7 +380,8 @@ internal sealed class Http2Session : Session
         _lastStream = frame.Stream;
         if (_streams.Count >= MostStreams)
         {
-            Fail(RequestFault.TooLarge);
+            // Before it has read the settings a client cannot know; it may ask again (§8.7).
+            _answers.AddFrame(Frame.Write(FrameType.RstStream, frame.Stream, RefusedStream));
             return;
         }
 
@@ -343,7 +392,9 @@ internal sealed class Http2Session : Session
             return;
         }
 
+        var isWhole = frame.Flags.HasFlag(FrameFlags.EndStream);
         var fault = RequestFields.Read(headers, out var request);
+        fault = fault == RequestFault.None && isWhole && request.ContentLength > 0 ? RequestFault.ContentLength : fault;
         var judgement = fault == RequestFault.None
             ? Judge.Decide(Connection.Worker.Snapshot, in Connection.Flow, request.Method, request.Path, request.Host, in headers)
             : new Judgement(AccessVerdict.Invalid, 0, false, RequestFaults.Explain(fault), []);
@@ -361,9 +412,9 @@ internal sealed class Http2Session : Session
         };
         var exchange = new Exchange
         {
-            Method = Encoding.ASCII.GetString(request.Method),
-            Path = Encoding.ASCII.GetString(request.Path),
-            Host = Encoding.ASCII.GetString(request.Host),
+            Method = Exchange.Show(request.Method),
+            Path = Exchange.Show(request.Path),
+            Host = Exchange.Show(request.Host),
             Protocol = "HTTP/2",
             Verdict = judgement.Verdict,
             RuleId = judgement.RuleId,
@@ -374,7 +425,7 @@ internal sealed class Http2Session : Session
             RequestBytes = frame.Length,
             Answer = status == 0 ? null : [],
         };
-        var stream = new Http2Stream(exchange) { ClientEnded = frame.Flags.HasFlag(FrameFlags.EndStream) };
+        var stream = new Http2Stream(exchange) { ClientEnded = isWhole, BodyLeft = request.ContentLength };
         if (status != 0)
         {
             _answers.AddOwn(frame.Stream, status, status == 403 ? "Access denied\n" : judgement.Detail + "\n");

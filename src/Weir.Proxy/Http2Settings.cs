@@ -10,6 +10,7 @@ internal static class Http2Settings
     private const int Bytes = 6;
     private const ushort HeaderTableSize = 1;
     private const ushort EnablePush = 2;
+    private const ushort MaxConcurrentStreams = 3;
     private const ushort EnableConnectProtocol = 8;
 
     /// <summary>A client's settings for the server: it may not push what nobody asked for and nobody judged.</summary>
@@ -18,20 +19,24 @@ internal static class Http2Settings
         List<byte> kept = Keep(payload, EnablePush);
         if (isFirst)
         {
-            kept.AddRange([0, (byte)EnablePush, 0, 0, 0, 0]);
+            kept.AddRange(Setting(EnablePush, 0));
         }
 
         return Frame.Write(FrameType.Settings, FrameFlags.None, 0, kept.ToArray());
     }
 
-    /// <summary>A server's settings for the client: WebSockets on a stream are not supported.</summary>
-    public static byte[] FromServer(ReadOnlySpan<byte> payload) =>
-        Frame.Write(FrameType.Settings, FrameFlags.None, 0, Keep(payload, EnableConnectProtocol).ToArray());
+    /// <summary>A server's settings for the client: WebSockets on a stream are not supported, and a client may
+    /// have as many streams as the proxy keeps.</summary>
+    public static byte[] FromServer(ReadOnlySpan<byte> payload, bool isFirst)
+    {
+        List<byte> kept = isFirst ? [.. Setting(MaxConcurrentStreams, Http2Session.MostStreams)] : [];
+        kept.AddRange(Keep(payload, EnableConnectProtocol));
+        return Frame.Write(FrameType.Settings, FrameFlags.None, 0, kept.ToArray());
+    }
 
     private static List<byte> Keep(ReadOnlySpan<byte> payload, ushort except)
     {
         var kept = new List<byte>(payload.Length + Bytes);
-        Span<byte> setting = stackalloc byte[Bytes];
         for (; payload.Length >= Bytes; payload = payload[Bytes..])
         {
             var id = BinaryPrimitives.ReadUInt16BigEndian(payload);
@@ -40,12 +45,18 @@ internal static class Http2Settings
                 continue;
             }
 
-            var value = BinaryPrimitives.ReadUInt32BigEndian(payload[2..]);
-            BinaryPrimitives.WriteUInt16BigEndian(setting, id);
-            BinaryPrimitives.WriteUInt32BigEndian(setting[2..], id == HeaderTableSize ? Math.Min(value, HpackDecoder.MostTableBytes) : value);
-            kept.AddRange(setting);
+            var most = id == HeaderTableSize ? HpackDecoder.MostTableBytes : id == MaxConcurrentStreams ? Http2Session.MostStreams : uint.MaxValue;
+            kept.AddRange(Setting(id, Math.Min(BinaryPrimitives.ReadUInt32BigEndian(payload[2..]), most)));
         }
 
         return kept;
+    }
+
+    private static byte[] Setting(ushort id, uint value)
+    {
+        var setting = new byte[Bytes];
+        BinaryPrimitives.WriteUInt16BigEndian(setting, id);
+        BinaryPrimitives.WriteUInt32BigEndian(setting.AsSpan(2), value);
+        return setting;
     }
 }

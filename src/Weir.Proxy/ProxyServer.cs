@@ -39,6 +39,7 @@ public sealed class ProxyServer : IDisposable
             _listeners.AddRange(listeners);
         }
 
+        _listeners.ForEach(listener => TcpSocket.Tune(listener, Worker.KeepAliveSeconds)); // connections inherit it
         Port = (ushort)TcpSocket.LocalEndPoint(_listeners[0]).Port;
         _workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Worker(this, i))];
     }

@@ -30,6 +30,11 @@ internal abstract class Session(Connection connection)
     /// <summary>The deadline has passed.</summary>
     public abstract void OnDeadline();
 
+    /// <summary>The client has taken all that waited for it.</summary>
+    public virtual void OnClientHasTaken()
+    {
+    }
+
     /// <summary>The connection is over, whatever was under way.</summary>
     public virtual void OnClosed()
     {

@@ -16,8 +16,11 @@ internal sealed class Worker : IDisposable
     private const ulong WakeToken = ulong.MaxValue;
     private const ulong ListenerToken = 1UL << 63;
     private const int AcceptsAtOnce = 16;
+    private const long MostWaitingOfAll = 128 * 1024 * 1024;
+    private const int LeastRead = 4 * 1024;
 
     private readonly ProxyServer _server;
+    private readonly long _mostWaiting;
     private readonly WakeUp _wake = new();
     private readonly Thread _thread;
     private readonly List<Connection?> _connections = [];
@@ -33,6 +36,7 @@ internal sealed class Worker : IDisposable
     public Worker(ProxyServer server, int number)
     {
         _server = server;
+        _mostWaiting = MostWaitingOfAll / server.Options.Workers;
         Poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
         _thread = new Thread(Run) { IsBackground = true, Name = $"worker {number}" };
     }
@@ -43,6 +47,14 @@ internal sealed class Worker : IDisposable
 
     /// <summary>Milliseconds, as of the last event.</summary>
     public long Now { get; private set; } = Environment.TickCount64;
+
+    /// <summary>Bytes that connections keep, since the other end does not take them or since they are no whole yet.</summary>
+    public long Waiting { get; set; }
+
+    /// <summary>How much may be read at once: the less, the more waits already. Only what was read can come to wait.</summary>
+    public int ReadBytes => (int)Math.Clamp((_mostWaiting - Waiting) / 16, LeastRead, BufferBytes);
+
+    public bool IsShortOfMemory => Waiting > _mostWaiting;
 
     /// <summary>For heads, one at a time.</summary>
     public RequestHead Head { get; } = new();
@@ -161,8 +173,23 @@ internal sealed class Worker : IDisposable
         int slot = (int)((uint)e.Token >> 1);
         if (_connections[slot] is { } connection && connection.IsOf((uint)(e.Token >> 32)))
         {
-            connection.OnEvent((e.Token & 1) != 0, e.Events);
+            try
+            {
+                connection.OnEvent((e.Token & 1) != 0, e.Events);
+            }
+#pragma warning disable CA1031 // a mistake of ours, maybe provoked: it costs one connection, not all of them
+            catch (Exception error)
+#pragma warning restore CA1031
+            {
+                GiveUp(connection, error);
+            }
         }
+    }
+
+    private void GiveUp(Connection connection, Exception error)
+    {
+        Reporter.Log($"a connection of identity {connection.Flow.Source} is given up: {error}", isError: true);
+        connection.Reset();
     }
 
     private void Accept(int listener)
@@ -195,7 +222,6 @@ internal sealed class Worker : IDisposable
                 continue;
             }
 
-            TcpSocket.Tune(client, KeepAliveSeconds);
             Add(client, source, destination, in flow);
         }
     }
@@ -220,7 +246,19 @@ internal sealed class Worker : IDisposable
         _revision = revision;
         for (int i = 0; i < _connections.Count; i++)
         {
-            _connections[i]?.OnTick(changed);
+            if (_connections[i] is { } connection)
+            {
+                try
+                {
+                    connection.OnTick(changed);
+                }
+#pragma warning disable CA1031 // as above
+                catch (Exception error)
+#pragma warning restore CA1031
+                {
+                    GiveUp(connection, error);
+                }
+            }
         }
     }
 }

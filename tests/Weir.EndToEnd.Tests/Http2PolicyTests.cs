@@ -70,12 +70,80 @@ public sealed class Http2PolicyTests : IDisposable
         Assert.DoesNotContain("/private", _http.Output, StringComparison.Ordinal);
     }
 
+    /// <summary>Frames with body, padding and trailers, at once and byte by byte: the server sees the same.</summary>
+    [PrivilegedTheory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public void Frames_ArriveAlike_HoweverTheyAreCut(int piece)
+    {
+        string fields = Field(":method", "POST") + Field(":scheme", "http") + Field(":path", "/public") + Field(":authority", "a") + Field("x-cut", $"{piece}");
+        string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + MakeFrame(4, 0, 0, "") + MakeFrame(8, 0, 0, "\0\0\u0010\0")
+            + MakeFrame(1, 0, 1, fields[..30]) + MakeFrame(9, 4, 1, fields[30..])
+            + MakeFrame(0, 8, 1, "\u0003hello\0\0\0") + MakeFrame(1, 5, 1, Field("x-trailer", $"yes{piece}"))
+            + MakeFrame(1, 5, 3, Field(":method", "GET") + Field(":scheme", "http") + Field(":path", "/private") + Field(":authority", "a"))
+            + "@pause 1\n";
+        string answer = _host.Sandbox.Run(
+            ["nsenter", "-t", _host.PidOf(_client), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/raw_client.py"), _address, "80", "0", $"{piece}"],
+            input: bytes).All;
+        Wait.Until(() => _http.Output.Contains($"x-trailer: yes{piece}", StringComparison.Ordinal), 5, () => answer + _http.Output);
+        Assert.Contains($"x-cut: {piece}", _http.Output, StringComparison.Ordinal);
+        Assert.Contains("Access denied", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("/private", _http.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>More or less body than Content-Length says would become a request of its own behind a server that translates to HTTP/1.</summary>
+    [PrivilegedTheory]
+    [InlineData("0", "GET /private HTTP/1.1", "")]
+    [InlineData("5", "hello!", "")]
+    [InlineData("5", "hell", "")]
+    [InlineData("5", "he", "llo!")]
+    public void BodyThatIsNotAsLongAsItSays_EndsTheConnection_BeforeItIsWhole(string length, string first, string second)
+    {
+        string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + MakeFrame(4, 0, 0, "")
+            + MakeFrame(1, 4, 1, Field(":method", "POST") + Field(":scheme", "http") + Field(":path", "/public") + Field(":authority", "a") + Field("content-length", length))
+            + MakeFrame(0, second.Length == 0 ? 1 : 0, 1, first) + (second.Length == 0 ? "" : MakeFrame(0, 1, 1, second)) + "@pause 1\n";
+        string answer = _host.Sandbox.Run(
+            ["nsenter", "-t", _host.PidOf(_client), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/raw_client.py"), _address, "80"], input: bytes).All;
+        Assert.EndsWith("[closed]", answer.Trim(), StringComparison.Ordinal);
+        Assert.DoesNotContain("END_STREAM | END_HEADERS", _http.Output.Split("content-length").Last(), StringComparison.Ordinal);
+        Assert.DoesNotContain("recv DATA frame <length=" + first.Length, _http.Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>nghttpx is a server that takes the upgrade of a request to HTTP/2.</summary>
+    [PrivilegedFact]
+    public void UpgradeToHttp2_IsJudgedLikeAnyOther()
+    {
+        _host.Apply("l7.yaml", """
+            - endpointSelector: {matchLabels: {l7: api}}
+              ingress:
+                - fromEndpoints: [{matchLabels: {l7: web}}]
+                  toPorts:
+                    - ports: [{port: "81", protocol: TCP}]
+                      rules: {http: [{path: '/public.*'}]}
+            """);
+        using BackgroundCommand front = _host.Sandbox.Start(
+            "nsenter", "-t", _host.PidOf(_server), "-n", "nghttpx", "--conf=/dev/null", "-f*,81;no-tls", "-b127.0.0.1,80;;proto=h2", "--workers=1");
+        Wait.Until(
+            () => Client("nghttp", "-unv", $"http://{_address}:81/public").Contains("HTTP Upgrade success", StringComparison.Ordinal), 8, () => front.Output);
+        string answers = Client("nghttp", "-uv", $"http://{_address}:81/public", $"http://{_address}:81/private");
+        Assert.Equal(1, answers.Split(":status: 200").Length - 1);
+        Assert.Equal(1, answers.Split(":status: 403").Length - 1);
+        Assert.Contains("403", Client("nghttp", "-unv", $"http://{_address}:81/private"), StringComparison.Ordinal);
+        Assert.DoesNotContain("/private", _http.Output, StringComparison.Ordinal);
+    }
+
     [PrivilegedFact]
     public void ManyStreams_AreAllAnswered()
     {
         Assert.Contains("5000 2xx", Client("h2load", "-n", "5000", "-c", "10", "-m", "20", $"http://{_address}/public"), StringComparison.Ordinal);
         Assert.Contains("5000 4xx", Client("h2load", "-n", "5000", "-c", "10", "-m", "20", $"http://{_address}/private"), StringComparison.Ordinal);
     }
+
+    /// <summary>A literal header that is in no table, both shorter than 127 bytes.</summary>
+    private static string Field(string name, string value) => $"\0{(char)name.Length}{name}{(char)value.Length}{value}";
+
+    private static string MakeFrame(int type, int flags, int stream, string payload) =>
+        $"\0\0{(char)payload.Length}{(char)type}{(char)flags}\0\0\0{(char)stream}{payload}";
 
     private string Client(params string[] command) => _host.InNetworkOf(_client, command).All;
 }

@@ -66,6 +66,67 @@ public sealed class HpackTests
         }
     }
 
+    /// <summary>Blocks that were right once: they reach further than random ones.</summary>
+    [Fact]
+    public void MutatedBlocks_NeverThrow_AndWhatIsTakenIsBounded()
+    {
+        var seed = int.Parse(Environment.GetEnvironmentVariable("WEIR_SEED") ?? $"{Random.Shared.Next()}", null);
+        var cases = int.Parse(Environment.GetEnvironmentVariable("WEIR_CASES") ?? "20000", null);
+        var random = new Random(seed);
+        string[] corpus =
+        [
+            "828684418cf1e3c2e5f23a6ba0ab90f4ff", "828684be5886a8eb10649cbf", "828785bf408825a849e95ba97d7f8925a849e95bb8e8b4bf",
+            "3fe101", "488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3",
+        ];
+        var headers = new HeaderList();
+        var decoder = new HpackDecoder();
+        for (var i = 0; i < cases; i++)
+        {
+            var block = corpus.OrderBy(_ => random.Next()).Take(random.Next(1, 4)).SelectMany(Convert.FromHexString).ToList();
+            for (var changes = random.Next(5); changes > 0 && block.Count > 0; changes--)
+            {
+                var at = random.Next(block.Count);
+                switch (random.Next(3))
+                {
+                    case 0: block[at] = (byte)random.Next(256); break;
+                    case 1: block.RemoveAt(at); break;
+                    default: block.Insert(at, (byte)random.Next(256)); break;
+                }
+            }
+
+            decoder = random.Next(50) == 0 ? new HpackDecoder() : decoder;
+            if (decoder.Decode(block.ToArray(), headers))
+            {
+                Assert.True(headers.Count <= block.Count, $"seed {seed}, case {i}");
+                RequestFields.Read(headers, out _);
+                RequestFields.AreTrailers(headers);
+            }
+        }
+    }
+
+    /// <summary>Padding and priority of any frame: what is left is inside the payload, and never more than it.</summary>
+    [Fact]
+    public void RandomFrames_AreStrippedWithinThemselves()
+    {
+        var random = new Random();
+        for (var i = 0; i < 20000; i++)
+        {
+            var data = new byte[Frame.HeadBytes + random.Next(20)];
+            random.NextBytes(data);
+            (data[0], data[1], data[2], data[3]) = (0, 0, (byte)(data.Length - Frame.HeadBytes), (byte)random.Next(10));
+            var frame = Frame.Read(data);
+            ReadOnlySpan<byte> payload = data.AsSpan(Frame.HeadBytes);
+            var isStripped = frame.TryStrip(ref payload);
+            Assert.True(payload.Length <= frame.Length);
+            var body = frame.BodyLength(data);
+            Assert.InRange(body, 0, frame.Length);
+            if (isStripped && frame.Type == FrameType.Data)
+            {
+                Assert.Equal(payload.Length, body);
+            }
+        }
+    }
+
     [Fact]
     public void Encoded_DecodesToTheSame_AndLeavesTheTableAlone()
     {
@@ -92,6 +153,11 @@ public sealed class HpackTests
     [InlineData(":method GET|:method PUT|:scheme http|:path /|:authority a", RequestFault.RequestLine)]
     [InlineData(":method GET|:scheme http|:path /|:path /y|:authority a", RequestFault.RequestLine)]
     [InlineData(":method GET|:path /|:authority a", RequestFault.RequestLine)]
+    [InlineData(":method GET|:scheme ftp|:path /|:authority a", RequestFault.HeaderName)]
+    [InlineData(":method GET|:scheme http://a/private?|:path /|:authority a", RequestFault.HeaderName)]
+    [InlineData(":method GET|:scheme http|:path / HTTP/1.1\r\nX: y|:authority a", RequestFault.Target)]
+    [InlineData(":method GET /private HTTP/1.1\r\nX: y|:scheme http|:path /|:authority a", RequestFault.RequestLine)]
+    [InlineData(":method GET|:scheme http|:path /|:authority a\r\nX: y", RequestFault.Host)]
     [InlineData(":method G@T|:scheme http|:path /|:authority a", RequestFault.RequestLine)]
     [InlineData(":method GET|:scheme http|:path http://a/|:authority a", RequestFault.Target)]
     [InlineData(":method GET|:scheme http|:path |:authority a", RequestFault.Target)]
@@ -104,6 +170,10 @@ public sealed class HpackTests
     [InlineData(":method GET|:scheme http|:path /|:authority a|connection close", RequestFault.Connection)]
     [InlineData(":method GET|:scheme http|:path /|:authority a|te gzip", RequestFault.Connection)]
     [InlineData(":method GET|:scheme http|:path /|:authority a|content-length 1|content-length 1", RequestFault.ContentLength)]
+    [InlineData(":method GET|:scheme http|:path /|:authority a|content-length 010", RequestFault.ContentLength)]
+    [InlineData(":method GET|:scheme http|:path /|:authority a|content_length 1", RequestFault.HeaderName)]
+    [InlineData(":method GET|:scheme http|:path /|:authority a|x:y z", RequestFault.HeaderName)]
+    [InlineData(":method GET|:scheme http|:path /|:authority a| x", RequestFault.HeaderName)]
     public void Requests_AreReadStrictly(string fields, RequestFault expected)
     {
         var headers = new HeaderList();

@@ -57,4 +57,7 @@ public enum RequestFault
 
     /// <summary>The request did not arrive whole in time.</summary>
     Timeout,
+
+    /// <summary>Expect is not exactly "100-continue" (RFC 9110 §10.1.1), or there twice.</summary>
+    Expect,
 }

@@ -25,6 +25,7 @@ public static class RequestFaults
         RequestFault.Chunk => "malformed chunk or trailer",
         RequestFault.Ambiguous => "servers may read the target as one that is not allowed",
         RequestFault.Timeout => "the request did not arrive in time",
+        RequestFault.Expect => "Expect is not exactly 100-continue",
         _ => fault.ToString(),
     };
 }

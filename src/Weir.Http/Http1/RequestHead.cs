@@ -191,9 +191,7 @@ public sealed class RequestHead
                 _host = index;
                 return RequestFault.None;
             case 14 when Is(name, "content-length"u8):
-                var fault = ContentLength >= 0 || Bytes.Number(value) is null ? RequestFault.ContentLength : RequestFault.None;
-                ContentLength = Bytes.Number(value) ?? -1;
-                return fault;
+                return UnderstandLength(value);
             case 17 when Is(name, "transfer-encoding"u8):
                 if (_hasTransferEncoding || !Is(value, "chunked"u8))
                 {
@@ -211,11 +209,32 @@ public sealed class RequestHead
                     : UpgradeKind.Other;
                 return RequestFault.None;
             case 6 when Is(name, "expect"u8):
+                if (ExpectsContinue || !Is(value, "100-continue"u8))
+                {
+                    return RequestFault.Expect;
+                }
+
                 ExpectsContinue = true;
                 return RequestFault.None;
+            case 14 when Is(name, "content_length"u8):
+            case 17 when Is(name, "transfer_encoding"u8):
+                // Servers that make variables of headers take the one sign for the other.
+                return RequestFault.HeaderName;
             default:
                 return RequestFault.None;
         }
+    }
+
+    /// <summary>A leading zero makes a number octal for some; it is there once.</summary>
+    private RequestFault UnderstandLength(ReadOnlySpan<byte> value)
+    {
+        if (ContentLength >= 0 || Bytes.Number(value) is not { } length || (value.Length > 1 && value[0] == '0'))
+        {
+            return RequestFault.ContentLength;
+        }
+
+        ContentLength = length;
+        return RequestFault.None;
     }
 
     private RequestFault UnderstandConnection(ReadOnlySpan<byte> value)

@@ -22,6 +22,11 @@ public readonly record struct Frame(int Length, FrameType Type, FrameFlags Flags
         (FrameFlags)data[4],
         BinaryPrimitives.ReadUInt32BigEndian(data[5..]) & 0x7FFF_FFFF);
 
+    /// <summary>Bytes of a body that a DATA frame carries; padding that is longer than the frame leaves none.</summary>
+    /// <param name="data">The frame's head and, if it is padded and not empty, one byte more.</param>
+    public int BodyLength(ReadOnlySpan<byte> data) =>
+        !Flags.HasFlag(FrameFlags.Padded) || Length == 0 ? Length : Math.Max(0, Length - 1 - data[HeadBytes]);
+
     /// <summary>The frame's bytes.</summary>
     public static byte[] Write(FrameType type, FrameFlags flags, uint stream, ReadOnlySpan<byte> payload)
     {

@@ -12,10 +12,14 @@ public sealed class HeaderList : IHeaders
 
     private const int MostHeaders = 300;
     private readonly byte[] _bytes = new byte[MostBytes];
+    private readonly byte[] _scratch = new byte[MostBytes];
     private readonly List<(int Name, int Value, int End, bool IsSecret)> _fields = [];
     private int _length;
 
     public int Count => _fields.Count;
+
+    /// <summary>For decoding one text at a time: here, since each worker has one, not each connection.</summary>
+    internal Span<byte> Scratch => _scratch;
 
     /// <summary>More was decoded than fits.</summary>
     public bool IsTooLarge { get; private set; }

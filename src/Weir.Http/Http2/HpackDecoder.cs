@@ -7,12 +7,11 @@ namespace Weir.Http.Http2;
 public sealed class HpackDecoder
 {
     /// <summary>Bytes of a dynamic table; larger ones must not be agreed on.</summary>
-    public const int MostTableBytes = 64 * 1024;
+    public const int MostTableBytes = 16 * 1024;
 
     private const int EntryOverhead = 32; // §4.1
     private const int MostLiteral = HeaderList.MostBytes;
     private readonly List<(byte[] Name, byte[] Value)> _table = []; // the newest last
-    private readonly byte[] _scratch = new byte[MostLiteral];
     private int _tableBytes;
     private int _tableLimit = 4096;
 
@@ -66,7 +65,7 @@ public sealed class HpackDecoder
 
             name = entry.Name;
         }
-        else if (!TryReadText(ref block, out var text))
+        else if (!TryReadText(ref block, headers.Scratch, out var text))
         {
             return false;
         }
@@ -75,7 +74,7 @@ public sealed class HpackDecoder
             name = text.ToArray();
         }
 
-        if (!TryReadText(ref block, out var value))
+        if (!TryReadText(ref block, headers.Scratch, out var value))
         {
             return false;
         }
@@ -167,7 +166,7 @@ public sealed class HpackDecoder
     }
 
     /// <summary>§5.2. What is returned is valid until the next call.</summary>
-    private bool TryReadText(ref ReadOnlySpan<byte> block, out ReadOnlySpan<byte> text)
+    private static bool TryReadText(ref ReadOnlySpan<byte> block, Span<byte> scratch, out ReadOnlySpan<byte> text)
     {
         text = default;
         if (block.IsEmpty)
@@ -189,8 +188,8 @@ public sealed class HpackDecoder
             return length <= MostLiteral;
         }
 
-        var decoded = Huffman.Decode(raw, _scratch);
-        text = decoded < 0 ? default : _scratch.AsSpan(0, decoded);
+        var decoded = Huffman.Decode(raw, scratch);
+        text = decoded < 0 ? default : scratch[..decoded];
         return decoded >= 0;
     }
 }

@@ -7,11 +7,12 @@ namespace Weir.Http.Http2;
 /// <summary>A request's decoded headers, read as strictly as a head of HTTP/1 (RFC 9113 §8.2, §8.3).</summary>
 public readonly ref struct RequestFields
 {
-    private RequestFields(ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host)
+    private RequestFields(ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, long contentLength)
     {
         Method = method;
         Path = path;
         Host = host;
+        ContentLength = contentLength;
     }
 
     public ReadOnlySpan<byte> Method { get; }
@@ -20,6 +21,9 @@ public readonly ref struct RequestFields
     public ReadOnlySpan<byte> Path { get; }
 
     public ReadOnlySpan<byte> Host { get; }
+
+    /// <summary>Bytes that all DATA frames together must have (§8.1.1); -1: not said.</summary>
+    public long ContentLength { get; }
 
     /// <summary>Reads a request.</summary>
     public static RequestFault Read(HeaderList headers, out RequestFields request)
@@ -32,7 +36,8 @@ public readonly ref struct RequestFields
         }
 
         ReadOnlySpan<byte> method = default, path = default, authority = default, host = default;
-        var (methods, paths, authorities, schemes, hosts, lengths) = (0, 0, 0, 0, 0, 0);
+        var (methods, paths, authorities, schemes, hosts) = (0, 0, 0, 0, 0);
+        long length = -1;
         var regular = false;
         for (var i = 0; i < headers.Count; i++)
         {
@@ -60,7 +65,7 @@ public readonly ref struct RequestFields
                     authority = value;
                     authorities++;
                 }
-                else if (name.SequenceEqual(":scheme"u8))
+                else if (name.SequenceEqual(":scheme"u8) && (value.SequenceEqual("http"u8) || value.SequenceEqual("https"u8)))
                 {
                     schemes++;
                 }
@@ -84,9 +89,14 @@ public readonly ref struct RequestFields
                 host = value;
                 hosts++;
             }
-            else if (name.SequenceEqual("content-length"u8) && (++lengths > 1 || Bytes.Number(value) is null))
+            else if (name.SequenceEqual("content-length"u8))
             {
-                return RequestFault.ContentLength;
+                if (length >= 0 || Bytes.Number(value) is not { } number || (value.Length > 1 && value[0] == '0'))
+                {
+                    return RequestFault.ContentLength;
+                }
+
+                length = number;
             }
         }
 
@@ -114,7 +124,7 @@ public readonly ref struct RequestFields
             return RequestFault.Target;
         }
 
-        request = new RequestFields(method, path, authority);
+        request = new RequestFields(method, path, authority, length);
         return RequestTarget.Parse(method, path, out _, out _);
     }
 
@@ -137,7 +147,8 @@ public readonly ref struct RequestFields
 
     private static RequestFault CheckField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        if (!Bytes.IsToken(name) || name.ContainsAnyInRange((byte)'A', (byte)'Z'))
+        if (!Bytes.IsToken(name) || name.ContainsAnyInRange((byte)'A', (byte)'Z')
+            || name.SequenceEqual("content_length"u8) || name.SequenceEqual("transfer_encoding"u8))
         {
             return RequestFault.HeaderName;
         }

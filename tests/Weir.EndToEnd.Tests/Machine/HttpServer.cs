@@ -12,7 +12,7 @@ public sealed class HttpServer : IDisposable
     {
         _process = host.Sandbox.Start(
             "nsenter", "-t", host.PidOf(container), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/http_server.py"), $"{port}");
-        _process.WaitFor("ready");
+        _process.WaitFor("ready", 20);
     }
 
     /// <summary>What has arrived so far: head and body of each request as they were sent, and from whom.</summary>
