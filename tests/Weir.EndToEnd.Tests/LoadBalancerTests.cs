@@ -90,7 +90,7 @@ public sealed class LoadBalancerTests : IDisposable
     public void ChangesUnderLoad_LoseNoConnection()
     {
         Update("--frontend", Frontend(80), "--backends", Backends(80));
-        using BackgroundCommand load = _host.Sandbox.Start("ip", "netns", "exec", "world", "bash", "-c", $"for i in $(seq 400); do busybox wget -T 3 -qO- http://{Vip}/ > /dev/null && echo good || echo bad; done; echo finished");
+        using BackgroundCommand load = _host.Sandbox.StartElsewhere("world", "bash", "-c", $"for i in $(seq 400); do timeout 3 busybox wget -qO- http://{Vip}/ > /dev/null && echo good || echo bad; done; echo finished");
         for (int i = 0; i < 20 && !load.HasExited; i++)
         {
             Update("--backends", i % 2 == 0 ? $"{Address(0)}:80,{Address(1)}:80/w=3" : Backends(80));
@@ -161,7 +161,7 @@ public sealed class LoadBalancerTests : IDisposable
                       rules: {http: [{method: GET, path: /}]}
             """));
         Assert.Equal(_servers[0], FromWorld());
-        string refused = _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-s", "-i", "-m", "3", $"http://{Vip}/private"]).Output;
+        string refused = _host.Sandbox.RunElsewhere("world", "curl", "-s", "-i", "-m", "3", $"http://{Vip}/private").Output;
         Assert.Contains("403", refused, StringComparison.Ordinal);
         Assert.Contains("Access denied", refused, StringComparison.Ordinal);
     }
@@ -224,14 +224,14 @@ public sealed class LoadBalancerTests : IDisposable
 
     private static string Frontend(int port, bool v6 = false) => $"{(v6 ? $"[{Vip6}]" : Vip)}:{port}/tcp";
 
-    private static string Policy(string entry) => $$"""
+    private static string Policy(string entry) => $$$"""
         apiVersion: cilium.io/v2
         kind: CiliumNetworkPolicy
         metadata: {name: lb}
         spec:
           endpointSelector: {matchLabels: {lb: web}}
           ingress:
-            - {{entry}}
+            - {{{entry}}}
         """;
 
     private string Address(int server) => _host.AddressOf(_servers[server], _network);
@@ -248,8 +248,8 @@ public sealed class LoadBalancerTests : IDisposable
     }
 
     /// <summary>Which server answered; empty: none did.</summary>
-    private string FromWorld(bool v6 = false) => Who(_host.Sandbox.Run(
-        ["ip", "netns", "exec", "world", "timeout", "2", "busybox", "wget", "-qO-", $"http://{(v6 ? $"[{Vip6}]" : Vip)}/"]));
+    private string FromWorld(bool v6 = false) => Who(_host.Sandbox.RunElsewhere(
+        "world", "timeout", "2", "busybox", "wget", "-qO-", $"http://{(v6 ? $"[{Vip6}]" : Vip)}/"));
 
     private static string Who(CommandResult result) => result.Succeeded ? result.Output.Trim().Replace("hello from ", "", StringComparison.Ordinal) : "";
 

@@ -16,7 +16,7 @@ public partial struct ChangeEntry
 {
     /// <summary>CLOCK_MONOTONIC, coarse: of the last change</summary>
     public ulong StartedNs;
-    /// <summary>when a flow from before it was last seen</summary>
+    /// <summary>when a flow that the table would send elsewhere was last seen</summary>
     public ulong LastOldNs;
 
     internal static global::Weir.Datapath.AbiStruct Layout()

@@ -47,9 +47,18 @@ public sealed class Sandbox : IDisposable
 
     /// <summary>Runs a command to its end.</summary>
     /// <param name="seconds">It is killed after that.</param>
-    public CommandResult Run(string[] command, string? input = null, int seconds = 60, string? folder = null)
+    public CommandResult Run(string[] command, string? input = null, int seconds = 60, string? folder = null) =>
+        Run(StartInfo(command, folder), command, input, seconds);
+
+    /// <summary>Runs a command in a network namespace of the sandbox as another machine would: what the sandbox's
+    /// agent does with the sockets of its own machine does not reach it.</summary>
+    public CommandResult RunElsewhere(string netns, params string[] command) => Run(ElsewhereInfo(netns, command), command, null, 60);
+
+    /// <summary>Starts such a command that runs on.</summary>
+    public BackgroundCommand StartElsewhere(string netns, params string[] command) => new(ElsewhereInfo(netns, command));
+
+    private static CommandResult Run(ProcessStartInfo start, string[] command, string? input, int seconds)
     {
-        ProcessStartInfo start = StartInfo(command, folder);
         start.RedirectStandardInput = true;
         using Process process = Process.Start(start)!;
         Task<string> output = process.StandardOutput.ReadToEndAsync();
@@ -84,6 +93,14 @@ public sealed class Sandbox : IDisposable
 
     private static string Metadata(string key) =>
         typeof(Sandbox).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
+
+    /// <summary>In the sandbox's namespaces, but not in its tree of cgroups.</summary>
+    private ProcessStartInfo ElsewhereInfo(string netns, string[] command) => new("nsenter", [
+        "-t", Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--net", "--pid", "--", "ip", "netns", "exec", netns, .. command])
+    {
+        RedirectStandardOutput = true,
+        RedirectStandardError = true,
+    };
 
     private ProcessStartInfo StartInfo(string[] command, string? folder)
     {

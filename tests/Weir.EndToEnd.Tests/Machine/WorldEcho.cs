@@ -8,8 +8,8 @@ public sealed class WorldEcho : IDisposable
 {
     private readonly BackgroundCommand _process;
 
-    public WorldEcho(DockerHost host, string address, int port) => _process = host.Sandbox.Start(
-        "ip", "netns", "exec", "world", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/echo_client.py"), address, $"{port}");
+    public WorldEcho(DockerHost host, string address, int port) => _process = host.Sandbox.StartElsewhere(
+        "world", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/echo_client.py"), address, $"{port}");
 
     /// <summary>Echoes must come back within some seconds.</summary>
     public void MustLive()
