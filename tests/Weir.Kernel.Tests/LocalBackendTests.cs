@@ -251,15 +251,6 @@ public sealed class LocalBackendTests : IDisposable
     }
 
     [Fact]
-    public void Socket_TranslatedByTheHook_IsKnownByItsFrontend_ButNotRewritten()
-    {
-        _h.SetPolicy(1, ProgramHarness.AllowAll(PolicyDirection.Egress));
-        Assert.Equal(DropReason.None, _h.FromContainer(1, new Frame { Source = Web, Destination = Client }).Reason);
-        CtEntry flow = _h.OnlyFlow();
-        Assert.Equal((0u, false), (flow.FrontendId, (flow.Flags & CtFlag.Service) != 0));
-    }
-
-    [Fact]
     public void ClosedFlows_DoNotCountAgainstTheirEndpoint()
     {
         _h.SetFlowLimit(2);
