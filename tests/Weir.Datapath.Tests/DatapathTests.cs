@@ -182,6 +182,25 @@ public sealed class DatapathTests : IDisposable
     }
 
     [PrivilegedFact]
+    public void SweepConntrack_ClosedFlows_AreKeptButNotCounted()
+    {
+        using Datapath datapath = Datapath.Open(Options);
+        using BpfMap conntrack = BpfMap.OpenPinned(_pins.Root + "/weir_ct")!;
+        using BpfMap endpoints = BpfMap.OpenPinned(_pins.Root + "/weir_endpoint")!;
+        using var memory = new BpfMapMemory<EndpointEntry>(endpoints);
+        var map = new BpfMap<CtKey, CtEntry>(conntrack);
+        for (ushort port = 1; port <= 100; port++)
+        {
+            map.Set(Key(port), new CtEntry { SrcEndpoint = 1, ExpiresNs = 20 * Second, Flags = port <= 60 ? CtFlag.Closed : 0 });
+        }
+
+        SweepResult result = datapath.SweepConntrack(15 * Second);
+
+        Assert.Equal(new SweepResult(100, 0, 1024), result);
+        Assert.Equal(40u, memory[1].CtCount);
+    }
+
+    [PrivilegedFact]
     public void DetachEndpoint_WithFlows_RemovesOnlyItsOwn()
     {
         using Datapath datapath = Datapath.Open(Options);

@@ -72,7 +72,7 @@ public sealed class LocalBackendTrafficTests : IDisposable
 
     public LocalBackendTrafficTests()
     {
-        _datapath = _host.Run(() => Datapath.Open(new DatapathOptions { PinRoot = _pins.Root, MaxFlows = 1024, EventBytes = 65536 }));
+        _datapath = _host.Run(() => Datapath.Open(Options));
         int device = 0;
         int endpoint = 0;
         _host.Run(() =>
@@ -112,6 +112,8 @@ public sealed class LocalBackendTrafficTests : IDisposable
         }
     }
 
+    private DatapathOptions Options => new() { PinRoot = _pins.Root, MaxFlows = 1024, EventBytes = 65536 };
+
     public void Dispose()
     {
         _cgroup.Dispose();
@@ -143,14 +145,25 @@ public sealed class LocalBackendTrafficTests : IDisposable
     [PrivilegedFact]
     public void DetachDevice_LeavesOtherPeoplesFilters()
     {
-        Shell(_host, "tc filter add dev nic ingress pref 60 protocol ip u32 match u32 0 0 action ok");
+        using DatapathMaps maps = DatapathMaps.Open(Options);
+        using EndpointProgram program = EndpointProgram.Load(maps, default);
+        _host.Run(() =>
+        {
+            using var links = new RtnetlinkSocket();
+            links.ReplaceBpfFilter(links.GetLink("nic")!.Index, ingress: true, program.FromEndpoint.Fd, "first", 50, 1);
+            links.ReplaceBpfFilter(links.GetLink("nic")!.Index, ingress: true, program.FromEndpoint.Fd, "second", 60, 1);
+        });
+        Assert.Contains("weir_from_dev", Filters(), StringComparison.Ordinal);
 
         _datapath.DetachDevice("nic");
 
-        string left = string.Join('\n', Shell(_host, "tc filter show dev nic ingress"));
-        Assert.Contains("pref 60", left, StringComparison.Ordinal);
-        Assert.DoesNotContain("weir", left, StringComparison.Ordinal);
+        string left = Filters();
+        Assert.Contains("first", left, StringComparison.Ordinal);
+        Assert.Contains("second", left, StringComparison.Ordinal);
+        Assert.DoesNotContain("weir_from_dev", left, StringComparison.Ordinal);
     }
+
+    private string Filters() => string.Join('\n', Shell(_host, "tc filter show dev nic ingress"));
 
     private string[] Shell(TestNamespace place, string script) => _cgroup.Run(place, "sh", "-c", script);
 

@@ -163,7 +163,7 @@ public sealed class LocalBackendTests : IDisposable
     public void CutShort_AtEveryByte_IsUntouchedOrDropped(bool v6, byte protocol)
     {
         byte[] whole = (FromClient(v6, protocol) with { Payload = [] }).ToBytes();
-        for (int length = 15; length < whole.Length; length++)
+        for (int length = v6 ? 54 : 34; length < whole.Length; length++)
         {
             byte[] cut = whole[..length];
             Outcome outcome = _h.FromDevice(cut);
@@ -174,7 +174,11 @@ public sealed class LocalBackendTests : IDisposable
             if (payload >= (v6 ? 0 : 20))
             {
                 BinaryPrimitives.WriteUInt16BigEndian(cut.AsSpan(v6 ? 18 : 16), (ushort)payload);
-                Assert.Contains(_h.FromDevice(cut).Action, (uint[])[ProgramHarness.Untouched, ProgramHarness.Drop]);
+                uint action = _h.FromDevice(cut).Action;
+
+                // With its checksum there it can be rewritten: the container's stack refuses the rest.
+                bool hasChecksum = length - (v6 ? 54 : 34) >= 18;
+                Assert.True(action is ProgramHarness.Untouched or ProgramHarness.Drop || (hasChecksum && action == ProgramHarness.Redirect), $"{length}: {action}");
             }
         }
     }
@@ -248,15 +252,6 @@ public sealed class LocalBackendTests : IDisposable
         _h.FromDevice(FromClient(false, Tcp));
         Assert.Equal(DropReason.CtInvalid, _h.FromDevice(FromClient(false, Tcp) with { Destination = "203.0.113.11" }).Reason);
         Assert.Equal(1u, _h.OnlyFlow().FrontendId);
-    }
-
-    [Fact]
-    public void Socket_TranslatedByTheHook_IsKnownByItsFrontend_ButNotRewritten()
-    {
-        _h.SetPolicy(1, ProgramHarness.AllowAll(PolicyDirection.Egress));
-        Assert.Equal(DropReason.None, _h.FromContainer(1, new Frame { Source = Web, Destination = Client }).Reason);
-        CtEntry flow = _h.OnlyFlow();
-        Assert.Equal((0u, false), (flow.FrontendId, (flow.Flags & CtFlag.Service) != 0));
     }
 
     [Fact]
