@@ -52,6 +52,7 @@ KEEP_ENUM(service_mode);
 KEEP_ENUM(service_flag);
 KEEP_ENUM(backend_flag);
 KEEP_ENUM(nat_direction);
+KEEP_ENUM(nat_flag);
 KEEP_ENUM(nat_ports);
 KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(direction);

@@ -126,15 +126,25 @@ struct nat_key {
 	__u8 _pad0[2];
 };
 
+enum nat_flag {
+	NAT_CLIENT_FIN = 1,
+	NAT_BACKEND_FIN = 2,
+	NAT_RESET = 4,
+	NAT_ESTABLISHED = 8, /* TCP: the client sent more than its SYN; UDP: the backend answered */
+};
+
 struct nat_entry {
 	struct ip_addr addr; /* forward: this host's address; reverse: the client's */
 	__be16 port;	     /* forward: this host's port; reverse: the client's */
-	__u16 _pad0;
-	__u32 backend;	   /* forward */
-	__u32 frontend_id; /* reverse: whose address replies get */
-	__u32 ifindex;	   /* reverse: where the client's packets come from */
-	__u8 mac[6];	   /* reverse: the MAC they come from */
+	__u16 flags;	     /* reverse: enum nat_flag */
+	__u32 backend;	     /* forward */
+	__u32 frontend_id;   /* reverse: whose address replies get */
+	__u32 ifindex;	     /* reverse: where the client's packets come from */
+	__u8 mac[6];	     /* reverse: the MAC they come from */
+	__u8 _pad0[2];
+	__u8 own_mac[6]; /* reverse: the MAC they came to */
 	__u8 _pad1[2];
+	__u64 last_ns; /* reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used */
 };
 
 /* Ports of this host that SNAT uses: above net.ipv4.ip_local_port_range as the kernel has it. */

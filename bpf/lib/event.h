@@ -2,6 +2,7 @@
 /* Telling people: counters for every packet, events for drops, verdicts and traces. */
 #pragma once
 #include "maps.h"
+#include "metrics.h"
 #include "packet.h"
 
 /* Who is concerned; filled in as far as the packet got. */
@@ -18,17 +19,6 @@ struct report {
 	__u8 is_reply;
 	bool proxy; /* the flow goes through the proxy */
 };
-
-static __always_inline void metrics_count(__u32 direction, enum drop_reason reason, __u32 length)
-{
-	__u32 slot = direction * METRICS_REASONS + (__u32)reason;
-	struct metrics_entry *entry = bpf_map_lookup_elem(&weir_metrics, &slot);
-
-	if (entry) {
-		entry->packets++;
-		entry->bytes += length;
-	}
-}
 
 __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const struct report *r,
 			  enum event_type type, enum drop_reason reason)

@@ -5,50 +5,12 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
+#include "headers.h"
 #include "packet.h"
 
 enum parse_limit {
 	PARSE_HEADERS = 128, /* bytes made linear: every header read below lies within */
-	IP_FRAGMENT_MASK = 0x1fff,
-	IP_MORE_FRAGMENTS = 0x2000,
-	IP6_FRAGMENT_MASK = 0xfff8,
-	IP6_MORE_FRAGMENTS = 1,
 };
-
-struct ports {
-	__be16 source;
-	__be16 dest;
-};
-
-struct tcp_head {
-	__be16 source;
-	__be16 dest;
-	__be32 seq;
-	__be32 ack_seq;
-	__u8 offset; /* in the upper four bits, in words */
-	__u8 flags;
-};
-
-struct icmp_head {
-	__u8 type;
-	__u8 code;
-	__be16 checksum;
-	__be16 id;
-	__be16 sequence;
-};
-
-struct ipv6_fragment {
-	__u8 next;
-	__u8 reserved;
-	__be16 offset;
-	__be32 id;
-};
-
-#define PARSE_AT(skb, offset, type)                                                                \
-	({                                                                                         \
-		void *__at = (void *)(long)(skb)->data + (offset);                                 \
-		__at + sizeof(type) > (void *)(long)(skb)->data_end ? (type *)0 : (type *)__at;    \
-	})
 
 /* Makes the headers directly readable; a driver may leave them in fragments of the skb. */
 static __always_inline void parse_pull(struct __sk_buff *skb)

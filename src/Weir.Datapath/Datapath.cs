@@ -35,6 +35,7 @@ public sealed class Datapath : IDisposable
     private readonly EndpointTable _endpoints;
     private readonly PolicyTable _policies;
     private readonly ConntrackTable _conntrack;
+    private XdpProgram? _xdp;
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
@@ -118,6 +119,30 @@ public sealed class Datapath : IDisposable
             _endpoints.PutAddresses(attachment);
         }
     }
+
+    /// <summary>Puts the load balancer's program on a device of the calling thread's namespace, in place of an older one.</summary>
+    public XdpMode AttachXdp(string device, int ifindex)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(device);
+        lock (_lock)
+        {
+            _xdp ??= XdpProgram.Load(_maps, _pinRoot);
+            return _xdp.Attach(device, ifindex);
+        }
+    }
+
+    /// <summary>Takes the load balancer's program off the device. Nothing happens if it has none.</summary>
+    public void DetachXdp(string device)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(device);
+        lock (_lock)
+        {
+            XdpProgram.Detach(device, _pinRoot);
+        }
+    }
+
+    /// <summary>The devices that have the load balancer's program.</summary>
+    public IReadOnlyList<string> ListXdp() => XdpProgram.Devices(_pinRoot);
 
     /// <summary>Changes who the endpoint is. Raise the revision afterwards.</summary>
     public void SetIdentity(ushort id, Identity identity)
@@ -258,6 +283,7 @@ public sealed class Datapath : IDisposable
 
     public void Dispose()
     {
+        _xdp?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
         _links.Dispose();

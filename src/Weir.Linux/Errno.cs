@@ -21,6 +21,7 @@ public static class Errno
     public const int TooManyFiles = 24;
     public const int NoSpace = 28;
     public const int BrokenPipe = 32;
+    public const int NoLink = 67;
     public const int NotSupported = 95;
     public const int NotSupportedFamily = 97;
     public const int AddressInUse = 98;
@@ -47,6 +48,7 @@ public static class Errno
         Busy => "EBUSY",
         Exists => "EEXIST",
         NoDevice => "ENODEV",
+        NoLink => "ENOLINK",
         Invalid => "EINVAL",
         NoSpace => "ENOSPC",
         NotSupported => "EOPNOTSUPP",

@@ -21,4 +21,5 @@ internal enum BpfCommand
     MapDeleteBatch = 27,
     LinkCreate = 28,
     LinkUpdate = 29,
+    LinkDetach = 34,
 }

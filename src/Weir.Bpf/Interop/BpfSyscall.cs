@@ -83,6 +83,21 @@ internal static unsafe partial class BpfSyscall
         internal uint OldProgramFd;
     }
 
+    internal struct LinkDetach
+    {
+        internal uint LinkFd;
+    }
+
+    /// <summary>struct bpf_link_info of an XDP link.</summary>
+    internal struct XdpLinkInfo
+    {
+        internal uint Type;
+        internal uint Id;
+        internal uint ProgramId;
+        internal uint Padding;
+        internal uint Ifindex;
+    }
+
     internal struct MapCreate
     {
         internal uint Type;

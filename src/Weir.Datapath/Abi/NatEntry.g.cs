@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(40 bytes)</summary>
+/// <summary>(56 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct NatEntry
 {
@@ -18,9 +18,8 @@ public partial struct NatEntry
     public IpAddr Addr;
     /// <summary>forward: this host&apos;s port; reverse: the client&apos;s</summary>
     public BigEndianUInt16 Port;
-#pragma warning disable CS0169, IDE0051
-    private ushort _pad0;
-#pragma warning restore CS0169, IDE0051
+    /// <summary>reverse: enum nat_flag</summary>
+    public ushort Flags;
     /// <summary>forward</summary>
     public uint Backend;
     /// <summary>reverse: whose address replies get</summary>
@@ -30,8 +29,15 @@ public partial struct NatEntry
     /// <summary>reverse: the MAC they come from</summary>
     public InlineArray6<byte> Mac;
 #pragma warning disable CS0169, IDE0051
+    private InlineArray2<byte> _pad0;
+#pragma warning restore CS0169, IDE0051
+    /// <summary>reverse: the MAC they came to</summary>
+    public InlineArray6<byte> OwnMac;
+#pragma warning disable CS0169, IDE0051
     private InlineArray2<byte> _pad1;
 #pragma warning restore CS0169, IDE0051
+    /// <summary>reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used</summary>
+    public ulong LastNs;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -40,10 +46,13 @@ public partial struct NatEntry
         [
             global::Weir.Datapath.AbiField.Of("addr", ref value, ref value.Addr),
             global::Weir.Datapath.AbiField.Of("port", ref value, ref value.Port),
+            global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("backend", ref value, ref value.Backend),
             global::Weir.Datapath.AbiField.Of("frontend_id", ref value, ref value.FrontendId),
             global::Weir.Datapath.AbiField.Of("ifindex", ref value, ref value.Ifindex),
             global::Weir.Datapath.AbiField.Of("mac", ref value, ref value.Mac),
+            global::Weir.Datapath.AbiField.Of("own_mac", ref value, ref value.OwnMac),
+            global::Weir.Datapath.AbiField.Of("last_ns", ref value, ref value.LastNs),
         ]);
     }
 }

@@ -18,6 +18,8 @@ public sealed class RtnetlinkSocket : IDisposable
     private const ushort LinkLink = 5;
     private const ushort LinkLinkInfo = 18;
     private const ushort LinkNamespaceFd = 28;
+    private const ushort LinkXdp = 43;
+    private const ushort XdpAttached = 2;
     private const ushort InfoKind = 1;
     private const ushort InfoData = 2;
     private const ushort VethPeer = 1;
@@ -93,6 +95,18 @@ public sealed class RtnetlinkSocket : IDisposable
             [Errno.NoDevice],
             (_, payload) => found = ReadLink(payload));
         return found;
+    }
+
+    /// <summary>Where an interface runs an XDP program: 1 in its driver, 2 in the stack; 0: it has none.</summary>
+    public byte GetXdpAttachment(int ifindex)
+    {
+        byte attached = 0;
+        _socket.Request(
+            new NetlinkMessage(RouteMessageType.GetLink, NetlinkFlags.Ack).Fixed(new LinkMessage { Index = ifindex }),
+            $"look up interface {ifindex}",
+            [],
+            (_, payload) => attached = ReadXdp(payload));
+        return attached;
     }
 
     public IReadOnlyList<LinkInfo> ListLinks()
@@ -314,6 +328,27 @@ public sealed class RtnetlinkSocket : IDisposable
         }
 
         return new LinkInfo(fixedPart.Index, name, mac, mtu, (fixedPart.Flags & LinkMessage.FlagUp) != 0, kind, peer);
+    }
+
+    private static byte ReadXdp(ReadOnlySpan<byte> payload)
+    {
+        var attributes = new AttributeReader(payload[16..]);
+        while (attributes.MoveNext())
+        {
+            if (attributes.Type == LinkXdp)
+            {
+                var xdp = new AttributeReader(attributes.Value);
+                while (xdp.MoveNext())
+                {
+                    if (xdp.Type == XdpAttached)
+                    {
+                        return xdp.Value[0];
+                    }
+                }
+            }
+        }
+
+        return 0;
     }
 
     private static string? ReadKind(ReadOnlySpan<byte> bytes)

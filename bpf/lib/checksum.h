@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Internet checksums kept right while single words change (RFC 1624, equation 3). */
+#pragma once
+#include "../abi/address.h"
+
+/* A sum of changes: add those of all words, apply it to each checksum that covers them. */
+static __always_inline __u64 sum_change(__u64 sum, __u32 from, __u32 to)
+{
+	return sum + (__u32)~from + to;
+}
+
+static __always_inline __u64 sum_change16(__u64 sum, __u16 from, __u16 to)
+{
+	return sum + (__u16)~from + to;
+}
+
+static __always_inline __u64 sum_change_addr(__u64 sum, const struct ip_addr *from,
+					     const struct ip_addr *to)
+{
+	sum = sum_change(sum, from->word[0], to->word[0]);
+	sum = sum_change(sum, from->word[1], to->word[1]);
+	sum = sum_change(sum, from->word[2], to->word[2]);
+	return sum_change(sum, from->word[3], to->word[3]);
+}
+
+static __always_inline __u16 sum_fold(__u64 sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)sum;
+}
+
+/* The checksum after those changes. */
+static __always_inline __u16 sum_apply(__u16 check, __u64 sum)
+{
+	return (__u16)~sum_fold(sum + (__u16)~check);
+}
+
+/* UDP's: 0 says that there is none, and stays (RFC 768); a computed 0 is sent as its other form. */
+static __always_inline __u16 sum_apply_udp(__u16 check, __u64 sum)
+{
+	__u16 changed;
+
+	if (!check)
+		return 0;
+	changed = sum_apply(check, sum);
+	return changed ? changed : 0xffff;
+}

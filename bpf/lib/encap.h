@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* IP in IP (RFC 2003, RFC 2473): the packet reaches the backend as the client sent it. */
+#pragma once
+#include "checksum.h"
+#include "link_room.h"
+#include "maps.h"
+
+enum encap_field {
+	ENCAP_IPV4 = sizeof(struct iphdr),
+	ENCAP_IPV6 = sizeof(struct ipv6hdr),
+	ENCAP_PROTOCOL4 = 4,
+	ENCAP_PROTOCOL6 = 41,
+	ENCAP_TTL = 64,
+	ENCAP_DONT_FRAGMENT = 0x4000,
+};
+
+static __always_inline __u32 encap_size(const struct arrival *a)
+{
+	return a->p.flags & PACKET_IPV6 ? ENCAP_IPV6 : ENCAP_IPV4;
+}
+
+/* Never fragmented on its way, so that its id need not be unique (RFC 6864). */
+static __always_inline bool encap_ipv4(struct xdp_md *ctx, const struct arrival *a,
+				       const struct backend_entry *backend)
+{
+	struct iphdr *ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
+	__u32 saddr = backend->source.word[3], daddr = backend->addr.word[3];
+	__be32 *words;
+	__u32 first;
+
+	if (!ip)
+		return false;
+	first = bpf_htonl(0x45000000 | (__u32)ip->tos << 16 | (a->l3_len + ENCAP_IPV4));
+	if (!link_make_room(ctx, a, ENCAP_IPV4))
+		return false;
+	ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
+	if (!ip)
+		return false;
+	words = (__be32 *)ip;
+	words[0] = first;
+	words[1] = bpf_htonl(ENCAP_DONT_FRAGMENT);
+	words[2] = bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16);
+	words[3] = saddr;
+	words[4] = daddr;
+	ip->check =
+	    (__u16)~sum_fold((__u64)first + bpf_htonl(ENCAP_DONT_FRAGMENT) +
+			     bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16) + saddr + daddr);
+	return true;
+}
+
+/* Class and flow label are the client's: routers spread flows by them. */
+static __always_inline bool encap_ipv6(struct xdp_md *ctx, const struct arrival *a,
+				       const struct backend_entry *backend)
+{
+	struct ipv6hdr *ip = ARRIVAL_AT(ctx, a->l3_off, struct ipv6hdr);
+	__be32 first;
+
+	if (!ip)
+		return false;
+	first = *(__be32 *)ip;
+	if (!link_make_room(ctx, a, ENCAP_IPV6))
+		return false;
+	ip = ARRIVAL_AT(ctx, a->l3_off, struct ipv6hdr);
+	if (!ip)
+		return false;
+	*(__be32 *)ip = first;
+	ip->payload_len = bpf_htons((__u16)a->l3_len);
+	ip->nexthdr = ENCAP_PROTOCOL6;
+	ip->hop_limit = ENCAP_TTL;
+	__builtin_memcpy(&ip->saddr, &backend->source, sizeof(ip->saddr));
+	__builtin_memcpy(&ip->daddr, &backend->addr, sizeof(ip->daddr));
+	return true;
+}
+
+/* False: the frame has no room for it. */
+static __always_inline bool encap_packet(struct xdp_md *ctx, const struct arrival *a,
+					 const struct backend_entry *backend)
+{
+	return a->p.flags & PACKET_IPV6 ? encap_ipv6(ctx, a, backend) : encap_ipv4(ctx, a, backend);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What does not fit the stack of 512 bytes beside the callers' frames. */
+#pragma once
+#include "maps.h"
+#include "rewrite.h"
+#include "xdp_parse.h"
+
+struct scratch {
+	struct arrival quoted; /* what an ICMP error quotes */
+	struct packet forth;   /* the same as the other end sent it */
+	struct ends outer;     /* what the error gets */
+	struct ends inner;     /* what the quoted packet gets */
+	struct nat_key key;
+	struct nat_entry entry;
+};
+
+/* Used by weir_xdp while it has one packet; nobody else knows it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct scratch);
+} weir_scratch SEC(".maps");
+
+static __always_inline struct scratch *scratch_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&weir_scratch, &zero);
+}

@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a device does with a packet before the host's stack has it: drops what the prefilter names,
+ * and sends the packets of services to backends on other hosts. What is for a backend of this host
+ * passes on to tc, which delivers it; what is no service's passes untouched. */
+#include <linux/bpf.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+#include "lib/balance.h"
+#include "lib/device_report.h"
+#include "lib/encap.h"
+#include "lib/fragment.h"
+#include "lib/hop.h"
+#include "lib/nat.h"
+#include "lib/prefilter.h"
+#include "lib/rewrite_quoted.h"
+#include "lib/scratch.h"
+#include "lib/too_big.h"
+#include "lib/xdp_parse.h"
+
+/* None of XDP's actions: the packet is somebody else's. */
+#define NOT_MINE (-1)
+
+static __always_inline void hop_to_backend(const struct backend_entry *backend, struct hop *hop)
+{
+	hop->mac = hop_mac(backend->mac);
+	hop->own_mac = hop_mac(backend->source_mac);
+	hop->ifindex = backend->ifindex;
+}
+
+/* May the packet go on? XDP_TX: it may. */
+static __always_inline int check_hop(struct xdp_md *ctx, const struct arrival *a,
+				     const struct hop *hop, __u32 frontend_id)
+{
+	if (!hop->mac)
+		return device_drop(ctx, a, DROP_REASON_NO_NEXT_HOP, frontend_id);
+	if (!hop_is_possible(ctx, a, hop) || !hop_lives(ctx, a))
+		return XDP_PASS;
+	return XDP_TX;
+}
+
+__noinline int answer_too_big(struct xdp_md *ctx, const struct arrival *a, __u32 mtu,
+			      __u32 frontend_id)
+{
+	if (!a)
+		return XDP_DROP;
+	device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
+	return too_big_answer(ctx, a, mtu) ? XDP_TX : XDP_DROP;
+}
+
+/* Later fragments find their ports by what the first one had. */
+static __always_inline void remember_fragment(const struct arrival *a)
+{
+	if (a->p.flags & PACKET_FIRST_FRAGMENT)
+		fragment_remember(&a->p);
+}
+
+/* DSR: the packet goes to the backend as it is; the backend answers the client itself. */
+static __always_inline int send_whole(struct xdp_md *ctx, const struct arrival *a,
+				      const struct backend_entry *backend, __u32 mode,
+				      __u32 frontend_id)
+{
+	__u32 more = mode == SERVICE_MODE_DSR ? encap_size(a) : 0, mtu;
+	struct hop hop;
+	int action;
+
+	hop_to_backend(backend, &hop);
+	action = check_hop(ctx, a, &hop, frontend_id);
+	if (action != XDP_TX)
+		return action;
+	mtu = too_big_limit(ctx, a, hop.ifindex, more);
+	if (mtu)
+		return answer_too_big(ctx, a, mtu, frontend_id);
+	remember_fragment(a);
+	hop_age(ctx, a);
+	if (more && !encap_packet(ctx, a, backend))
+		return XDP_DROP;
+	return hop_send(ctx, &hop);
+}
+
+/* The port of this host that the flow has, or gets; 0: the packet belongs to no flow. */
+static __always_inline __be16 choose_port(struct xdp_md *ctx, struct scratch *s,
+					  const struct packet *p, struct nat_path *path, bool opens,
+					  enum drop_reason *reason)
+{
+	struct nat_entry *forward = nat_find(s, p, NAT_FORWARD);
+	__be16 port = 0;
+
+	*reason = DROP_REASON_CT_INVALID;
+	/* A flow stays where it is, whatever the table says now; a new one goes by the table. */
+	if (forward && forward->backend != path->backend_id && !opens) {
+		path->backend_id = forward->backend;
+		path->backend = backend_of(path->backend_id);
+		if (!path->backend) {
+			*reason = DROP_REASON_NO_BACKEND;
+			return 0;
+		}
+	}
+	if (forward && forward->backend == path->backend_id)
+		port = nat_known(ctx, s, p, path, forward->port);
+	if (port || !opens)
+		return port;
+	*reason = DROP_REASON_NAT_NO_PORT;
+	return (__be16)nat_open(ctx, p, path->backend_id, path->frontend_id, path->now);
+}
+
+/* Can a packet go to the backend by NAT? XDP_TX: it can. */
+static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arrival *a,
+					 const struct backend_entry *backend, struct hop *hop,
+					 __u32 frontend_id)
+{
+	__u32 mtu;
+	int action;
+
+	hop_to_backend(backend, hop);
+	action = check_hop(ctx, a, hop, frontend_id);
+	if (action != XDP_TX || hop->ifindex == ctx->ingress_ifindex)
+		return action;
+	mtu = too_big_limit(ctx, a, hop->ifindex, 0);
+	return mtu ? answer_too_big(ctx, a, mtu, frontend_id) : XDP_TX;
+}
+
+/* Global functions (not static) are verified once, not once a caller and state. Their pointers may
+ * be null as far as the verifier knows. */
+
+__noinline int send_by_nat(struct xdp_md *ctx, const struct arrival *a, __u32 backend_id,
+			   __u32 frontend_id, bool opens)
+{
+	struct nat_path path = {
+	    .backend = backend_of(backend_id),
+	    .backend_id = backend_id,
+	    .frontend_id = frontend_id,
+	    .now = bpf_ktime_get_coarse_ns(),
+	};
+	struct scratch *s = scratch_get();
+	enum drop_reason reason;
+	struct hop hop;
+	__be16 port;
+	int action;
+
+	if (!a || !s)
+		return XDP_DROP;
+	if (!path.backend)
+		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
+	action = check_nat_hop(ctx, a, path.backend, &hop, frontend_id);
+	if (action != XDP_TX)
+		return action;
+	port = choose_port(ctx, s, &a->p, &path, opens, &reason);
+	if (!port || !path.backend)
+		return device_drop(ctx, a, reason, frontend_id);
+	if (path.backend_id != backend_id) {
+		action = check_nat_hop(ctx, a, path.backend, &hop, frontend_id);
+		if (action != XDP_TX)
+			return action;
+	}
+	remember_fragment(a);
+	nat_backend_ends(path.backend, port, &s->outer);
+	hop_age(ctx, a);
+	rewrite_packet(ctx, a, &s->outer);
+	return hop_send(ctx, &hop);
+}
+
+static __always_inline void hop_to_client(const struct nat_entry *reverse, struct hop *hop)
+{
+	hop->mac = hop_mac(reverse->mac);
+	hop->own_mac = hop_mac(reverse->own_mac);
+	hop->ifindex = reverse->ifindex;
+}
+
+/* A backend's packet to a port of this host that SNAT gave away. */
+__noinline int send_reply(struct xdp_md *ctx, const struct arrival *a)
+{
+	struct scratch *s = scratch_get();
+	struct nat_entry *reverse;
+	struct hop hop;
+	int action;
+
+	if (!a || !s)
+		return NOT_MINE;
+	reverse = nat_find(s, &a->p, NAT_REVERSE);
+	if (!reverse || !nat_client_ends(reverse, &s->outer))
+		return NOT_MINE;
+	hop_to_client(reverse, &hop);
+	action = check_hop(ctx, a, &hop, reverse->frontend_id);
+	if (action != XDP_TX)
+		return action;
+	nat_touch(reverse, &a->p, false, bpf_ktime_get_coarse_ns());
+	remember_fragment(a);
+	hop_age(ctx, a);
+	rewrite_packet(ctx, a, &s->outer);
+	return hop_send(ctx, &hop);
+}
+
+/* The flow of a client's packet. */
+static __always_inline void flow_of_packet(const struct packet *p, struct balance_flow *f)
+{
+	const __u8 opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+
+	f->client = p->src;
+	f->addr = p->dst;
+	f->client_port = p->sport;
+	f->port = p->dport;
+	f->protocol = p->protocol;
+	f->opens = !(p->flags & PACKET_LATER_FRAGMENT) &&
+		   (p->protocol != L4_TCP || (p->tcp_flags & opening) == TCP_SYN);
+}
+
+/* A client's packet to a frontend. */
+static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
+				 const struct service_entry *service, __u32 flags)
+{
+	__u32 frontend_id = service->frontend_id, id;
+	struct backend_entry *backend;
+	struct balance_flow f;
+
+	if (service->flags & SERVICE_HOST_ONLY)
+		return XDP_PASS;
+	flow_of_packet(&a->p, &f);
+	id = balance_choose(&f, service);
+	device_count(ctx, frontend_id);
+	backend = id ? backend_of(id) : 0;
+	if (!backend)
+		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
+	if (backend->flags & BACKEND_LOCAL)
+		return XDP_PASS;
+	if (flags & SETTINGS_TRACE)
+		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
+	if (service->mode == SERVICE_MODE_SNAT)
+		return send_by_nat(ctx, a, id, frontend_id, f.opens);
+	return send_whole(ctx, a, backend, service->mode, frontend_id);
+}
+
+/* An error that has its outer ends: sends it. */
+static __always_inline int send_error(struct xdp_md *ctx, const struct arrival *a,
+				      struct scratch *s, const struct hop *hop, __u32 frontend_id)
+{
+	int action = check_hop(ctx, a, hop, frontend_id);
+
+	if (action != XDP_TX)
+		return action;
+	hop_age(ctx, a);
+	rewrite_error(ctx, a, s);
+	return hop_send(ctx, hop);
+}
+
+/* An error about a packet that a backend sent to a client by SNAT. */
+__noinline int error_to_nat_backend(struct xdp_md *ctx, const struct arrival *a, __u32 frontend_id)
+{
+	struct scratch *s = scratch_get();
+	struct backend_entry *backend;
+	struct nat_entry *forward;
+	struct hop hop;
+
+	if (!a || !s)
+		return XDP_PASS;
+	forward = nat_find(s, &s->forth, NAT_FORWARD);
+	backend = forward ? backend_of(forward->backend) : 0;
+	/* A backend of this host has no such entry. */
+	if (!backend)
+		return XDP_PASS;
+	hop_to_backend(backend, &hop);
+	nat_backend_ends(backend, forward->port, &s->outer);
+	return send_error(ctx, a, s, &hop, frontend_id);
+}
+
+/* The quoted packet's flow as packets of the other direction show it. */
+static __always_inline void turn_round(const struct packet *quoted, struct packet *forth)
+{
+	*forth = *quoted;
+	forth->src = quoted->dst;
+	forth->dst = quoted->src;
+	forth->sport = quoted->dport;
+	forth->dport = quoted->sport;
+}
+
+/* The backend that sent the quoted packet by way of a frontend; 0: there is none. */
+static __noinline __u32 error_sender(const struct packet *forth,
+				     const struct service_entry *service)
+{
+	struct balance_flow f;
+
+	flow_of_packet(forth, &f);
+	f.opens = false;
+	return balance_choose(&f, service);
+}
+
+/* An error about a packet that a frontend sent to a client. */
+static __noinline int error_to_backend(struct xdp_md *ctx, const struct arrival *a,
+				       __u32 backend_id, const struct service_entry *service)
+{
+	struct backend_entry *backend = backend_id ? backend_of(backend_id) : 0;
+
+	if (!backend)
+		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, service->frontend_id);
+	if (backend->flags & BACKEND_LOCAL)
+		return XDP_PASS;
+	return send_whole(ctx, a, backend, service->mode, service->frontend_id);
+}
+
+/* An error about a packet that SNAT sent to a backend: its client gets it. */
+__noinline int error_to_client(struct xdp_md *ctx, const struct arrival *a)
+{
+	struct scratch *s = scratch_get();
+	struct nat_entry *reverse;
+	struct hop hop;
+
+	if (!a || !s)
+		return XDP_PASS;
+	reverse = nat_find(s, &s->forth, NAT_REVERSE);
+	if (!reverse || !nat_client_ends(reverse, &s->outer))
+		return XDP_PASS;
+	hop_to_client(reverse, &hop);
+	return send_error(ctx, a, s, &hop, reverse->frontend_id);
+}
+
+static __always_inline bool icmp_is_error(const struct arrival *a, const struct icmp_head *icmp)
+{
+	if (a->p.flags & PACKET_IPV6)
+		return icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER_PROBLEM;
+	return icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
+	       icmp->type == ICMP4_PARAMETER_PROBLEM;
+}
+
+/* Reads what the error quotes. False: it quotes no packet of TCP or UDP with its ports. */
+__noinline int parse_quoted(struct xdp_md *ctx, const struct arrival *a, struct arrival *quoted)
+{
+	struct icmp_head *icmp;
+	__u32 offset;
+
+	if (!a || !quoted)
+		return false;
+	offset = arrival_offset(a->p.l4_off);
+	icmp = PARSE_AT(ctx, offset, struct icmp_head);
+	if (!icmp || !icmp_is_error(a, icmp))
+		return false;
+	offset += sizeof(*icmp);
+	if (offset > ARRIVAL_OFFSET)
+		return false;
+	quoted->l3_off = arrival_offset(offset);
+	if (!(a->p.flags & PACKET_IPV6 ? arrival_ipv6(ctx, quoted) : arrival_ipv4(ctx, quoted)) ||
+	    quoted->p.l4_off > ARRIVAL_OFFSET)
+		return false;
+	return arrival_quoted_ports(ctx, quoted, a->l3_off + a->l3_len);
+}
+
+__noinline int icmp_packet(struct xdp_md *ctx, const struct arrival *a, __u32 lb_flags)
+{
+	struct service_entry *service;
+	struct scratch *s = scratch_get();
+	const struct packet *forth;
+
+	if (!a || !s || a->p.flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
+		return XDP_PASS;
+	__builtin_memset(&s->quoted, 0, sizeof(s->quoted));
+	if (!parse_quoted(ctx, a, &s->quoted))
+		return XDP_PASS;
+	turn_round(&s->quoted.p, &s->forth);
+	forth = &s->forth;
+	/* The error goes to the one whose packet it quotes, nobody else. */
+	if (!ip_addr_equal(&forth->dst, &a->p.dst))
+		return XDP_PASS;
+	service = service_find(&forth->dst, forth->dport, forth->protocol);
+	if (service && service->flags & SERVICE_HOST_ONLY)
+		return XDP_PASS;
+	if (service) {
+		if (service->mode == SERVICE_MODE_SNAT)
+			return error_to_nat_backend(ctx, a, service->frontend_id);
+		return error_to_backend(ctx, a, error_sender(forth, service), service);
+	}
+	if (lb_flags & LB_NAT && nat_is_port(forth->dport))
+		return error_to_client(ctx, a);
+	return XDP_PASS;
+}
+
+static __always_inline int balance(struct xdp_md *ctx, struct arrival *a,
+				   const struct settings *settings)
+{
+	__u32 lb_flags = settings->lb_flags;
+	struct service_entry *service;
+
+	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP))
+		return icmp_packet(ctx, a, lb_flags);
+	if (a->p.flags & PACKET_LATER_FRAGMENT) {
+		if (fragment_restore(&a->p))
+			return XDP_PASS;
+	} else if (!arrival_ports(ctx, a)) {
+		return XDP_PASS;
+	}
+	if (lb_flags & LB_NAT && nat_is_port(a->p.dport)) {
+		int action = send_reply(ctx, a);
+
+		if (action != NOT_MINE)
+			return action;
+	}
+	service = service_find(&a->p.dst, a->p.dport, a->p.protocol);
+	return service ? serve(ctx, a, service, settings->flags) : XDP_PASS;
+}
+
+static __always_inline int drop_prefiltered(struct xdp_md *ctx, const struct arrival *a,
+					    __u32 flags)
+{
+	metrics_count(DIRECTION_DEVICE, DROP_REASON_PREFILTER, frame_length(ctx));
+	if (flags & (SETTINGS_TRACE | SETTINGS_VERDICT))
+		device_event(ctx, a, EVENT_DROP, DROP_REASON_PREFILTER, 0);
+	return XDP_DROP;
+}
+
+SEC("xdp")
+int weir_xdp(struct xdp_md *ctx)
+{
+	__u32 zero = 0;
+	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+	struct arrival a = {};
+	__u32 lb_flags, l3;
+	bool sound;
+
+	if (!settings)
+		return XDP_PASS;
+	lb_flags = settings->lb_flags;
+	if (!lb_flags)
+		return XDP_PASS;
+	l3 = arrival_link(ctx, &a);
+	sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, &a) : l3 == L3_IPV6 && arrival_ipv6(ctx, &a);
+	if (lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) && a.has_addresses &&
+	    prefilter_has(&a.p.src, lb_flags))
+		return drop_prefiltered(ctx, &a, settings->flags);
+	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
+	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a.group || !arrival_is_whole(ctx, &a))
+		return XDP_PASS;
+	return balance(ctx, &a, settings);
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Bpf;
+
+namespace Weir.Datapath;
+
+/// <summary>The load balancer's program at devices (bpf/xdp.bpf.c), loaded once for all of them.</summary>
+internal sealed class XdpProgram : IDisposable
+{
+    private const string Name = "weir_xdp";
+    private const string PinPrefix = "link_xdp_";
+
+    private readonly BpfObject _object;
+    private readonly string _pinRoot;
+
+    private XdpProgram(BpfObject loaded, string pinRoot)
+    {
+        _object = loaded;
+        _pinRoot = pinRoot;
+    }
+
+    internal static XdpProgram Load(DatapathMaps maps, string pinRoot)
+    {
+        BpfObject program = BpfObject.Open(DatapathObject.XdpImage, Name);
+        try
+        {
+            foreach (BpfMap map in maps.All)
+            {
+                program.ReuseMap(map.Name, map);
+            }
+
+            program.Load();
+            return new XdpProgram(program, pinRoot);
+        }
+        catch
+        {
+            program.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Attaches it to a device, in place of an older one.</summary>
+    internal XdpMode Attach(string device, int ifindex) =>
+        BpfLink.AttachXdp(_object.Program(Name), ifindex, PinOf(_pinRoot, device));
+
+    /// <summary>Takes the program off the device, whoever attached it.</summary>
+    internal static void Detach(string device, string pinRoot) => BpfLink.DetachXdp(PinOf(pinRoot, device));
+
+    /// <summary>The devices that have it by a pin.</summary>
+    internal static IReadOnlyList<string> Devices(string pinRoot) =>
+    [
+        .. Directory.GetFiles(pinRoot, PinPrefix + "*").Select(path => Unescape(Path.GetFileName(path)[PinPrefix.Length..])).Order(StringComparer.Ordinal),
+    ];
+
+    public void Dispose() => _object.Dispose();
+
+    // A BPF file system has no dots in names; a VLAN's device has one.
+    private static string PinOf(string pinRoot, string device) => Path.Combine(pinRoot, PinPrefix + device.Replace("%", "%25", StringComparison.Ordinal).Replace(".", "%2E", StringComparison.Ordinal));
+
+    private static string Unescape(string name) => name.Replace("%2E", ".", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
+}

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Runtime.InteropServices;
+using Weir.Bpf;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+
+namespace Weir.Testing;
+
+/// <summary>Loads the device's program over maps of its own and runs it on frames. Nothing is attached or
+/// pinned. Frames seem to come from the loopback of the calling thread's namespace.</summary>
+public sealed class XdpHarness : IDisposable
+{
+    public const uint Drop = 1; // XDP_DROP
+    public const uint Pass = 2; // XDP_PASS
+    public const uint Transmit = 3; // XDP_TX
+    public const uint Redirect = 4; // XDP_REDIRECT
+
+    /// <summary>The device that frames seem to come from.</summary>
+    public const uint Loopback = 1;
+
+    public static readonly byte[] NextHopMac = [2, 0, 0, 0, 1, 0x10];
+    public static readonly byte[] DeviceMac = [2, 0, 0, 0, 1, 0x20];
+
+    private const int Reasons = (int)MetricsLayout.Reasons;
+
+    private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly BpfObject _object;
+    private readonly PerCpuMap<MetricsEntry> _metrics;
+    private readonly PerCpuMap<LbStats> _stats;
+    private readonly RingBuffer _events;
+    private uint _slots;
+    private uint _frontends;
+
+    /// <param name="entries">Room in each map; those that tests fill can be made small.</param>
+    public XdpHarness(uint entries = 4096, uint natEntries = 4096)
+    {
+        _object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
+        foreach (BpfMapSpec spec in _object.DeclaredMaps())
+        {
+            uint most = spec.Type == BpfMapType.RingBuffer ? 65536 : spec.Name == MapNames.Nat ? natEntries : entries;
+            _maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = Math.Min(spec.MaxEntries, most) });
+            _object.ReuseMap(spec.Name, _maps[spec.Name]);
+        }
+
+        _object.Load();
+        _metrics = new(_maps[MapNames.Metrics]);
+        _stats = new(_maps[MapNames.LbStats]);
+        _events = new(_maps[MapNames.Events]);
+        SetSettings(0);
+    }
+
+    public BpfProgram Program => _object.Program("weir_xdp");
+
+    public BpfMap<NatKey, NatEntry> Nat => new(_maps[MapNames.Nat]);
+
+    public static IpAddr Address(string text) => IpAddr.From(IPAddress.Parse(text));
+
+    public void Dispose()
+    {
+        _events.Dispose();
+        _object.Dispose();
+        foreach (BpfMap map in _maps.Values)
+        {
+            map.Dispose();
+        }
+    }
+
+    public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat)
+    {
+        new BpfMap<uint, Settings>(_maps[MapNames.Settings]).Set(0, new Settings { Flags = flags, LbFlags = lbFlags });
+    }
+
+    /// <summary>Makes a frontend whose slots name these backends in turn; returns its id.</summary>
+    public uint AddService(string address, ushort port, byte protocol, ServiceMode mode, uint[] backends, uint affinitySeconds = 0, ServiceFlag flags = 0)
+    {
+        uint id = ++_frontends;
+        uint first = _slots;
+        _slots += (uint)backends.Length;
+        for (uint i = 0; i < backends.Length; i++)
+        {
+            SetSlot(first + i, backends[i]);
+        }
+
+        new BpfMap<uint, FrontendEntry>(_maps[MapNames.Frontend]).Set(
+            id, new FrontendEntry { Addr = Address(address), Port = port, Protocol = protocol });
+        new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Set(
+            new ServiceKey { Addr = Address(address), Port = port, Protocol = protocol },
+            new ServiceEntry
+            {
+                Slots = first,
+                SlotMask = (uint)backends.Length - 1,
+                FrontendId = id,
+                AffinityS = affinitySeconds,
+                Mode = mode,
+                Flags = affinitySeconds > 0 ? flags | ServiceFlag.Affinity : flags,
+            });
+        return id;
+    }
+
+    public void SetSlot(uint slot, uint backend, uint previous = 0) =>
+        new BpfMap<uint, ServiceSlot>(_maps[MapNames.Slot]).Set(slot, new ServiceSlot { Backend = backend, Previous = previous });
+
+    /// <summary>Says when the frontend's last change began.</summary>
+    public void SetChange(uint frontend, ulong startedNs) =>
+        new BpfMap<uint, ChangeEntry>(_maps[MapNames.Change]).Set(frontend, new ChangeEntry { StartedNs = startedNs });
+
+    public void AddBackend(uint id, string address, ushort port, string source, uint ifindex = Loopback, BackendFlag flags = BackendFlag.Present, byte[]? mac = null)
+    {
+        var entry = new BackendEntry
+        {
+            Addr = Address(address), Source = Address(source), Port = port, Flags = flags, Ifindex = ifindex,
+        };
+        (mac ?? NextHopMac).CopyTo(entry.Mac);
+        DeviceMac.CopyTo(entry.SourceMac);
+        new BpfMap<uint, BackendEntry>(_maps[MapNames.Backend]).Set(id, entry);
+    }
+
+    public void RemoveBackend(uint id) => new BpfMap<uint, BackendEntry>(_maps[MapNames.Backend]).Set(id, default);
+
+    /// <summary>Puts a source into the prefilter: an address, or a prefix of it.</summary>
+    public void AddPrefilter(string address, int? bits = null)
+    {
+        IpAddr addr = Address(address);
+        if (bits is not { } length)
+        {
+            _maps[MapNames.PreAddr].Update(MemoryMarshal.AsBytes(new ReadOnlySpan<IpAddr>(in addr)), [1]);
+            return;
+        }
+
+        var key = new PrefilterKey { PrefixLen = (uint)(length + (address.Contains(':', StringComparison.Ordinal) ? 0 : 96)), Addr = addr };
+        _maps[MapNames.PreNet].Update(MemoryMarshal.AsBytes(new ReadOnlySpan<PrefilterKey>(in key)), [1]);
+    }
+
+    public Outcome Run(byte[] frame)
+    {
+        byte[] output = new byte[frame.Length + 128];
+        ulong[] before = Counters();
+        TestRunResult result = Program.TestRun(frame, output);
+        ulong[] after = Counters();
+        int reason = Enumerable.Range(0, Reasons).FirstOrDefault(r => after[r] != before[r]);
+        return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]);
+    }
+
+    /// <summary>Packets and bytes from clients to the frontend.</summary>
+    public (ulong Packets, ulong Bytes) Stats(uint frontend)
+    {
+        LbStats[] cpus = _stats.Get(frontend);
+        return (cpus.Aggregate(0UL, (sum, s) => sum + s.Packets), cpus.Aggregate(0UL, (sum, s) => sum + s.Bytes));
+    }
+
+    /// <summary>Takes the events that were reported since the last call.</summary>
+    public IReadOnlyList<Event> TakeEvents()
+    {
+        List<Event> events = [];
+        _events.Consume(record => events.Add(MemoryMarshal.Read<Event>(record)));
+        return events;
+    }
+
+    private ulong[] Counters() =>
+    [
+        .. Enumerable.Range(0, Reasons).Select(r =>
+            _metrics.Get((uint)((int)Direction.Device * Reasons + r)).Aggregate(0UL, (sum, m) => sum + m.Packets)),
+    ];
+}
