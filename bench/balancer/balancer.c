@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The benchmark's command, the same on this machine's kernel and in the emulated one:
- *   balancer pass DEVICE OBJECT              XDP that lets everything pass to the stack
+ *   balancer attach DEVICE OBJECT PROGRAM    one of traffic.bpf.c, as XDP
  *   balancer weir DEVICE OBJECT MODE SERVICES VIP    Weir's program, with that many services
  *   balancer run DEVICE OBJECT SINK OPENING FLOWS COUNT VIP ARRIVED/BITS
  * "run" sends COUNT packets of FLOWS flows (0: each of its own) to VIP, port 80, out of DEVICE and
  * counts at DEVICE what comes back, in XDP or at tc (SINK: xdp, tc); or what has come to the
  * balancer, in XDP or behind it (SINK: floor, floor-tc). Flows of before are opened with OPENING
- * (syn, ack). Prints: arrived sent cycles nanoseconds. */
+ * (syn, ack). Prints: arrived sent nanoseconds. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
@@ -314,14 +314,14 @@ static int run(char **argv)
 
 int main(int argc, char **argv)
 {
-	if (argc == 4 && !strcmp(argv[1], "pass")) {
-		attach_xdp(argv[2], program(load(argv[3]), "weir_pass"));
+	if (argc == 5 && !strcmp(argv[1], "attach")) {
+		attach_xdp(argv[2], program(load(argv[3]), argv[4]));
 		return 0;
 	}
 	if (argc == 7 && !strcmp(argv[1], "weir"))
 		return serve(argv[2], argv[3], argv[4], argv[5], argv[6]);
 	if (argc == 10 && !strcmp(argv[1], "run"))
 		return run(argv + 2);
-	fprintf(stderr, "usage: balancer pass|weir|run ...\n");
+	fprintf(stderr, "usage: balancer attach|weir|run ...\n");
 	return 2;
 }

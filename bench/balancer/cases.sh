@@ -123,15 +123,22 @@ weir() { # MODE SERVICES
     balancer "$tools/balancer" weir nic "$tools/xdp.bpf.o" "$1" "$2" "$vip"
 }
 
+attach() { # PROGRAM
+    balancer "$tools/balancer" attach nic "$tools/traffic.bpf.o" "$1"
+}
+
 begin
-case $case in
-    floor) sink=floor arrived=$vip/32 ;;
-    weir-*) ;;
-    *) balancer "$tools/balancer" pass nic "$tools/traffic.bpf.o" ;;
-esac
 services=${case##*-}
 case $case in
-    floor) ;;
+    # Packets are made, received, and dropped; or sent back.
+    floor) sink=floor arrived=$vip/32 ;;
+    floor-tx) attach weir_reflect; sink=xdp arrived=$vip/32 ;;
+    weir-*) ;;
+    *) attach weir_pass ;;
+esac
+case $case in
+    floor | floor-tx) ;;
+    # Packets come to the stack, and are dropped before it looks at them.
     floor-tc) sink=floor-tc arrived=$vip/32 ;;
     ipvs-nat-*) ipvs -m "$services" ;;
     ipvs-dr-*) ipvs -g "$services"; arrived=$vip/32 ;;
