@@ -72,8 +72,9 @@ static __always_inline int send_whole(struct xdp_md *ctx, const struct arrival *
 		return answer_too_big(ctx, a, mtu, frontend_id);
 	remember_fragment(a);
 	hop_age(ctx, a);
+	/* A driver that leaves no room in front of its frames. */
 	if (more && !encap_packet(ctx, a, backend))
-		return XDP_DROP;
+		return device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
 	return hop_send(ctx, &hop);
 }
 

@@ -130,7 +130,7 @@ enum nat_flag {
 	NAT_CLIENT_FIN = 1,
 	NAT_BACKEND_FIN = 2,
 	NAT_RESET = 4,
-	NAT_ESTABLISHED = 8, /* TCP: the client sent more than its SYN; UDP: the backend answered */
+	NAT_ESTABLISHED = 8, /* TCP: the client sent more than its SYN */
 };
 
 struct nat_entry {

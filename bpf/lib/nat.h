@@ -86,9 +86,7 @@ static __always_inline void nat_touch(struct nat_entry *reverse, const struct pa
 {
 	__u16 flags = reverse->flags;
 
-	if (p->protocol != L4_TCP) {
-		flags |= NAT_ESTABLISHED;
-	} else if (!(p->flags & PACKET_LATER_FRAGMENT)) {
+	if (p->protocol == L4_TCP && !(p->flags & PACKET_LATER_FRAGMENT)) {
 		if (from_client && p->tcp_flags & TCP_SYN)
 			flags = 0;
 		else if (from_client)
@@ -156,17 +154,42 @@ static __always_inline bool nat_point(struct scratch *s, const struct packet *p,
 	return !bpf_map_update_elem(&weir_nat, &s->key, &s->entry, BPF_ANY);
 }
 
+struct nat_search {
+	__u64 now;
+	__u32 place;
+	__be16 port; /* found; 0: not yet */
+};
+
+/* One step of the search; the key and the entry are in the scratch. */
+static long nat_try(__u32 index, struct nat_search *search)
+{
+	struct scratch *s = scratch_get();
+	__be16 port = bpf_htons((__u16)(NAT_FIRST_PORT + search->place));
+
+	(void)index;
+	if (!s)
+		return 1;
+	s->key.dport = port;
+	if (nat_take(&s->key, &s->entry, search->now)) {
+		search->port = port;
+		return 1;
+	}
+	/* 13 has no factor in common with the number of ports: it comes past all. */
+	search->place = (search->place + 13) % NAT_PORTS;
+	return 0;
+}
+
 /* Opens a flow; returns its port, 0: none is free. Global: verified once. */
 __noinline int nat_open(struct xdp_md *ctx, const struct packet *p, __u32 backend_id,
 			__u32 frontend_id, __u64 now)
 {
 	const struct backend_entry *backend = backend_of(backend_id);
+	struct nat_search search = {.now = now};
 	struct scratch *s = scratch_get();
-	__u32 place;
 
 	if (!p || !s || !backend)
 		return 0;
-	place = nat_first_place(p);
+	search.place = nat_first_place(p);
 	nat_key_from_backend(&s->key, backend, 0, p->protocol);
 	__builtin_memset(&s->entry, 0, sizeof(s->entry));
 	s->entry.addr = p->src;
@@ -174,18 +197,10 @@ __noinline int nat_open(struct xdp_md *ctx, const struct packet *p, __u32 backen
 	s->entry.frontend_id = frontend_id;
 	s->entry.last_ns = now;
 	nat_learn(ctx, &s->entry);
-	for (int i = 0; i < NAT_TRIES; i++) {
-		__be16 port = bpf_htons((__u16)(NAT_FIRST_PORT + place));
-
-		s->key.dport = port;
-		if (nat_take(&s->key, &s->entry, now))
-			return nat_point(s, p, backend, backend_id, port) ? port : 0;
-		/* 13 has no factor in common with the number of ports: it comes past all. */
-		place += 13;
-		if (place >= NAT_PORTS)
-			place -= NAT_PORTS;
-	}
-	return 0;
+	bpf_loop(NAT_TRIES, nat_try, &search, 0);
+	if (!search.port || !nat_point(s, p, backend, backend_id, search.port))
+		return 0;
+	return search.port;
 }
 
 /* The port of this host that a client's packet leaves from; 0: its flow is not known there. */

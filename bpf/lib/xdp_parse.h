@@ -17,6 +17,7 @@ struct arrival {
 	__u32 l3_len;	    /* of the IP packet with its headers; the frame may be padded */
 	bool group;	    /* its MAC is multicast or broadcast */
 	bool has_addresses; /* they were read; the rest may be broken */
+	__u8 _pad0[2];	    /* the verifier of older kernels wants no byte left out */
 };
 
 enum arrival_limit {

@@ -12,6 +12,6 @@ public enum NatFlag : int
     ClientFin = 1,
     BackendFin = 2,
     Reset = 4,
-    /// <summary>TCP: the client sent more than its SYN; UDP: the backend answered</summary>
+    /// <summary>TCP: the client sent more than its SYN</summary>
     Established = 8,
 }
