@@ -6,6 +6,14 @@ using Weir.DatapathBench;
 using Weir.Policy;
 using Weir.Testing;
 
+// "balancer" measures the program of a device instead.
+if (args is ["balancer"])
+{
+    using var balancer = new BalancerBench();
+    balancer.Run();
+    return;
+}
+
 const int Rounds = 9;
 const int KnownRepeat = 200_000;
 const int NewFlowsARound = 5_000;

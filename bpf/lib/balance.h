@@ -126,7 +126,9 @@ static __noinline __u32 balance_moved(const struct balance_flow *f,
 		return known->backend;
 	}
 	if (f->protocol != L4_TCP) {
-		if (!change || now - change->started_ns > BALANCE_UDP_SETTLES_S * BALANCE_SECOND)
+		/* A change of this tick of the clock may seem to lie ahead. */
+		if (!change || (__s64)(now - change->started_ns) >
+				   (__s64)(BALANCE_UDP_SETTLES_S * BALANCE_SECOND))
 			return current;
 		entry.backend = previous;
 		if (balance_may_remember(now))

@@ -12,13 +12,14 @@ static __always_inline __u64 rewrite_quoted_check(struct xdp_md *ctx, const stru
 	__u16 before;
 
 	if (quoted->p.protocol == L4_TCP) {
-		struct tcphdr *tcp = PARSE_AT(ctx, offset, struct tcphdr);
+		const __u32 at = offset + __builtin_offsetof(struct tcphdr, check);
+		__u16 *check = PARSE_AT(ctx, at, __u16);
 
-		if (!tcp || offset + sizeof(*tcp) > end)
+		if (!check || at + sizeof(*check) > end)
 			return 0;
-		before = tcp->check;
-		tcp->check = sum_apply(before, sum);
-		return sum_change16(0, before, tcp->check);
+		before = *check;
+		*check = sum_apply(before, sum);
+		return sum_change16(0, before, *check);
 	} else {
 		struct udphdr *udp = PARSE_AT(ctx, offset, struct udphdr);
 

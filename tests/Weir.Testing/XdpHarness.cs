@@ -32,14 +32,23 @@ public sealed class XdpHarness : IDisposable
     private uint _slots;
     private uint _frontends;
 
-    /// <param name="entries">Room in each map; those that tests fill can be made small.</param>
-    public XdpHarness(uint entries = 4096, uint natEntries = 4096)
+    /// <param name="frontends">Room for services.</param>
+    /// <param name="slots">Room for their slots.</param>
+    /// <param name="natEntries">Room for flows by SNAT, two entries each.</param>
+    public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096)
     {
         _object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
         foreach (BpfMapSpec spec in _object.DeclaredMaps())
         {
-            uint most = spec.Type == BpfMapType.RingBuffer ? 65536 : spec.Name == MapNames.Nat ? natEntries : entries;
-            _maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = Math.Min(spec.MaxEntries, most) });
+            uint room = spec.Name switch
+            {
+                MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
+                MapNames.Slot => slots,
+                MapNames.Nat => natEntries,
+                MapNames.Events => 65536,
+                _ => Math.Min(spec.MaxEntries, 4096),
+            };
+            _maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = room });
             _object.ReuseMap(spec.Name, _maps[spec.Name]);
         }
 

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Testing;
+using Xunit;
+
+namespace Weir.Kernel.Tests;
+
+/// <summary>SNAT both ways.</summary>
+public sealed class XdpNatTests : IDisposable
+{
+    private readonly XdpHarness _h = new();
+
+    public static TheoryData<bool, byte> Families => XdpForwardTests.Families;
+
+    public void Dispose() => _h.Dispose();
+
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
+    public void RoundTrip_EveryByteIsRight(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        c.AddService(_h, ServiceMode.Snat, 1);
+
+        Outcome open = _h.Run(c.Packet.Seal());
+        ushort port = PortOf(c);
+        Frame forward = c.Packet with { Source = c.Own, Destination = c.Backend(1), SourcePort = port, DestinationPort = XdpCase.BackendPort };
+        Assert.Equal((XdpHarness.Transmit, DropReason.None), (open.Action, open.Reason));
+        Assert.Equal(c.Sent(forward), open.Frame);
+
+        foreach (byte[] frame in XdpForwardTests.Shapes(c.Packet with { TcpFlags = XdpCase.Ack }))
+        {
+            Outcome o = _h.Run(frame);
+            Assert.Equal(XdpHarness.Transmit, o.Action);
+            Assert.Null(Checksums.Problem(o.Frame));
+        }
+
+        Outcome reply = _h.Run((forward with { SourceMac = XdpHarness.NextHopMac, DestinationMac = XdpHarness.DeviceMac }).Reply().Seal());
+        Assert.Equal((XdpHarness.Transmit, DropReason.None), (reply.Action, reply.Reason));
+        Assert.Equal(c.Sent(c.Packet.Reply(), Frame.ContainerMac, Frame.GatewayMac), reply.Frame);
+        Assert.Equal(port, PortOf(c));
+    }
+
+    [PrivilegedFact]
+    public void UdpWithoutChecksum_StaysWithout()
+    {
+        var c = new XdpCase(false, XdpCase.Udp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        Outcome o = _h.Run(c.Packet.ToBytes());
+        Assert.Equal(XdpHarness.Transmit, o.Action);
+        Assert.Equal(new byte[2], o.Frame[40..42]);
+        Assert.Null(Checksums.Problem(o.Frame));
+    }
+
+    [PrivilegedTheory]
+    [InlineData(0x10)]
+    [InlineData(0x12)]
+    [InlineData(0x04)]
+    [InlineData(0x01)]
+    [InlineData(0x00)]
+    public void Tcp_OnlySynOpens(byte flags)
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        Outcome o = _h.Run((c.Packet with { TcpFlags = flags }).Seal());
+        Assert.Equal((XdpHarness.Drop, DropReason.CtInvalid), (o.Action, o.Reason));
+        Assert.Empty(_h.Nat.ToList());
+    }
+
+    [PrivilegedFact]
+    public void KnownFlow_StaysWithItsBackend_NewOnesGoByTheTable()
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        uint id = c.AddService(_h, ServiceMode.Snat, 1);
+        _h.AddBackend(2, c.Backend(2), XdpCase.BackendPort, c.Own);
+        _h.Run(c.Packet.Seal());
+        _h.SetSlot(id - 1, 2);
+
+        Assert.Equal(c.Backend(1), Target(_h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal())));
+        Assert.Equal(c.Backend(2), Target(_h.Run(c.Packet.Seal())));
+        Assert.Equal(c.Backend(2), Target(_h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal())));
+        _h.RemoveBackend(2);
+        _h.SetSlot(id - 1, 1);
+        Assert.Equal(DropReason.NoBackend, _h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal()).Reason);
+    }
+
+    [PrivilegedFact]
+    public void Client_WithAnotherMac_IsAnsweredThere()
+    {
+        var c = new XdpCase(true, XdpCase.Udp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run(c.Packet.Seal());
+        byte[] moved = [2, 9, 9, 9, 9, 9];
+        _h.Run((c.Packet with { SourceMac = moved }).Seal());
+
+        Outcome o = _h.Run(ReplyTo(c, PortOf(c)).Seal());
+
+        Assert.Equal(moved, o.Frame[..6]);
+    }
+
+    [PrivilegedFact]
+    public void Reply_OfNobody_Passes()
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run(c.Packet.Seal());
+        ushort port = PortOf(c);
+        foreach (Frame frame in new[]
+        {
+            ReplyTo(c, (ushort)(port == 65535 ? 65534 : port + 1)),
+            ReplyTo(c, port) with { SourcePort = 1 },
+            ReplyTo(c, port) with { Source = c.Backend(2) },
+            ReplyTo(c, port) with { Protocol = 17 },
+        })
+        {
+            byte[] bytes = frame.Seal();
+            Outcome o = _h.Run(bytes);
+            Assert.Equal((XdpHarness.Pass, DropReason.None), (o.Action, o.Reason));
+            Assert.Equal(bytes, o.Frame);
+        }
+    }
+
+    [PrivilegedFact]
+    public void ForwardEntry_WhoseReverseIsGone_IsVoid()
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run(c.Packet.Seal());
+        BpfMap<NatKey, NatEntry> nat = _h.Nat;
+        nat.Remove(nat.ToList().Single(e => e.Key.Direction == NatDirection.Reverse).Key);
+
+        Assert.Equal(DropReason.CtInvalid, _h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal()).Reason);
+        Assert.Equal(XdpHarness.Transmit, _h.Run(c.Packet.Seal()).Action);
+        Assert.Equal(XdpHarness.Transmit, _h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal()).Action);
+    }
+
+    [PrivilegedTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Ports_AllTaken_OnlyEndedFlowsGiveTheirs(bool ended)
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        using var h = new XdpHarness(natEntries: 32768);
+        c.AddService(h, ServiceMode.Snat, 1);
+        BpfMap<NatKey, NatEntry> nat = h.Nat;
+        var key = new NatKey
+        {
+            Src = XdpHarness.Address(c.Backend(1)), Dst = XdpHarness.Address(c.Own), Sport = XdpCase.BackendPort,
+            Protocol = XdpCase.Tcp, Direction = NatDirection.Reverse,
+        };
+        ulong now = (ulong)(Environment.TickCount64 * 1_000_000);
+        for (int port = (int)NatPorts.FirstPort; port <= (int)NatPorts.LastPort; port++)
+        {
+            key.Dport = (ushort)port;
+            nat.Set(key, new NatEntry
+            {
+                Addr = XdpHarness.Address("203.0.113.99"), FrontendId = 1, LastNs = ended ? 0 : now,
+                Flags = (ushort)(ended ? NatFlag.Reset : NatFlag.Established),
+            });
+        }
+
+        Outcome o = h.Run(c.Packet.Seal());
+
+        Assert.Equal(ended ? DropReason.None : DropReason.NatNoPort, o.Reason);
+        Assert.Equal(ended ? XdpHarness.Transmit : XdpHarness.Drop, o.Action);
+    }
+
+    [PrivilegedFact]
+    public void ManyFlows_HaveAPortEach()
+    {
+        var c = new XdpCase(false, XdpCase.Udp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        HashSet<ushort> ports = [];
+        for (ushort i = 0; i < 500; i++)
+        {
+            Outcome o = _h.Run((c.Packet with { SourcePort = (ushort)(2000 + i) }).Seal());
+            Assert.True(ports.Add((ushort)(o.Frame[34] << 8 | o.Frame[35])));
+        }
+
+        Assert.All(ports, p => Assert.InRange(p, (int)NatPorts.FirstPort, (int)NatPorts.LastPort));
+    }
+
+    private static Frame ReplyTo(XdpCase c, ushort port) => new()
+    {
+        Source = c.Backend(1),
+        Destination = c.Own,
+        SourcePort = XdpCase.BackendPort,
+        DestinationPort = port,
+        Protocol = c.Protocol,
+        TcpFlags = 0x12,
+    };
+
+    private static string Target(Outcome o) => new System.Net.IPAddress(o.Frame.AsSpan(30, 4)).ToString();
+
+    private ushort PortOf(XdpCase c) =>
+        _h.Nat.ToList().Single(e => e.Key.Direction == NatDirection.Forward && e.Key.Src == XdpHarness.Address(c.Client)).Value.Port;
+}
