@@ -20,6 +20,10 @@
 /* None of XDP's actions: the packet is somebody else's. */
 #define NOT_MINE (-1)
 
+/* None of them either; the MTU is in the lower 16 bits. Linux 6.1 rounds every frame of the stack up
+ * to 32 bytes: there is no room to answer from where this is found out. */
+#define TOO_BIG_FOR 0x10000
+
 static __always_inline void hop_to_backend(const struct backend_entry *backend, struct hop *hop)
 {
 	hop->mac = hop_mac(backend->mac);
@@ -104,7 +108,7 @@ static __always_inline __be16 choose_port(struct xdp_md *ctx, struct scratch *s,
 	return (__be16)nat_open(ctx, p, path->backend_id, path->frontend_id, path->now);
 }
 
-/* Can a packet go to the backend by NAT? XDP_TX: it can. */
+/* Can a packet go to the backend by NAT? XDP_TX: it can; TOO_BIG_FOR: it must be answered. */
 static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arrival *a,
 					 const struct backend_entry *backend, struct hop *hop,
 					 __u32 frontend_id)
@@ -117,7 +121,7 @@ static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arriva
 	if (action != XDP_TX || hop->ifindex == ctx->ingress_ifindex)
 		return action;
 	mtu = too_big_limit(ctx, a, hop->ifindex, 0);
-	return mtu ? answer_too_big(ctx, a, mtu, frontend_id) : XDP_TX;
+	return mtu ? (int)(TOO_BIG_FOR | mtu) : XDP_TX;
 }
 
 /* Global functions (not static) are verified once, not once a caller and state. Their pointers may
@@ -225,8 +229,13 @@ static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
 		return XDP_PASS;
 	if (flags & SETTINGS_TRACE)
 		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
-	if (service->mode == SERVICE_MODE_SNAT)
-		return send_by_nat(ctx, a, id, frontend_id, f.opens);
+	if (service->mode == SERVICE_MODE_SNAT) {
+		int action = send_by_nat(ctx, a, id, frontend_id, f.opens);
+
+		return action & TOO_BIG_FOR
+			   ? answer_too_big(ctx, a, action & ~TOO_BIG_FOR, frontend_id)
+			   : action;
+	}
 	return send_whole(ctx, a, backend, service->mode, frontend_id);
 }
 

@@ -36,6 +36,7 @@ enum {
 	SLOTS = 16384,	   /* of the service under test */
 	SLOTS_OTHERS = 64, /* of each other one */
 	BATCH = 64,
+	FIRST_NEW_FLOW = 1 << 20, /* no known one's */
 	TCP = 6,
 	TCP_OPENS = 2,
 	TCP_GOES_ON = 16,
@@ -300,6 +301,7 @@ static int run(char **argv)
 	set_arrived(t, argv[7]);
 	attach_sink(object, name, sink);
 	t->flow_mask = flows ? flows - 1 : ~0u;
+	t->sent = flows ? 0 : FIRST_NEW_FLOW;
 	make_frame(t, vip, flows && !strcmp(opening, "ack") ? TCP_GOES_ON : TCP_OPENS);
 	send_frames(fd, t, flows ? 2 * flows : PORTS_EACH);
 	make_frame(t, vip, flows ? TCP_GOES_ON : TCP_OPENS);

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # One way of balancing, built in two network namespaces of its own, measured, taken away:
-#   cases.sh TOOLS CASE FLOWS COUNT      -> "arrived sent nanoseconds"
-# TOOLS has `balancer`, traffic.bpf.o and xdp.bpf.o. FLOWS 0: every packet opens a flow.
+#   cases.sh TOOLS CASE FLOWS COUNT
+#   -> "result CASE known ARRIVED SENT NANOSECONDS", for COUNT packets of FLOWS flows that go on
+#   -> "result CASE new ARRIVED SENT NANOSECONDS", for COUNT packets of which each opens a flow
+# TOOLS has `balancer`, traffic.bpf.o and xdp.bpf.o.
 #
 #   outside: wire 10.9.0.2  ----veth----  balancer: nic 10.9.0.1, service 10.96.0.1:80
 #
@@ -157,5 +159,9 @@ case $case in
     weir-snat-*) weir snat "$services" ;;
     *) echo "cases.sh: no case $case" >&2; exit 2 ;;
 esac
-outside "$tools/balancer" run wire "$tools/traffic.bpf.o" "$sink" "$opening" "$flows" "$count" "$vip" "$arrived"
+for kind in known new; do
+    [ "$kind" = known ] || flows=0
+    result=$(outside "$tools/balancer" run wire "$tools/traffic.bpf.o" "$sink" "$opening" "$flows" "$count" "$vip" "$arrived")
+    echo "result $case $kind $result"
+done
 finish

@@ -1,11 +1,11 @@
-# From "result CASE FLOWS ARRIVED SENT NANOSECONDS" to a table: instructions per packet, less those
+# From "result CASE KIND ARRIVED SENT NANOSECONDS" to a table: instructions per packet, less those
 # of making, receiving and dropping it ("floor"), and how many times Weir's they are.
 $1 == "result" {
     if (!($2 in seen)) {
         seen[$2] = 1
         order[++cases] = $2
     }
-    kind = $3 ? "known" : "new"
+    kind = $3
     if ($4 !~ /^[0-9]+$/ || $4 != packets || $5 != packets)
         wrong[++wrongs] = $0
     else
