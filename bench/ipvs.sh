@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 PACKETS=${PACKETS:-4096}
 KNOWN=${KNOWN:-1024}
-CASES=${*:-floor floor-tx floor-tc ipvs-nat-1 ipvs-nat-1000 ipvs-dr-1 ipvs-tun-1 ipvs-conntrack-1 iptables-1 iptables-100 iptables-1000 nft-1 nft-1000 weir-dsr-1 weir-dsr-1000 weir-dsr-l2-1 weir-snat-1}
+CASES=${*:-floor floor-tx floor-tc ipvs-nat-1 ipvs-nat-1000 ipvs-dr-1 ipvs-tun-1 ipvs-conntrack-1 iptables-1 iptables-100 iptables-1000 iptables-masquerade-1 nft-1 nft-1000 weir-dsr-1 weir-dsr-1000 weir-dsr-l2-1 weir-snat-1}
 
 setup_vm
 setup_build
@@ -35,6 +35,7 @@ bench/balancer/build.sh "$root/balancer"
 printf 'cases="%s"\nknown=%d\npackets=%d\n' "$CASES" "$KNOWN" "$PACKETS" > "$root/balancer/plan"
 
 # TCG would count "rep movsb", which these two features announce, byte by byte.
-vm_boot "$root" 1800 -cpu max,-erms,-fsrm -icount shift=0,sleep=off | tee "$work/console" | grep -v '^result' || true
-grep -qx 'done' "$work/console" || { echo "ipvs.sh: the machine did not get to its end" >&2; exit 1; }
-awk -v packets="$PACKETS" -f bench/balancer/table.awk "$work/console"
+vm_boot "$root" 1800 -cpu max,-erms,-fsrm -icount shift=0,sleep=off > "$work/console"
+grep -qx 'done' "$work/console" || { echo "ipvs.sh: the machine did not get to its end:" >&2; tail -20 "$work/console" >&2; exit 1; }
+grep '^kernel' "$work/console"
+awk -f bench/balancer/table.awk "$work/console"

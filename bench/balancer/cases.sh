@@ -91,6 +91,12 @@ iptables_dnat() { # SERVICES
     trust_checksums
 }
 
+# Replies must come back here unless this host is the backends' gateway: their clients are replaced too.
+iptables_masquerade() { # SERVICES
+    iptables_dnat "$1"
+    balancer iptables-legacy -t nat -A POSTROUTING -d 10.9.1.0/24 -j MASQUERADE
+}
+
 nft_chain() { # ADDRESS
     echo "chain service-$1 {"
     echo -n "dnat to jhash ip saddr . tcp sport mod $backends map { 0 : 10.9.1.1"
@@ -152,6 +158,7 @@ case $case in
         balancer sysctl -qw net.ipv4.vs.conntrack=1
         trust_checksums
         ;;
+    iptables-masquerade-*) iptables_masquerade "$services" ;;
     iptables-*) iptables_dnat "$services" ;;
     nft-*) nft_dnat "$services" ;;
     weir-dsr-l2-*) weir dsr-l2 "$services"; arrived=$vip/32 ;;

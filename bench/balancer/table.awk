@@ -6,10 +6,10 @@ $1 == "result" {
         order[++cases] = $2
     }
     kind = $3
-    if ($4 !~ /^[0-9]+$/ || $4 != packets || $5 != packets)
+    if ($5 + 0 == 0 || $4 < 0.99 * $5)
         wrong[++wrongs] = $0
     else
-        cost[$2, kind] = $6 / packets
+        cost[$2, kind] = $6 / $4
 }
 function cell(name, kind) {
     return (name, kind) in cost ? cost[name, kind] - cost["floor", kind] : -1
@@ -17,17 +17,17 @@ function cell(name, kind) {
 function number(x) { return x < 0 ? "-" : sprintf("%.0f", x) }
 function times(a, b) { return a < 0 || b <= 0 ? "-" : sprintf("%.1f", a / b) }
 END {
-    printf "%-18s %9s %9s %13s %13s\n", "", "known", "new", "known ÷ weir", "new ÷ weir"
+    printf "%-22s %9s %9s %13s %13s\n", "", "known", "new", "known ÷ weir", "new ÷ weir"
     for (i = 1; i <= cases; i++) {
         name = order[i]
         if (name == "floor") {
-            printf "%-18s %9s %9s\n", name, number(cost[name, "known"]), number(cost[name, "new"])
+            printf "%-22s %9s %9s\n", name, number(cost[name, "known"]), number(cost[name, "new"])
             continue
         }
-        printf "%-18s %9s %9s %13s %13s\n", name, number(cell(name, "known")), number(cell(name, "new")),
+        printf "%-22s %9s %9s %13s %13s\n", name, number(cell(name, "known")), number(cell(name, "new")),
             times(cell(name, "known"), cell("weir-dsr-1", "known")), times(cell(name, "new"), cell("weir-dsr-1", "new"))
     }
     for (i = 1; i <= wrongs; i++)
-        print "not counted, packets were lost: " wrong[i]
+        print "not counted, packets did not arrive: " wrong[i]
     exit wrongs > 0
 }
