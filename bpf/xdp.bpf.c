@@ -19,10 +19,9 @@
 
 /* None of XDP's actions: the packet is somebody else's. */
 #define NOT_MINE (-1)
-
-/* None of them either; the MTU is in the lower 16 bits. Linux 6.1 rounds every frame of the stack up
- * to 32 bytes: there is no room to answer from where this is found out. */
-#define TOO_BIG_FOR 0x10000
+/* Nor this: weir_xdp itself tells the client the MTU in the lower bits, where the stack is deep
+ * enough. */
+#define ANSWER_TOO_BIG 0x10000
 
 static __always_inline void hop_to_backend(const struct backend_entry *backend, struct hop *hop)
 {
@@ -42,13 +41,11 @@ static __always_inline int check_hop(struct xdp_md *ctx, const struct arrival *a
 	return XDP_TX;
 }
 
-__noinline int answer_too_big(struct xdp_md *ctx, const struct arrival *a, __u32 mtu,
-			      __u32 frontend_id)
+static __always_inline int drop_too_big(struct xdp_md *ctx, const struct arrival *a, __u32 mtu,
+					__u32 frontend_id)
 {
-	if (!a)
-		return XDP_DROP;
 	device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
-	return too_big_answer(ctx, a, mtu) ? XDP_TX : XDP_DROP;
+	return ANSWER_TOO_BIG | (int)mtu;
 }
 
 /* Later fragments find their ports by what the first one had. */
@@ -73,7 +70,7 @@ static __always_inline int send_whole(struct xdp_md *ctx, const struct arrival *
 		return action;
 	mtu = too_big_limit(ctx, a, hop.ifindex, more);
 	if (mtu)
-		return answer_too_big(ctx, a, mtu, frontend_id);
+		return drop_too_big(ctx, a, mtu, frontend_id);
 	remember_fragment(a);
 	hop_age(ctx, a);
 	/* A driver that leaves no room in front of its frames. */
@@ -108,7 +105,7 @@ static __always_inline __be16 choose_port(struct xdp_md *ctx, struct scratch *s,
 	return (__be16)nat_open(ctx, p, path->backend_id, path->frontend_id, path->now);
 }
 
-/* Can a packet go to the backend by NAT? XDP_TX: it can; TOO_BIG_FOR: it must be answered. */
+/* Can a packet go to the backend by NAT? XDP_TX: it can. */
 static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arrival *a,
 					 const struct backend_entry *backend, struct hop *hop,
 					 __u32 frontend_id)
@@ -121,13 +118,15 @@ static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arriva
 	if (action != XDP_TX || hop->ifindex == ctx->ingress_ifindex)
 		return action;
 	mtu = too_big_limit(ctx, a, hop->ifindex, 0);
-	return mtu ? (int)(TOO_BIG_FOR | mtu) : XDP_TX;
+	return mtu ? drop_too_big(ctx, a, mtu, frontend_id) : XDP_TX;
 }
 
 /* Global functions (not static) are verified once, not once a caller and state. Their pointers may
  * be null as far as the verifier knows. */
 
-__noinline int send_by_nat(struct xdp_md *ctx, const struct arrival *a, __u32 backend_id,
+/* Finds or opens a client's flow. XDP_TX: the scratch has the ends and the hop that its packet
+ * gets. */
+__noinline int prepare_nat(struct xdp_md *ctx, const struct arrival *a, __u32 backend_id,
 			   __u32 frontend_id, bool opens)
 {
 	struct nat_path path = {
@@ -138,7 +137,6 @@ __noinline int send_by_nat(struct xdp_md *ctx, const struct arrival *a, __u32 ba
 	};
 	struct scratch *s = scratch_get();
 	enum drop_reason reason;
-	struct hop hop;
 	__be16 port;
 	int action;
 
@@ -146,22 +144,29 @@ __noinline int send_by_nat(struct xdp_md *ctx, const struct arrival *a, __u32 ba
 		return XDP_DROP;
 	if (!path.backend)
 		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
-	action = check_nat_hop(ctx, a, path.backend, &hop, frontend_id);
+	action = check_nat_hop(ctx, a, path.backend, &s->hop, frontend_id);
 	if (action != XDP_TX)
 		return action;
 	port = choose_port(ctx, s, &a->p, &path, opens, &reason);
 	if (!port || !path.backend)
 		return device_drop(ctx, a, reason, frontend_id);
-	if (path.backend_id != backend_id) {
-		action = check_nat_hop(ctx, a, path.backend, &hop, frontend_id);
-		if (action != XDP_TX)
-			return action;
-	}
-	remember_fragment(a);
 	nat_backend_ends(path.backend, port, &s->outer);
+	if (path.backend_id == backend_id)
+		return XDP_TX;
+	return check_nat_hop(ctx, a, path.backend, &s->hop, frontend_id);
+}
+
+/* Sends a packet with the ends and to the hop in the scratch. */
+__noinline int send_rewritten(struct xdp_md *ctx, const struct arrival *a)
+{
+	struct scratch *s = scratch_get();
+
+	if (!a || !s)
+		return XDP_DROP;
+	remember_fragment(a);
 	hop_age(ctx, a);
 	rewrite_packet(ctx, a, &s->outer);
-	return hop_send(ctx, &hop);
+	return hop_send(ctx, &s->hop);
 }
 
 static __always_inline void hop_to_client(const struct nat_entry *reverse, struct hop *hop)
@@ -171,12 +176,11 @@ static __always_inline void hop_to_client(const struct nat_entry *reverse, struc
 	hop->ifindex = reverse->ifindex;
 }
 
-/* A backend's packet to a port of this host that SNAT gave away. */
-__noinline int send_reply(struct xdp_md *ctx, const struct arrival *a)
+/* The same for a backend's packet to a port of this host that SNAT gave away. */
+__noinline int prepare_reply(struct xdp_md *ctx, const struct arrival *a)
 {
 	struct scratch *s = scratch_get();
 	struct nat_entry *reverse;
-	struct hop hop;
 	int action;
 
 	if (!a || !s)
@@ -184,15 +188,11 @@ __noinline int send_reply(struct xdp_md *ctx, const struct arrival *a)
 	reverse = nat_find(s, &a->p, NAT_REVERSE);
 	if (!reverse || !nat_client_ends(reverse, &s->outer))
 		return NOT_MINE;
-	hop_to_client(reverse, &hop);
-	action = check_hop(ctx, a, &hop, reverse->frontend_id);
-	if (action != XDP_TX)
-		return action;
-	nat_touch(reverse, &a->p, false, bpf_ktime_get_coarse_ns());
-	remember_fragment(a);
-	hop_age(ctx, a);
-	rewrite_packet(ctx, a, &s->outer);
-	return hop_send(ctx, &hop);
+	hop_to_client(reverse, &s->hop);
+	action = check_hop(ctx, a, &s->hop, reverse->frontend_id);
+	if (action == XDP_TX)
+		nat_touch(reverse, &a->p, false, bpf_ktime_get_coarse_ns());
+	return action;
 }
 
 /* The flow of a client's packet. */
@@ -230,11 +230,9 @@ static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
 	if (flags & SETTINGS_TRACE)
 		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
 	if (service->mode == SERVICE_MODE_SNAT) {
-		int action = send_by_nat(ctx, a, id, frontend_id, f.opens);
+		int action = prepare_nat(ctx, a, id, frontend_id, f.opens);
 
-		return action & TOO_BIG_FOR
-			   ? answer_too_big(ctx, a, action & ~TOO_BIG_FOR, frontend_id)
-			   : action;
+		return action == XDP_TX ? send_rewritten(ctx, a) : action;
 	}
 	return send_whole(ctx, a, backend, service->mode, frontend_id);
 }
@@ -396,10 +394,10 @@ static __always_inline int balance(struct xdp_md *ctx, struct arrival *a,
 		return XDP_PASS;
 	}
 	if (lb_flags & LB_NAT && nat_is_port(a->p.dport)) {
-		int action = send_reply(ctx, a);
+		int action = prepare_reply(ctx, a);
 
 		if (action != NOT_MINE)
-			return action;
+			return action == XDP_TX ? send_rewritten(ctx, a) : action;
 	}
 	service = service_find(&a->p.dst, a->p.dport, a->p.protocol);
 	return service ? serve(ctx, a, service, settings->flags) : XDP_PASS;
@@ -422,6 +420,7 @@ int weir_xdp(struct xdp_md *ctx)
 	struct arrival a = {};
 	__u32 lb_flags, l3;
 	bool sound;
+	int action;
 
 	if (!settings)
 		return XDP_PASS;
@@ -436,7 +435,10 @@ int weir_xdp(struct xdp_md *ctx)
 	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
 	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a.group || !arrival_is_whole(ctx, &a))
 		return XDP_PASS;
-	return balance(ctx, &a, settings);
+	action = balance(ctx, &a, settings);
+	if (action < ANSWER_TOO_BIG)
+		return action;
+	return too_big_answer(ctx, &a, action & (ANSWER_TOO_BIG - 1)) ? XDP_TX : XDP_DROP;
 }
 
 char _license[] SEC("license") = "GPL";

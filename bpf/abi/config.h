@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Constants of one endpoint's program (.rodata), and the settings all programs share. */
+/* Constants of programs (.rodata), and the settings all of them share. */
 #pragma once
 #include "address.h"
 
@@ -13,6 +13,11 @@ struct endpoint_config {
 	__u32 endpoint_id;	 /* index into weir_endpoint and weir_policy */
 	__u8 mac[6];		 /* MAC of the container's side of the veth */
 	__u8 gateway_mac[6];	 /* MAC of the host's side of the veth */
+};
+
+/* The same for the socket hook. */
+struct socket_config {
+	__u64 host_netns_cookie; /* the namespace whose sockets have SERVICE_HOST_ONLY frontends */
 };
 
 enum settings_flag {

@@ -107,7 +107,7 @@ struct affinity_entry {
  * last_old_ns. */
 struct change_entry {
 	__u64 started_ns;  /* CLOCK_MONOTONIC, coarse: of the last change */
-	__u64 last_old_ns; /* when a flow from before it was last seen */
+	__u64 last_old_ns; /* when a flow that the table would send elsewhere was last seen */
 };
 
 /* weir_nat: flows to backends by SNAT, found from both sides. */

@@ -85,7 +85,7 @@ static __always_inline bool balance_may_remember(__u64 now)
 	return rate->flows++ < BALANCE_MOVED_PER_SECOND;
 }
 
-/* A flow from before the change lives: the change goes on. */
+/* A flow lives that the table would send elsewhere: the change goes on. */
 static __always_inline void balance_saw_old(struct change_entry *change, __u64 now)
 {
 	if (change && now - change->last_old_ns > BALANCE_SECOND)
@@ -121,7 +121,8 @@ static __noinline __u32 balance_moved(const struct balance_flow *f,
 	}
 	known = bpf_map_lookup_elem(&weir_moved, &key);
 	if (known) {
-		if (known->backend == previous)
+		/* It would go elsewhere if the change ended. */
+		if (known->backend != current)
 			balance_saw_old(change, now);
 		return known->backend;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What does not fit the stack of 512 bytes beside the callers' frames. */
 #pragma once
+#include "hop.h"
 #include "maps.h"
 #include "rewrite.h"
 #include "xdp_parse.h"
@@ -10,6 +11,7 @@ struct scratch {
 	struct packet forth;   /* the same as the other end sent it */
 	struct ends outer;     /* what the error gets */
 	struct ends inner;     /* what the quoted packet gets */
+	struct hop hop;	       /* where a rewritten packet goes */
 	struct nat_key key;
 	struct nat_entry entry;
 };

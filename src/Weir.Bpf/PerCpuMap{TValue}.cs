@@ -42,4 +42,14 @@ public sealed class PerCpuMap<TValue>
             return values;
         }
     }
+
+    /// <summary>Sets the values of all CPUs to zero. What programs add meanwhile may be lost.</summary>
+    public void Clear(uint index)
+    {
+        lock (_buffer)
+        {
+            _buffer.AsSpan().Clear();
+            _map.Update(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in index)), _buffer);
+        }
+    }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 
@@ -22,6 +23,12 @@ public sealed record ControlOptions
 
     /// <summary>Whether what leaves the host gets the host's address.</summary>
     public bool Masquerade { get; init; } = true;
+
+    /// <summary>Devices by which clients of services come; empty: all with an address that are no bridge.</summary>
+    public IReadOnlyList<string> Devices { get; init; } = [];
+
+    /// <summary>How the load balancer's program is attached to them.</summary>
+    public XdpPreference XdpMode { get; init; } = XdpPreference.Auto;
 
     /// <summary>Which labels of containers make their identity.</summary>
     public LabelFilter Labels { get; init; } = LabelFilter.Default;

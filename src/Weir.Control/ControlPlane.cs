@@ -8,10 +8,12 @@ using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Linux.Netlink;
 using Weir.Net;
+using Weir.Services;
 using Weir.Store;
 
 namespace Weir.Control;
@@ -29,6 +31,9 @@ public sealed class ControlPlane : IDisposable
     private readonly EndpointManager _endpoints;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
+    private readonly DeviceManager _devices;
+    private readonly ServiceManager _services;
+    private readonly PortReservations _ports = new();
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
@@ -48,6 +53,10 @@ public sealed class ControlPlane : IDisposable
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, () => _endpoints.Attached, options, log);
+        _devices = new DeviceManager(datapath, _links, options, log);
+        _services = new ServiceManager(durable, datapath, _endpoints, _host, _devices, OnHealth, time, log);
+        Services = new ServiceDesk(Lock, _services, _devices);
+        Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
         Views = new ControlViews(Lock, _networks, _endpoints, _identities, _policies, datapath);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies);
@@ -55,6 +64,12 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>Apply, delete, explain.</summary>
     public PolicyDesk Policies { get; }
+
+    /// <summary>Services: changes, and what there is.</summary>
+    public ServiceDesk Services { get; }
+
+    /// <summary>Sources that are dropped at the devices.</summary>
+    public PrefilterDesk Prefilter { get; }
 
     /// <summary>What there is.</summary>
     public ControlViews Views { get; }
@@ -87,6 +102,16 @@ public sealed class ControlPlane : IDisposable
 
             _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
             _policies.Enforce();
+            foreach (Endpoint endpoint in _endpoints.All)
+            {
+                foreach (PublishedPort port in _ports.Restore(endpoint.Published, endpoint.Ipv6 is not null))
+                {
+                    Log.Failed(_log, $"holding port {port} of {endpoint.Name}", "a program of this host has it meanwhile, and gets no connections");
+                }
+            }
+
+            _services.Restore();
+            Prefilter.Restore();
             Log.Restored(_log, _endpoints.All.Count, _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
         }
     }
@@ -156,11 +181,12 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <param name="mac">Null: one is made from the address.</param>
-    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
+    /// <param name="ports">Ports of the host's that are to lead to it.</param>
+    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac, IReadOnlyList<PortWish> ports)
     {
         lock (Lock)
         {
-            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac);
+            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac, () => _ports.Take(ports, ipv6 is not null));
         }
     }
 
@@ -188,6 +214,7 @@ public sealed class ControlPlane : IDisposable
             if (endpoint.State != EndpointState.Created)
             {
                 _endpoints.Identify(endpoint, workload, _options.Labels, _policies);
+                _services.Refresh();
             }
         }
     }
@@ -199,7 +226,7 @@ public sealed class ControlPlane : IDisposable
         {
             if (_endpoints.Find(endpointId) is { } endpoint)
             {
-                _endpoints.Remove(endpoint, why, _policies);
+                RemoveEndpoint(endpoint, why);
             }
         }
     }
@@ -264,6 +291,7 @@ public sealed class ControlPlane : IDisposable
                 _policies.Refresh();
             }
 
+            _services.Sweep(nowNs);
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
         }
 
@@ -276,10 +304,21 @@ public sealed class ControlPlane : IDisposable
         lock (Lock)
         {
             _host.Refresh();
+            _devices.Refresh();
+            _services.Refresh();
         }
     }
 
-    public void Dispose() => _links.Dispose();
+    public void Dispose()
+    {
+        lock (Lock)
+        {
+            _services.Dispose();
+            _ports.Dispose();
+        }
+
+        _links.Dispose();
+    }
 
     /// <summary>What the host's interfaces and routes have: pools keep away from it.</summary>
     private IEnumerable<IpPrefix> HostPrefixes() =>
@@ -294,7 +333,23 @@ public sealed class ControlPlane : IDisposable
     /// <summary>No one will release the addresses of what the runtime does not have.</summary>
     private void RemoveWithAddresses(Endpoint endpoint, string why)
     {
-        _endpoints.Remove(endpoint, why, _policies);
+        RemoveEndpoint(endpoint, why);
         _addresses.Release(endpoint.Addresses);
+    }
+
+    private void RemoveEndpoint(Endpoint endpoint, string why)
+    {
+        _endpoints.Remove(endpoint, why, _policies);
+        _ports.Release(endpoint.Published);
+        _services.Refresh();
+    }
+
+    /// <summary>A health check changed its mind, on a thread of its own.</summary>
+    private void OnHealth(string service, BackendAddress backend, bool healthy, string detail)
+    {
+        lock (Lock)
+        {
+            _services.SetHealth(service, backend, healthy, detail);
+        }
     }
 }

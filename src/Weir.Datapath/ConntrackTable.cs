@@ -49,6 +49,10 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
     /// <summary>Removes all flows of an endpoint: its number and addresses may serve another.</summary>
     internal int Purge(ushort id) => RemoveWhere((in CtEntry entry) => entry.SrcEndpoint == id || entry.DstEndpoint == id);
 
+    /// <summary>Removes all flows through frontends that are gone: their numbers may serve others.</summary>
+    internal int PurgeFrontends(IReadOnlySet<uint> ids) =>
+        RemoveWhere((in CtEntry entry) => (entry.Flags & CtFlag.Service) != 0 && ids.Contains(entry.FrontendId));
+
     /// <param name="most">Stops there.</param>
     internal IReadOnlyList<ConntrackRow> List(int most)
     {

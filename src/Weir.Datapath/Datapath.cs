@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
-using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
@@ -17,13 +16,11 @@ namespace Weir.Datapath;
 /// events have one reader.</summary>
 public sealed class Datapath : IDisposable
 {
-    private const int Ipv4Offset = 96; // bits before an IPv4 address in its mapped form
-
     private readonly Lock _lock = new();
 
     // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
     private readonly Lock _policyLock = new();
-    private readonly string _pinRoot;
+    private readonly DatapathOptions _options;
     private readonly DatapathMaps _maps;
     private readonly RtnetlinkSocket _links = new();
     private readonly BpfMap<uint, Settings> _settings;
@@ -39,7 +36,7 @@ public sealed class Datapath : IDisposable
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
-        _pinRoot = options.PinRoot;
+        _options = options;
         _maps = maps;
         _settings = new(maps[MapNames.Settings]);
         _endpointMemory = new(maps[MapNames.Endpoint]);
@@ -50,6 +47,10 @@ public sealed class Datapath : IDisposable
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
         _conntrack = new(maps[MapNames.Ct], _endpointMemory);
+        var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
+        Backends = new(maps[MapNames.Backend]);
+        Services = new(maps, flags, _conntrack);
+        Prefilter = new(maps, flags);
         ChangeSettings((ref Settings s) => s.CtEndpointLimit = options.MaxFlowsPerEndpoint);
     }
 
@@ -60,6 +61,18 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Which events programs report beside drops.</summary>
     public SettingsFlag Flags => ReadSettings().Flags;
+
+    /// <summary>What packets at a device are looked up in; kept by the tables themselves.</summary>
+    public LbFlag LbFlags => ReadSettings().LbFlags;
+
+    /// <summary>The load balancer's frontends and their slots.</summary>
+    public ServiceTable Services { get; }
+
+    /// <summary>The load balancer's backends.</summary>
+    public BackendTable Backends { get; }
+
+    /// <summary>Sources that are dropped at the device.</summary>
+    public PrefilterTable Prefilter { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
     public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);
@@ -97,12 +110,33 @@ public sealed class Datapath : IDisposable
     {
         if (Directory.Exists(pinRoot))
         {
+            SocketHook.Detach(pinRoot);
             foreach (string pin in Directory.GetFiles(pinRoot))
             {
                 File.Delete(pin);
             }
 
             Directory.Delete(pinRoot);
+        }
+    }
+
+    /// <summary>Attaches the programs that translate services for the sockets of this host, of processes and
+    /// containers alike; the calling thread's network namespace is the host's. Again: replaces each without a gap.
+    /// They go on when the agent ends.</summary>
+    public SocketHookResult AttachSocketHook()
+    {
+        lock (_lock)
+        {
+            return SocketHook.Attach(_maps, _options);
+        }
+    }
+
+    /// <summary>Detaches them at once; sockets keep the backends that they have. False: none was attached.</summary>
+    public bool DetachSocketHook()
+    {
+        lock (_lock)
+        {
+            return SocketHook.Detach(_options.PinRoot);
         }
     }
 
@@ -126,7 +160,7 @@ public sealed class Datapath : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(device);
         lock (_lock)
         {
-            _xdp ??= XdpProgram.Load(_maps, _pinRoot);
+            _xdp ??= XdpProgram.Load(_maps, _options.PinRoot);
             return _xdp.Attach(device, ifindex);
         }
     }
@@ -137,12 +171,12 @@ public sealed class Datapath : IDisposable
         ArgumentException.ThrowIfNullOrEmpty(device);
         lock (_lock)
         {
-            XdpProgram.Detach(device, _pinRoot);
+            XdpProgram.Detach(device, _options.PinRoot);
         }
     }
 
     /// <summary>The devices that have the load balancer's program.</summary>
-    public IReadOnlyList<string> ListXdp() => XdpProgram.Devices(_pinRoot);
+    public IReadOnlyList<string> ListXdp() => XdpProgram.Devices(_options.PinRoot);
 
     /// <summary>Changes who the endpoint is. Raise the revision afterwards.</summary>
     public void SetIdentity(ushort id, Identity identity)
@@ -218,13 +252,13 @@ public sealed class Datapath : IDisposable
     public bool RemoveIpcache(IpPrefix prefix) => _ipcache.Remove(KeyOf(prefix));
 
     public IReadOnlyList<IpcacheRow> ListIpcache() =>
-        [.. _ipcache.ToList().Select(e => new IpcacheRow(PrefixOf(e.Key), new Identity(e.Value.Identity))).Distinct()];
+        [.. _ipcache.ToList().Select(e => new IpcacheRow(MappedPrefix.From(e.Key.Addr, e.Key.PrefixLen), new Identity(e.Value.Identity))).Distinct()];
 
     /// <summary>The maps themselves, by name.</summary>
     public IReadOnlyList<DatapathMapRow> Maps() =>
     [
         .. _maps.All.Select(map => map.Spec).OrderBy(spec => spec.Name, StringComparer.Ordinal).Select(spec => new DatapathMapRow(
-            spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_pinRoot, spec.Name))),
+            spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_options.PinRoot, spec.Name))),
     ];
 
     public IReadOnlyList<EndpointRow> ListEndpoints() => _endpoints.List();
@@ -286,21 +320,14 @@ public sealed class Datapath : IDisposable
         _xdp?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
+        Services.Dispose();
+        Backends.Dispose();
         _links.Dispose();
         _maps.Dispose();
     }
 
-    private static IpcacheKey KeyOf(IpPrefix prefix) => new()
-    {
-        PrefixLen = (uint)(prefix.Length + (prefix.Address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0)),
-        Addr = IpAddr.From(prefix.Masked.Address),
-    };
-
-    private static IpPrefix PrefixOf(IpcacheKey key)
-    {
-        IPAddress address = key.Addr.ToIPAddress();
-        return new IpPrefix(address, (int)key.PrefixLen - (address.AddressFamily == AddressFamily.InterNetwork ? Ipv4Offset : 0));
-    }
+    private static IpcacheKey KeyOf(IpPrefix prefix) =>
+        new() { PrefixLen = MappedPrefix.LengthOf(prefix), Addr = MappedPrefix.AddressOf(prefix) };
 
     private Settings ReadSettings()
     {

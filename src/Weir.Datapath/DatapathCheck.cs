@@ -34,6 +34,7 @@ public static class DatapathCheck
         }
 
         outcome.Add(new("endpoint program", Try(LoadProgram)));
+        outcome.Add(new("socket hook", Try(() => SocketHook.Load(null).Dispose())));
         outcome.Add(new("network namespaces and clsact", Try(AttachNothing)));
         return outcome;
     }

@@ -10,6 +10,7 @@ public static class DatapathObject
     private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf.o"));
     private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf.o"));
     private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf.o"));
+    private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf.o"));
     private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf.o"));
 
     /// <summary>bpf/endpoint.bpf.c, compiled.</summary>
@@ -20,6 +21,9 @@ public static class DatapathObject
 
     /// <summary>bpf/xdp.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> XdpImage => _xdp.Value;
+
+    /// <summary>bpf/sock.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> SocketImage => _socket.Value;
 
     /// <summary>bpf/abi/abi.bpf.c, compiled: it serves the check of layouts only.</summary>
     public static ReadOnlySpan<byte> AbiImage => _abi.Value;

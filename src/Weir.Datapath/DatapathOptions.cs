@@ -13,6 +13,13 @@ public sealed record DatapathOptions
     /// <summary>Folder of the pins, in a BPF file system.</summary>
     public string PinRoot { get; init; } = DefaultPinRoot;
 
+    /// <summary>Whose sockets the socket hook translates: a folder of cgroup2. Null: of all processes that this one's
+    /// cgroup namespace shows.</summary>
+    public string? Cgroup { get; init; }
+
+    /// <summary>Where cgroup2 is mounted while the hook is attached, if it is mounted nowhere.</summary>
+    public string CgroupMountFolder { get; init; } = "/run/weir/cgroup2";
+
     /// <summary>Conntrack entries of the host.</summary>
     public uint MaxFlows { get; init; } = 131072;
 

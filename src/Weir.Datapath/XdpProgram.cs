@@ -40,10 +40,10 @@ internal sealed class XdpProgram : IDisposable
 
     /// <summary>Attaches it to a device, in place of an older one.</summary>
     internal XdpMode Attach(string device, int ifindex) =>
-        BpfLink.AttachXdp(_object.Program(Name), ifindex, PinOf(_pinRoot, device));
+        XdpLink.Attach(_object.Program(Name), ifindex, PinOf(_pinRoot, device));
 
     /// <summary>Takes the program off the device, whoever attached it.</summary>
-    internal static void Detach(string device, string pinRoot) => BpfLink.DetachXdp(PinOf(pinRoot, device));
+    internal static void Detach(string device, string pinRoot) => BpfLink.Detach(PinOf(pinRoot, device));
 
     /// <summary>The devices that have it by a pin.</summary>
     internal static IReadOnlyList<string> Devices(string pinRoot) =>

@@ -27,9 +27,11 @@ public static class Errno
     public const int AddressInUse = 98;
     public const int AddressNotAvailable = 99;
     public const int ConnectionReset = 104;
+    public const int NetworkUnreachable = 101;
     public const int NoBuffers = 105;
     public const int TimedOut = 110;
     public const int ConnectionRefused = 111;
+    public const int HostUnreachable = 113;
     public const int InProgress = 115;
     public const int KernelNotSupported = 524;
 
@@ -61,6 +63,8 @@ public static class Errno
         TimedOut => "ETIMEDOUT",
         ConnectionRefused => "ECONNREFUSED",
         InProgress => "EINPROGRESS",
+        NetworkUnreachable => "ENETUNREACH",
+        HostUnreachable => "EHOSTUNREACH",
         NoBuffers => "ENOBUFS",
         KernelNotSupported => "ENOTSUPP",
         _ => $"errno {errno}",

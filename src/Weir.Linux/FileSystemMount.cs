@@ -25,4 +25,14 @@ public static class FileSystemMount
             throw LinuxException.Last($"mount {type} at {target}");
         }
     }
+
+    /// <summary>Takes a mount away; who uses it may go on. Throws <see cref="LinuxException"/>.</summary>
+    public static void Unmount(string target)
+    {
+        const int Detach = 2; // MNT_DETACH
+        if (Libc.Unmount(target, Detach) != 0)
+        {
+            throw LinuxException.Last($"unmount {target}");
+        }
+    }
 }

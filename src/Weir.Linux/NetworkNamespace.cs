@@ -16,6 +16,22 @@ public static class NetworkNamespace
     /// <summary>Opens the calling thread's namespace.</summary>
     public static FileDescriptor OpenCurrent() => FileDescriptor.OpenRead("/proc/thread-self/ns/net");
 
+    /// <summary>The number by which the kernel knows the calling thread's namespace; none gets it again until the
+    /// host restarts.</summary>
+    public static unsafe ulong CurrentCookie()
+    {
+        const int Unix = 1;
+        const int Datagram = 2;
+        const int LevelSocket = 1;
+        const int NamespaceCookie = 71; // SO_NETNS_COOKIE
+        using var socket = new FileDescriptor(Libc.Socket(Unix, Datagram, 0));
+        ulong cookie = 0;
+        uint length = sizeof(ulong);
+        return !socket.IsInvalid && Libc.GetSocketOption(socket.Number, LevelSocket, NamespaceCookie, &cookie, &length) == 0
+            ? cookie
+            : throw LinuxException.Last("ask for the network namespace's cookie");
+    }
+
     /// <summary>Runs the work in the namespace at a path such as /run/docker/netns/1a2b3c.</summary>
     public static T Run<T>(string path, Func<T> work)
     {

@@ -100,7 +100,7 @@ public sealed class XdpRobustnessTests(ITestOutputHelper output) : IDisposable
             }.Seal());
         }
 
-        for (int i = 0; i < 20_000; i++)
+        for (int i = 0; i < 5_000; i++)
         {
             byte[] frame = [.. seeds[random.Next(seeds.Count)]];
             for (int n = random.Next(1, 4); n > 0; n--)

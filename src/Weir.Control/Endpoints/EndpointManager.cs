@@ -61,7 +61,8 @@ internal sealed class EndpointManager
     /// <summary>The name that goes with a number, or did until lately.</summary>
     internal string? NameOf(ushort id) => _names.GetValueOrDefault(id);
 
-    internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
+    /// <param name="publish">Takes the host's ports that are to lead to it; called last.</param>
+    internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac, Func<IReadOnlyList<PublishedPort>> publish)
     {
         if (_endpoints.TryGetValue(externalId, out Endpoint? known))
         {
@@ -90,6 +91,7 @@ internal sealed class EndpointManager
             Ipv6 = ipv6,
             Mac = mac ?? [0x02, 0x42, .. (ipv4 ?? ipv6)!.GetAddressBytes()[^4..]],
             Created = _time.GetUtcNow(),
+            Published = publish(),
         };
         Keep(endpoint);
         Events.Add(externalId, $"created with {string.Join(", ", endpoint.Addresses)}");

@@ -14,6 +14,9 @@ internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkSocket 
     private const byte ScopeLink = 253;
     private HashSet<IpPrefix> _known = [];
 
+    /// <summary>All of them, without loopback's.</summary>
+    internal IEnumerable<IPAddress> All => _known.Select(prefix => prefix.Address);
+
     /// <summary>Takes up what is in the ipcache already.</summary>
     internal void Restore(IEnumerable<IpcacheRow> rows) =>
         _known = [.. rows.Where(row => row.Identity == Identity.Host).Select(row => row.Prefix)];

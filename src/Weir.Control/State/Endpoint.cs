@@ -41,6 +41,9 @@ public sealed record Endpoint
 
     public string Image { get; init; } = "";
 
+    /// <summary>Ports of the host's that lead here.</summary>
+    public IReadOnlyList<PublishedPort> Published { get; init; } = [];
+
     public int Ifindex { get; init; }
 
     /// <summary>Which build of the program is attached.</summary>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text.Json.Serialization;
+using Weir.Services;
 
 namespace Weir.Control.State;
 
@@ -10,11 +11,14 @@ namespace Weir.Control.State;
     IgnoreReadOnlyProperties = true,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     UseStringEnumConverter = true,
-    Converters = [typeof(AddressConverter), typeof(PrefixConverter), typeof(LabelSetConverter), typeof(IdentityConverter)])]
+    Converters = [typeof(AddressConverter), typeof(PrefixConverter), typeof(LabelSetConverter), typeof(IdentityConverter), typeof(FrontendConverter), typeof(BackendAddressConverter), typeof(BackendSpecConverter), typeof(HealthCheckConverter)])]
 [JsonSerializable(typeof(AddressPool))]
 [JsonSerializable(typeof(Network))]
 [JsonSerializable(typeof(Endpoint))]
 [JsonSerializable(typeof(HostSetting))]
 [JsonSerializable(typeof(LabelIdentity))]
 [JsonSerializable(typeof(KeptPolicies))]
+[JsonSerializable(typeof(KeptPrefilter))]
+[JsonSerializable(typeof(KeptService))]
+[JsonSerializable(typeof(ServiceSpec))]
 internal sealed partial class StateContext : JsonSerializerContext;

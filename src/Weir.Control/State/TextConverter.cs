@@ -5,6 +5,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 
 namespace Weir.Control.State;
 
@@ -33,3 +34,11 @@ internal sealed class PrefixConverter() : TextConverter<IpPrefix>(IpPrefix.Parse
 internal sealed class LabelSetConverter() : TextConverter<LabelSet>(LabelSet.ParseCanonical, labels => labels.Canonical);
 
 internal sealed class IdentityConverter() : TextConverter<Identity>(text => new Identity(uint.Parse(text)), identity => identity.Value.ToString());
+
+internal sealed class FrontendConverter() : TextConverter<Frontend>(Frontend.Parse, frontend => frontend.ToString());
+
+internal sealed class BackendAddressConverter() : TextConverter<BackendAddress>(BackendAddress.Parse, backend => backend.ToString());
+
+internal sealed class BackendSpecConverter() : TextConverter<BackendSpec>(BackendSpec.Parse, backend => backend.ToString());
+
+internal sealed class HealthCheckConverter() : TextConverter<HealthCheck>(HealthCheck.Parse, check => check.ToString());

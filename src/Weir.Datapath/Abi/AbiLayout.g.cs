@@ -42,5 +42,6 @@ internal static class AbiLayout
         Settings.Layout(),
         SockEntry.Layout(),
         SockKey.Layout(),
+        SocketConfig.Layout(),
     ];
 }

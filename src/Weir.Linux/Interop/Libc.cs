@@ -82,6 +82,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "mount", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int Mount(string source, string target, string type, nuint flags, string? data);
 
+    // int umount2(const char *target, int flags);
+    [LibraryImport(Library, EntryPoint = "umount2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int Unmount(string target, int flags);
+
     // int statfs(const char *path, struct statfs *buf);
     [LibraryImport(Library, EntryPoint = "statfs", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int StatFileSystem(string path, void* buffer);

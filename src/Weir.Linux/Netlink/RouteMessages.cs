@@ -16,7 +16,9 @@ internal static class RouteMessageType
     internal const ushort GetAddress = 22;
     internal const ushort NewRoute = 24;
     internal const ushort DeleteRoute = 25;
+    internal const ushort GetRoute = 26;
     internal const ushort NewNeighbour = 28;
+    internal const ushort GetNeighbour = 30;
     internal const ushort NewRule = 32;
     internal const ushort DeleteRule = 33;
     internal const ushort NewQdisc = 36;
@@ -77,7 +79,10 @@ internal struct RouteMessage
 [StructLayout(LayoutKind.Sequential)]
 internal struct NeighbourMessage
 {
+    internal const ushort StateKnown = 0x02 | 0x04 | 0x08 | 0x10 | 0x80; // reachable, stale, delay, probe, permanent
+    internal const ushort StateFresh = 0x02 | 0x80; // reachable, permanent
     internal const ushort StatePermanent = 0x80;
+    internal const byte FlagUse = 0x01;
 
     internal byte Family;
     internal byte Padding0;

@@ -13,7 +13,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -122,6 +122,22 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<DumpMapResponse> DumpMap(DumpMapRequest request, ServerCallContext context) => Answer(() => tables.Dump(request), StatusCode.NotFound);
 
     public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(() => tables.Metrics(flows.Seen));
+
+    public override Task<UpdateServiceResponse> UpdateService(UpdateServiceRequest request, ServerCallContext context) => Answer(() => balancer.Update(request));
+
+    public override Task<ApplyServicesResponse> ApplyServices(ApplyServicesRequest request, ServerCallContext context) => Answer(() => balancer.Apply(request));
+
+    public override Task<DeleteServicesResponse> DeleteServices(DeleteServicesRequest request, ServerCallContext context) =>
+        Answer(() => balancer.Delete(request), StatusCode.NotFound);
+
+    public override Task<ListServicesResponse> ListServices(ListServicesRequest request, ServerCallContext context) =>
+        Answer(() => balancer.List(request), StatusCode.NotFound);
+
+    public override Task<Service> DrainBackend(DrainBackendRequest request, ServerCallContext context) => Answer(() => balancer.Drain(request));
+
+    public override Task<ChangePrefilterResponse> ChangePrefilter(ChangePrefilterRequest request, ServerCallContext context) => Answer(() => balancer.ChangePrefilter(request));
+
+    public override Task<ListPrefilterResponse> ListPrefilter(ListPrefilterRequest request, ServerCallContext context) => Answer(balancer.ListPrefilter);
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
     {

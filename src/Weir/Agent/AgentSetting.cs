@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Globalization;
+using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 
@@ -31,6 +32,16 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             (c, text) => c with { Control = c.Control with { Labels = c.Control.Labels with { Include = Words(text) } } }),
         new("labels-exclude", "labels that do not", "what Compose and image builders add",
             (c, text) => c with { Control = c.Control with { Labels = c.Control.Labels with { Exclude = Words(text) } } }),
+        new("devices", "devices by which clients of services come; empty: all with an address that are no bridge", "",
+            (c, text) => c with { Control = c.Control with { Devices = Words(text) } }),
+        new("xdp-mode", "auto: in the driver, else in the stack; native; generic; off: no remote backends, no prefilter", "auto",
+            (c, text) => c with { Control = c.Control with { XdpMode = OneOf<XdpPreference>(text) } }),
+        new("max-frontends", "service addresses; applies when the maps are made", "16384",
+            (c, text) => c with { Datapath = c.Datapath with { MaxFrontends = (uint)Number(text, 64, 1_048_576) } }),
+        new("max-backends", "backends of all services; applies when the maps are made", "16384",
+            (c, text) => c with { Datapath = c.Datapath with { MaxBackends = (uint)Number(text, 64, 1_048_576) } }),
+        new("max-slots", "slots of all services' tables, 8 bytes each; applies when the maps are made", "1048576",
+            (c, text) => c with { Datapath = c.Datapath with { MaxSlots = (uint)Number(text, 1024, 134_217_728) } }),
         new("max-flows", "conntrack entries of the host; applies when the maps are made", "131072",
             (c, text) => c with { Datapath = c.Datapath with { MaxFlows = (uint)Number(text, 1024, 16_777_216) } }),
         new("max-flows-per-endpoint", "conntrack entries one container may open", "32768",

@@ -20,6 +20,8 @@ internal static class CommandLine
         root.Subcommands.Add(EndpointCommands.Build());
         root.Subcommands.Add(IdentityCommands.Build());
         root.Subcommands.Add(PolicyCommands.Build());
+        root.Subcommands.Add(ServiceCommands.Build());
+        root.Subcommands.Add(PrefilterCommands.Build());
         root.Subcommands.Add(MonitorCommand.Build());
         root.Subcommands.Add(DatapathCommands.Ip());
         root.Subcommands.Add(DatapathCommands.Conntrack());

@@ -28,7 +28,7 @@ internal static class PolicyCommands
                 : AgentClient.AskAsync(parsed, async agent =>
                 {
                     var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun) };
-                    request.Files.AddRange(texts.Select(file => new PolicyFile { Name = file.Name, Text = file.Text }));
+                    request.Files.AddRange(texts.Select(file => new FileText { Name = file.Name, Text = file.Text }));
                     ApplyPolicyResponse answer = await agent.ApplyPolicyAsync(request);
                     foreach (Api.Problem problem in answer.Problems)
                     {

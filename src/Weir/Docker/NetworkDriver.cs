@@ -52,14 +52,10 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     {
         string network = request.Id("NetworkID");
         string endpoint = request.Id("EndpointID");
-        if (request.Object("Options").Count(PortMapOption) > 0)
-        {
-            throw new ControlException("weir networks do not publish ports (-p) yet: reach the container by its address, or publish on another network");
-        }
-
+        IReadOnlyList<PortWish> ports = [.. request.Object("Options").Objects(PortMapOption).Select(PortOf)];
         PluginRequest wanted = request.Object("Interface");
         byte[]? mac = wanted.Mac("MacAddress");
-        Control.State.Endpoint made = control.CreateEndpoint(network, endpoint, wanted.Address("Address"), wanted.Address("AddressIPv6"), mac);
+        Control.State.Endpoint made = control.CreateEndpoint(network, endpoint, wanted.Address("Address"), wanted.Address("AddressIPv6"), mac, ports);
 
         // What the request told must not be told back.
         return new JsonObject
@@ -113,6 +109,26 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     {
         control.DeleteEndpoint(request.Id("EndpointID"), "the runtime deleted it");
         return [];
+    }
+
+    /// <summary>types.PortBinding of libnetwork.</summary>
+    private static PortWish PortOf(PluginRequest binding)
+    {
+        var protocol = (IpProtocol)binding.Number("Proto", byte.MaxValue);
+        if (protocol is not (IpProtocol.Tcp or IpProtocol.Udp))
+        {
+            throw new ControlException($"weir networks publish tcp and udp ports, not {protocol.Name()}");
+        }
+
+        IPAddress? host = binding.Address("HostIP");
+        ushort first = (ushort)binding.Number("HostPort", ushort.MaxValue);
+        ushort last = (ushort)binding.Number("HostPortEnd", ushort.MaxValue);
+        return new PortWish(
+            protocol,
+            (ushort)binding.Number("Port", ushort.MaxValue),
+            host is null || host.Equals(IPAddress.Any) || host.Equals(IPAddress.IPv6Any) ? null : host,
+            first,
+            Math.Max(first, last));
     }
 
     private static int? MtuOf(PluginRequest options)

@@ -62,8 +62,13 @@ internal readonly struct PluginRequest(JsonElement body)
         ? [.. array.EnumerateArray().Where(item => item.ValueKind == JsonValueKind.Object).Select(item => new PluginRequest(item))]
         : [];
 
-    /// <summary>How many items an array has.</summary>
-    internal int Count(string field) => Get(field) is { ValueKind: JsonValueKind.Array } array ? array.GetArrayLength() : 0;
+    /// <summary>A number from 0 to <paramref name="most"/>; 0 if it is not there.</summary>
+    internal int Number(string field, int most) => Get(field) switch
+    {
+        null or { ValueKind: JsonValueKind.Null } => 0,
+        { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out int number) && number >= 0 && number <= most => number,
+        _ => throw new ControlException($"field {field} must be a number from 0 to {most}"),
+    };
 
     internal IReadOnlyList<string> Fields
     {

@@ -60,6 +60,15 @@ public sealed partial class DockerHost : IDisposable
         Sandbox.Shell($"WEIR_DOCKER_ROOT={DockerRoot}; WEIR_DOCKERD_FLAGS=--live-restore=false; run_dockerd");
     }
 
+    /// <summary>Makes the outside world send packets for these prefixes to this machine, which has no such address:
+    /// what no service takes ends here.</summary>
+    public void RouteWorldTo(string prefix, string prefix6) => Sandbox.Shell($"""
+        ip -n world route replace {prefix} via {HostAddress}
+        ip -n world -6 route replace {prefix6} via 2001:db8:100::1
+        ip route replace blackhole {prefix}
+        ip -6 route replace blackhole {prefix6}
+        """);
+
     /// <summary>A name nobody else has.</summary>
     public string Name(string stem) => $"{stem}{++_count}";
 

@@ -5,16 +5,18 @@ using System.Reflection;
 
 namespace Weir.EndToEnd.Tests.Machine;
 
-/// <summary>A machine within the machine (scripts/sandbox.sh): namespaces, /run, /var/lib and BPF file
-/// system of its own. Everything in it dies on dispose; the real host is never touched.</summary>
+/// <summary>A machine within the machine (scripts/sandbox.sh): namespaces, /run, /var/lib, BPF file
+/// system and tree of cgroup2 of its own. Everything in it dies on dispose; the real host is never touched.</summary>
 public sealed class Sandbox : IDisposable
 {
+    private static readonly string _script = Path.Combine(Metadata("RepoRoot"), "scripts/sandbox.sh");
+
     private readonly Process _init;
 
     public Sandbox()
     {
         // A shell that waits reaps whoever dies without a parent; dockerd's end is waited for so.
-        ProcessStartInfo start = new(Path.Combine(RepoRoot, "scripts/sandbox.sh")) { RedirectStandardOutput = true };
+        ProcessStartInfo start = new(_script) { RedirectStandardOutput = true };
         foreach (string argument in new[] { "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done" })
         {
             start.ArgumentList.Add(argument);
@@ -85,8 +87,8 @@ public sealed class Sandbox : IDisposable
 
     private ProcessStartInfo StartInfo(string[] command, string? folder)
     {
-        ProcessStartInfo start = new("nsenter") { RedirectStandardOutput = true, RedirectStandardError = true };
-        string[] enter = ["-t", Pid.ToString(CultureInfo.InvariantCulture), "-m", "-n", "-p", "--", "env", "-C", folder ?? RepoRoot];
+        ProcessStartInfo start = new(_script) { RedirectStandardOutput = true, RedirectStandardError = true };
+        string[] enter = ["--enter", Pid.ToString(CultureInfo.InvariantCulture), "env", "-C", folder ?? RepoRoot];
         foreach (string argument in enter.Concat(command))
         {
             start.ArgumentList.Add(argument);

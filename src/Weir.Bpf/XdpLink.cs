@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Bpf.Interop;
+using Weir.Linux;
+using Weir.Linux.Netlink;
+
+namespace Weir.Bpf;
+
+/// <summary>An XDP program's attachment to a device, kept by a pin.</summary>
+public static unsafe class XdpLink
+{
+    private const uint Xdp = 37; // BPF_XDP
+
+    /// <summary>Makes the program see every frame that a device of the calling thread's namespace receives, in the
+    /// driver if it can, else in the stack. Where the pin is there already, the program takes the place of the one
+    /// before without a gap, unless the device that one was attached to is gone.</summary>
+    public static XdpMode Attach(BpfProgram program, int ifindex, string pin)
+    {
+        ArgumentNullException.ThrowIfNull(program);
+        if (!IsOn(pin, ifindex))
+        {
+            BpfLink.Detach(pin);
+        }
+        else if (BpfLink.Replace(program, pin))
+        {
+            return ModeOf(ifindex);
+        }
+
+        (FileDescriptor link, XdpMode mode) = Create(program, ifindex);
+        using (link)
+        {
+            BpfLink.Pin(link, program, pin);
+        }
+
+        return mode;
+    }
+
+    private static (FileDescriptor Link, XdpMode Mode) Create(BpfProgram program, int ifindex)
+    {
+        const uint GenericMode = 2; // XDP_FLAGS_SKB_MODE
+        const uint DriverMode = 4; // XDP_FLAGS_DRV_MODE
+        string what = $"attach program {program.Name} to interface {ifindex}";
+        int link = Create(program, ifindex, DriverMode);
+        if (link >= 0)
+        {
+            return (new FileDescriptor(link), XdpMode.Native);
+        }
+
+        // Drivers refuse in many words: no such feature, an MTU too big for a page, too few queues.
+        return -link is Errno.NoDevice or Errno.NotPermitted or Errno.Busy
+            ? throw new LinuxException(-link, what)
+            : (new FileDescriptor(BpfLink.Check(Create(program, ifindex, GenericMode), what)), XdpMode.Generic);
+    }
+
+    private static int Create(BpfProgram program, int ifindex, uint mode)
+    {
+        var create = new BpfSyscall.LinkCreate { ProgramFd = (uint)program.Fd, TargetFd = (uint)ifindex, AttachType = Xdp, Flags = mode };
+        return BpfSyscall.Call(BpfCommand.LinkCreate, ref create);
+    }
+
+    private static XdpMode ModeOf(int ifindex)
+    {
+        const byte AttachedInDriver = 1; // XDP_ATTACHED_DRV
+        using var links = new RtnetlinkSocket();
+        return links.GetXdpAttachment(ifindex) == AttachedInDriver ? XdpMode.Native : XdpMode.Generic;
+    }
+
+    /// <summary>Is it the link of that device? That of a device that went has none.</summary>
+    private static bool IsOn(string pin, int ifindex)
+    {
+        using FileDescriptor? link = BpfLink.Open(pin);
+        if (link is null)
+        {
+            return false;
+        }
+
+        BpfSyscall.XdpLinkInfo info = default;
+        var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)link.Number, Length = (uint)sizeof(BpfSyscall.XdpLinkInfo), Info = (ulong)(&info) };
+        BpfLink.Check(BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes), $"ask about the link at {pin}");
+        return info.Ifindex == (uint)ifindex;
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Globalization;
+using Weir.Services;
+
+namespace Weir.Control;
+
+/// <summary>What is to change of a service, in the words of the command line. What is empty stays as it is.</summary>
+public sealed record ServiceUpdate
+{
+    private static readonly Dictionary<char, int> _units = new() { ['s'] = 1, ['m'] = 60, ['h'] = 3600, ['d'] = 86400 };
+
+    public required string Name { get; init; }
+
+    public IReadOnlyList<string> Frontends { get; init; } = [];
+
+    public IReadOnlyList<string> Backends { get; init; } = [];
+
+    /// <summary>Takes all backends away.</summary>
+    public bool NoBackends { get; init; }
+
+    public string Mode { get; init; } = "";
+
+    /// <summary>"3h", "90s", "0".</summary>
+    public string Affinity { get; init; } = "";
+
+    /// <summary>"tcp", "http:/healthz", "none".</summary>
+    public string HealthCheck { get; init; } = "";
+
+    /// <summary>The service as it is to be.</summary>
+    /// <param name="known">As it is; null: it is new.</param>
+    /// <exception cref="ControlException">A word says nothing.</exception>
+    internal ServiceSpec Apply(ServiceSpec? known)
+    {
+        if (known is null && Frontends.Count == 0)
+        {
+            throw new ControlException($"service \"{Name}\" is not there yet: say its --frontend, such as 203.0.113.10:80/tcp");
+        }
+
+        ServiceSpec spec = known ?? new ServiceSpec { Name = Name };
+        try
+        {
+            if (Frontends.Count > 0)
+            {
+                spec = spec with { Frontends = [.. Frontends.Select(Frontend.Parse)] };
+            }
+
+            if (Backends.Count > 0 || NoBackends)
+            {
+                spec = spec with { Backends = [.. Backends.Select(BackendSpec.Parse)], Selector = null, TargetPort = 0 };
+            }
+
+            if (HealthCheck.Length > 0)
+            {
+                spec = spec with { HealthCheck = HealthCheck == "none" ? null : Weir.Services.HealthCheck.Parse(HealthCheck) };
+            }
+        }
+        catch (FormatException e)
+        {
+            throw new ControlException(e.Message);
+        }
+
+        if (Mode.Length > 0)
+        {
+            spec = ServiceModeNames.TryParse(Mode, out ServiceMode mode)
+                ? spec with { Mode = mode }
+                : throw new ControlException($"--mode \"{Mode}\": write {string.Join(" or ", ServiceModeNames.All)}");
+        }
+
+        if (Affinity.Length > 0)
+        {
+            spec = spec with { AffinitySeconds = SecondsOf(Affinity) };
+        }
+
+        return spec with { Source = known?.Source is not null && IsAll ? null : spec.Source };
+    }
+
+    /// <summary>Nothing of what a file said is left.</summary>
+    private bool IsAll => Frontends.Count > 0 && (Backends.Count > 0 || NoBackends);
+
+    private static int SecondsOf(string text)
+    {
+        (string digits, int unit) = _units.TryGetValue(text[^1], out int seconds) ? (text[..^1], seconds) : (text, 1);
+        return int.TryParse(digits, NumberStyles.None, null, out int number) && number <= ServiceSpec.MostAffinitySeconds / unit
+            ? number * unit
+            : throw new ControlException($"--affinity \"{text}\": write a time such as 90s, 10m or 3h, at most 7d; 0 for none");
+    }
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Linux.Netlink;
+using Weir.Services;
+
+namespace Weir.Control.Services;
+
+/// <summary>A backend of a service as it stands now.</summary>
+/// <param name="Detail">Why it is not active.</param>
+/// <param name="EndpointId">Of the container behind it on this host; 0: it is elsewhere.</param>
+/// <param name="Hop">The way to it from here; null for a container of this host, or if there is none.</param>
+/// <param name="IsChosen">It is in the table: new connections may get it.</param>
+internal sealed record Member(BackendSpec Spec, BackendState State, string Detail, ushort EndpointId, NextHop? Hop, bool IsChosen)
+{
+    internal BackendAddress Address => Spec.Address;
+
+    internal bool IsLocal => EndpointId != 0;
+
+    public bool Equals(Member? other) =>
+        other is not null && Spec == other.Spec && State == other.State && Detail == other.Detail && EndpointId == other.EndpointId && IsChosen == other.IsChosen
+        && Hop?.Ifindex == other.Hop?.Ifindex && Equals(Hop?.Source, other.Hop?.Source) && (Hop?.Mac ?? []).AsSpan().SequenceEqual(other.Hop?.Mac ?? []);
+
+    public override int GetHashCode() => HashCode.Combine(Spec, State, EndpointId, IsChosen);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Control.State;
+using Weir.Linux;
+using Weir.Linux.Netlink;
+using Weir.Services;
+
+namespace Weir.Control.Services;
+
+/// <summary>Tells how the backends of services stand: who they are, where, and whether they may get new
+/// connections.</summary>
+internal sealed class MemberReader : IDisposable
+{
+    /// <summary>What one look may wait for neighbours in all: changes wait meanwhile.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan _pause = TimeSpan.FromMilliseconds(5);
+
+    private readonly NextHopFinder _hops = new();
+    private readonly Dictionary<IPAddress, NextHop?> _known = [];
+    private readonly Dictionary<IPAddress, Endpoint> _local = [];
+    private TimeSpan _patienceLeft = _patience;
+
+    public void Dispose() => _hops.Dispose();
+
+    /// <summary>Looks at containers and routes afresh.</summary>
+    internal void Refresh(IEnumerable<Endpoint> attached)
+    {
+        _known.Clear();
+        _local.Clear();
+        _patienceLeft = _patience;
+        foreach (Endpoint endpoint in attached)
+        {
+            foreach (IPAddress address in endpoint.Addresses)
+            {
+                _local[address] = endpoint;
+            }
+        }
+    }
+
+    /// <summary>The container with this address, if it is on this host.</summary>
+    internal Endpoint? FindLocal(IPAddress address) => _local.GetValueOrDefault(address);
+
+    internal IReadOnlyList<Member> Read(BalancedService service)
+    {
+        List<Member> members = [.. BackendsOf(service).Select(backend => Judge(service, backend))];
+
+        // All unhealthy: more likely the check is wrong than every backend. All are used.
+        return
+        [
+            .. members.GroupBy(member => member.Address.IsIpv6).SelectMany(family =>
+            {
+                bool isLastResort = !family.Any(member => member.State == BackendState.Active);
+                return family.Select(member => member with
+                {
+                    IsChosen = member.State == BackendState.Active || (isLastResort && member.State == BackendState.Unhealthy),
+                });
+            }),
+        ];
+    }
+
+    private IEnumerable<BackendSpec> BackendsOf(BalancedService service) => service.Spec.Selector is null
+        ? service.Spec.Backends
+        : _local.Where(local => local.Value.State == EndpointState.Ready && service.Spec.Selects(local.Value.Labels))
+            .Select(local => new BackendSpec(new BackendAddress(local.Key, service.Spec.TargetPort)))
+            .OrderBy(backend => backend.Address);
+
+    private Member Judge(BalancedService service, BackendSpec backend)
+    {
+        Endpoint? local = FindLocal(backend.Address.Address);
+        NextHop? hop = local is null ? Find(backend.Address.Address) : null;
+        (BackendState state, string detail) = (local, hop) switch
+        {
+            (null, null) => (BackendState.Unreachable, "no route leads to it, and no container of this host has the address"),
+            (null, { Mac: null }) => (BackendState.Unreachable, "its next hop does not answer"),
+            _ when backend.Weight == 0 => (BackendState.Draining, "its weight is 0"),
+            _ when service.Drained.Contains(backend.Address) => (BackendState.Draining, "drained"),
+            _ when service.Spec.HealthCheck is not null && service.Health.GetValueOrDefault(backend.Address, BackendHealth.Untried) is { IsHealthy: false } health =>
+                (BackendState.Unhealthy, health.Detail),
+            _ => (BackendState.Active, ""),
+        };
+        return new Member(backend, state, detail, local?.Id ?? 0, hop, false);
+    }
+
+    private NextHop? Find(IPAddress address)
+    {
+        if (!_known.TryGetValue(address, out NextHop? hop))
+        {
+            hop = FindPatiently(address);
+            _known[address] = hop;
+        }
+
+        return hop;
+    }
+
+    /// <summary>A neighbour that is there answers at once.</summary>
+    private NextHop? FindPatiently(IPAddress address)
+    {
+        try
+        {
+            NextHop? hop = _hops.Find(address);
+            while (hop is { Mac: null } && _patienceLeft > TimeSpan.Zero)
+            {
+                Thread.Sleep(_pause);
+                _patienceLeft -= _pause;
+                hop = _hops.Find(address);
+            }
+
+            return hop;
+        }
+        catch (LinuxException)
+        {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Services;
+using ServiceMode = Weir.Services.ServiceMode;
+
+namespace Weir.Control.Services;
+
+/// <summary>Writes services into the kernel's tables: what a packet may meet first is written last.</summary>
+internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
+{
+    /// <summary>How long a flow may be silent until a change no longer waits for it: as long as most
+    /// applications keep a connection without a word.</summary>
+    private static readonly TimeSpan _settle = TimeSpan.FromHours(1);
+
+    /// <summary>In place of a backend that is gone: no backend has this number.</summary>
+    private const uint Nobody = uint.MaxValue;
+
+    private readonly NumberPool _frontendIds = new(kernel.MaxFrontends);
+    private readonly NumberPool _backendIds = new(backends.Max);
+    private readonly HashSet<uint> _goneBackends = [];
+    private readonly HashSet<uint> _goneFrontends = [];
+    private readonly SlotAllocator _slots = new(kernel.MaxSlots);
+
+    /// <summary>Takes up what the kernel has of these services, and removes what it has of others.</summary>
+    internal void Restore(IEnumerable<BalancedService> services)
+    {
+        Dictionary<Frontend, ServiceRow> rows = kernel.List().ToDictionary(row => new Frontend(row.Address, row.Port, row.Protocol));
+        Dictionary<uint, BackendRow> known = backends.List().ToDictionary(row => row.Id);
+        HashSet<uint> kept = [];
+        foreach (BalancedService service in services)
+        {
+            foreach (var group in service.Spec.Frontends.Where(rows.ContainsKey).GroupBy(frontend => frontend.IsIpv6))
+            {
+                BalancedFamily family = FamilyOf(service, group.Key);
+                ServiceRow first = rows[group.First()];
+
+                // A row that has another run is written anew with the family's.
+                foreach (Frontend frontend in group.Where(frontend => rows[frontend].FirstSlot == first.FirstSlot))
+                {
+                    rows.Remove(frontend, out ServiceRow row);
+                    family.FrontendIds[frontend] = row.FrontendId;
+                    _frontendIds.Claim(row.FrontendId);
+                }
+
+                if (_slots.TryReserve(first.FirstSlot, first.Slots))
+                {
+                    family.FirstSlot = first.FirstSlot;
+                    family.SlotCount = first.Slots;
+                    RestoreBackends(service, family, known, kept);
+                }
+            }
+        }
+
+        foreach ((Frontend frontend, ServiceRow row) in rows)
+        {
+            kernel.Remove(frontend.Address, frontend.Port, frontend.Protocol);
+            _frontendIds.Claim(row.FrontendId);
+            _goneFrontends.Add(row.FrontendId);
+        }
+
+        foreach (uint id in known.Keys.Except(kept))
+        {
+            backends.Remove(id);
+            _backendIds.Claim(id);
+            _goneBackends.Add(id);
+        }
+    }
+
+    /// <summary>Gives numbers of what is gone free, once nothing in the kernel speaks of them.</summary>
+    internal void Collect()
+    {
+        if (_goneBackends.Count + _goneFrontends.Count == 0)
+        {
+            return;
+        }
+
+        kernel.Forget(_goneBackends, _goneFrontends);
+        foreach (uint id in _goneBackends)
+        {
+            _backendIds.Release(id);
+        }
+
+        foreach (uint id in _goneFrontends)
+        {
+            _frontendIds.Release(id);
+        }
+
+        _goneBackends.Clear();
+        _goneFrontends.Clear();
+    }
+
+    /// <summary>Finds room for what these services will need, for all of them or for none.</summary>
+    /// <param name="membersOf">Their backends as they will be.</param>
+    /// <exception cref="ControlException">It does not fit.</exception>
+    internal void Reserve(IReadOnlyList<BalancedService> services, Func<BalancedService, IReadOnlyList<Member>> membersOf, ulong nowNs)
+    {
+        Require(services.Sum(service => service.Spec.Frontends.Count - service.Families.Sum(family => family.FrontendIds.Count)), _frontendIds, "frontends", "max-frontends");
+        Require(services.Sum(service => membersOf(service).Count - service.Families.Sum(family => family.BackendIds.Count)), _backendIds, "backends", "max-backends");
+        List<uint> taken = [];
+        foreach (BalancedService service in services)
+        {
+            IReadOnlyList<Member> members = membersOf(service);
+            foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
+            {
+                BalancedFamily? known = service.Families.Find(family => family.IsIpv6 == isIpv6);
+                uint count = SizeFor(members, isIpv6, 0);
+                if (known is { SlotCount: > 0 } && known.SlotCount >= count)
+                {
+                    continue;
+                }
+
+                if (!_slots.TryAllocate(count, nowNs, out uint first))
+                {
+                    taken.ForEach(run => _slots.Free(run, 0));
+                    throw new ControlException(
+                        $"service \"{service.Spec.Name}\" needs {count} slots and there is no room for them: nothing was changed. Delete services, or raise max-slots ({kernel.MaxSlots})");
+                }
+
+                taken.Add(first);
+            }
+        }
+
+        // Each is taken again where it is written; nobody comes between.
+        taken.ForEach(run => _slots.Free(run, 0));
+    }
+
+    /// <summary>Makes the kernel serve the service by these members.</summary>
+    internal void Program(BalancedService service, IReadOnlyList<Member> members, ulong nowNs)
+    {
+        if (service.Spec.Mode == ServiceMode.Snat && members.Any(member => member.Hop is not null))
+        {
+            // Never off again: flows may live longer than the service that began them.
+            kernel.SetNat(true);
+        }
+
+        foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
+        {
+            ProgramFamily(service, FamilyOf(service, isIpv6), [.. members.Where(member => member.Address.IsIpv6 == isIpv6)], nowNs);
+        }
+
+        foreach (BalancedFamily unused in service.Families.Where(family => service.Spec.Frontends.All(frontend => frontend.IsIpv6 != family.IsIpv6)).ToList())
+        {
+            RemoveFamily(unused);
+            service.Families.Remove(unused);
+        }
+    }
+
+    internal void Remove(BalancedService service)
+    {
+        service.Families.ForEach(RemoveFamily);
+        service.Families.Clear();
+    }
+
+    /// <summary>Ends a change when the last flow from before it was silent long enough.</summary>
+    internal void EndChange(BalancedFamily family, ulong nowNs)
+    {
+        ulong last = family.FrontendIds.Values.Select(kernel.ReadChange).Select(change => Math.Max(change.StartedNs, change.LastOldNs)).DefaultIfEmpty().Max();
+        if (nowNs - last > (ulong)_settle.TotalNanoseconds)
+        {
+            kernel.WriteSlots(family.FirstSlot, SlotPlan.End(kernel.ReadSlots(family.FirstSlot, family.SlotCount)));
+            kernel.ForgetMoved(family.FrontendIds.Values.ToHashSet());
+            family.IsChanging = false;
+        }
+    }
+
+    internal ServiceStats StatsOf(uint frontendId) => kernel.Stats(frontendId);
+
+    internal Dictionary<BackendAddress, int> SlotsOf(BalancedService service)
+    {
+        Dictionary<BackendAddress, int> counts = [];
+        foreach (BalancedFamily family in service.Families)
+        {
+            Dictionary<uint, int> byId = kernel.ReadSlots(family.FirstSlot, family.SlotCount).CountBy(slot => slot.Backend).ToDictionary();
+            foreach ((BackendAddress address, uint id) in family.BackendIds)
+            {
+                counts[address] = byId.GetValueOrDefault(id);
+            }
+        }
+
+        return counts;
+    }
+
+    private static BalancedFamily FamilyOf(BalancedService service, bool isIpv6)
+    {
+        BalancedFamily? family = service.Families.Find(known => known.IsIpv6 == isIpv6);
+        if (family is null)
+        {
+            family = new BalancedFamily(isIpv6);
+            service.Families.Add(family);
+        }
+
+        return family;
+    }
+
+    private static void Require(int more, NumberPool pool, string what, string setting)
+    {
+        if (more > pool.Free)
+        {
+            throw new ControlException($"{more} more {what} do not fit: {pool.Free} of {pool.Capacity} are free; nothing was changed. Delete services, or raise {setting}");
+        }
+    }
+
+    private static uint SizeFor(IEnumerable<Member> members, bool isIpv6, uint current) => (uint)MaglevTable.SizeFor(
+        [.. members.Where(member => member.Address.IsIpv6 == isIpv6).Select(member => ShareOf(member, 1))], (int)current);
+
+    /// <summary>By its address, so that every node makes the same table.</summary>
+    private static MaglevBackend ShareOf(Member member, uint id) => new(member.Address.ToString(), id, Math.Max(member.Spec.Weight, 1));
+
+    private void RestoreBackends(BalancedService service, BalancedFamily family, Dictionary<uint, BackendRow> known, HashSet<uint> kept)
+    {
+        (uint Backend, uint Previous)[] slots = kernel.ReadSlots(family.FirstSlot, family.SlotCount);
+        family.IsChanging = SlotPlan.IsUnderChange(slots);
+        foreach (uint id in slots.SelectMany(slot => new[] { slot.Backend, slot.Previous }).Where(id => id != 0).Distinct())
+        {
+            if (!known.TryGetValue(id, out BackendRow row))
+            {
+                continue;
+            }
+
+            var address = new BackendAddress(row.Address, row.Port);
+            family.BackendIds[address] = id;
+            _backendIds.Claim(id);
+            kept.Add(id);
+            if (!row.Flags.HasFlag(BackendFlag.NoNew))
+            {
+                service.Health[address] = BackendHealth.Good;
+            }
+        }
+    }
+
+    private void ProgramFamily(BalancedService service, BalancedFamily family, Member[] members, ulong nowNs)
+    {
+        HashSet<BackendAddress> wanted = [.. members.Select(member => member.Address)];
+        KeyValuePair<BackendAddress, uint>[] gone = [.. family.BackendIds.Where(backend => !wanted.Contains(backend.Key))];
+        foreach (Member member in members)
+        {
+            WriteBackend(service, family, member);
+        }
+
+        uint before = family.SlotCount;
+        uint firstBefore = family.FirstSlot;
+        uint size = SizeFor(members, family.IsIpv6, before);
+        uint[] table = MaglevTable.Build(
+            [.. members.Where(member => member.IsChosen).Select(member => ShareOf(member, family.BackendIds[member.Address]))], (int)size);
+        (uint Backend, uint Previous)[] slots = before == 0
+            ? SlotPlan.Begin(table)
+            : SlotPlan.Change(kernel.ReadSlots(firstBefore, before), table, gone.Select(backend => backend.Value).Append(Nobody).ToHashSet());
+        foreach (ref (uint Backend, uint Previous) slot in slots.AsSpan())
+        {
+            // Its number may be another's soon.
+            slot.Previous = gone.Any(backend => backend.Value == slot.Previous) ? Nobody : slot.Previous;
+        }
+
+        if (size != before)
+        {
+            family.FirstSlot = _slots.TryAllocate(size, nowNs, out uint first) ? first : throw new ControlException($"no room is left for {size} slots: raise max-slots ({kernel.MaxSlots})");
+            family.SlotCount = size;
+        }
+
+        family.IsChanging = SlotPlan.IsUnderChange(slots);
+        WriteFrontends(service, family, slots, nowNs);
+        if (before != 0 && size != before)
+        {
+            _slots.Free(firstBefore, nowNs);
+        }
+
+        foreach ((BackendAddress address, uint id) in gone)
+        {
+            family.BackendIds.Remove(address);
+            Forget(id);
+        }
+    }
+
+    /// <summary>Slots before the entries that lead to them, and the time of the change before the slots.</summary>
+    private void WriteFrontends(BalancedService service, BalancedFamily family, (uint Backend, uint Previous)[] slots, ulong nowNs)
+    {
+        Frontend[] frontends = [.. service.Spec.Frontends.Where(frontend => frontend.IsIpv6 == family.IsIpv6)];
+        foreach (Frontend frontend in frontends.Where(frontend => !family.FrontendIds.ContainsKey(frontend)))
+        {
+            uint id = _frontendIds.Take();
+            family.FrontendIds[frontend] = id;
+            kernel.ResetStats(id);
+        }
+
+        if (family.IsChanging)
+        {
+            foreach (uint id in family.FrontendIds.Values)
+            {
+                kernel.StartChange(id, nowNs);
+            }
+        }
+
+        kernel.WriteSlots(family.FirstSlot, slots);
+        foreach (Frontend frontend in frontends)
+        {
+            kernel.Put(RowOf(service, family, frontend));
+        }
+
+        foreach (Frontend frontend in family.FrontendIds.Keys.Except(frontends).ToList())
+        {
+            RemoveFrontend(family, frontend);
+        }
+    }
+
+    private static ServiceRow RowOf(BalancedService service, BalancedFamily family, Frontend frontend) => new(
+        frontend.Address,
+        frontend.Port,
+        frontend.Protocol,
+        family.FrontendIds[frontend],
+        family.FirstSlot,
+        family.SlotCount,
+        service.Spec.Mode switch
+        {
+            ServiceMode.Dsr => Datapath.Abi.ServiceMode.Dsr,
+            ServiceMode.DsrL2 => Datapath.Abi.ServiceMode.DsrL2,
+            _ => Datapath.Abi.ServiceMode.Snat,
+        },
+        (uint)service.Spec.AffinitySeconds,
+        IPAddress.IsLoopback(frontend.Address));
+
+    private void WriteBackend(BalancedService service, BalancedFamily family, Member member)
+    {
+        BackendFlag flags = BackendFlag.Present | (member.IsLocal ? BackendFlag.Local : 0) | (member.IsChosen ? 0 : BackendFlag.NoNew);
+        NextHop? hop = member.Hop is { Mac: { } mac } known ? new NextHop(known.Ifindex, mac, known.SourceMac, known.Source) : null;
+        if (!family.BackendIds.TryGetValue(member.Address, out uint id))
+        {
+            id = _backendIds.Take();
+            family.BackendIds[member.Address] = id;
+            backends.Put(id, member.Address.Address, member.Address.Port, flags, hop);
+            return;
+        }
+
+        if (hop is { } way)
+        {
+            backends.SetNextHop(id, way);
+        }
+
+        backends.SetFlags(id, flags);
+    }
+
+    private void Forget(uint backendId)
+    {
+        backends.Remove(backendId);
+        _goneBackends.Add(backendId);
+    }
+
+    private void RemoveFamily(BalancedFamily family)
+    {
+        foreach (Frontend frontend in family.FrontendIds.Keys.ToList())
+        {
+            RemoveFrontend(family, frontend);
+        }
+
+        foreach (uint id in family.BackendIds.Values)
+        {
+            Forget(id);
+        }
+
+        if (family.SlotCount > 0)
+        {
+            _slots.Free(family.FirstSlot, Linux.Clock.MonotonicNs());
+        }
+    }
+
+    private void RemoveFrontend(BalancedFamily family, Frontend frontend)
+    {
+        kernel.Remove(frontend.Address, frontend.Port, frontend.Protocol);
+        family.FrontendIds.Remove(frontend, out uint id);
+        _goneFrontends.Add(id);
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Weir.Api;
+using Weir.Control;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+
+namespace Weir.Agent;
+
+/// <summary>The API's part for the load balancer.</summary>
+internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath datapath)
+{
+    internal UpdateServiceResponse Update(UpdateServiceRequest request)
+    {
+        ServiceOutcome outcome = control.Services.Update(new ServiceUpdate
+        {
+            Name = request.Name,
+            Frontends = request.Frontends,
+            Backends = request.Backends,
+            NoBackends = request.NoBackends,
+            Mode = request.Mode,
+            Affinity = request.Affinity,
+            HealthCheck = request.HealthCheck,
+        });
+        var response = new UpdateServiceResponse();
+        response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
+        if (!outcome.HasErrors)
+        {
+            response.Change = outcome.Changes[0].Change;
+            response.Service = Service(control.Services.List(request.Name)[0]);
+        }
+
+        return response;
+    }
+
+    internal ApplyServicesResponse Apply(ApplyServicesRequest request)
+    {
+        ServiceOutcome outcome = control.Services.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun);
+        var response = new ApplyServicesResponse();
+        response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
+        response.Services.AddRange(outcome.Changes.Select(change => new ServiceChange
+        {
+            Name = change.Name,
+            Change = change.Change,
+            Frontends = change.Frontends,
+            Backends = change.Backends,
+        }));
+        return response;
+    }
+
+    internal DeleteServicesResponse Delete(DeleteServicesRequest request) =>
+        new() { Names = { control.Services.Delete(request.Names, request.All) } };
+
+    internal ListServicesResponse List(ListServicesRequest request)
+    {
+        var response = new ListServicesResponse();
+        response.Services.AddRange(control.Services.List(request.Name).Select(Service));
+        response.Devices.AddRange(control.Services.Devices.Select(device => new Api.BalancedDevice { Name = device.Name, Xdp = device.Xdp }));
+        return response;
+    }
+
+    internal Service Drain(DrainBackendRequest request) => Service(control.Services.Drain(request.Name, request.Backend, request.Undo));
+
+    internal ChangePrefilterResponse ChangePrefilter(ChangePrefilterRequest request)
+    {
+        (int added, int removed, int total) = control.Prefilter.Change(request.Add, request.Remove);
+        return new ChangePrefilterResponse { Added = added, Removed = removed, Total = total };
+    }
+
+    internal ListPrefilterResponse ListPrefilter()
+    {
+        MetricsRow dropped = datapath.Metrics().FirstOrDefault(row => row.Reason == DropReason.Prefilter);
+        var response = new ListPrefilterResponse { DroppedPackets = dropped.Packets, DroppedBytes = dropped.Bytes };
+        response.Rows.AddRange(control.Prefilter.All.Select(prefix => new PrefilterRow { Prefix = prefix.ToString() }));
+        return response;
+    }
+
+    private static Service Service(ServiceView view)
+    {
+        var service = new Service
+        {
+            Name = view.Spec.Name,
+            Mode = Weir.Services.ServiceModeNames.Name(view.Spec.Mode),
+            AffinitySeconds = (uint)view.Spec.AffinitySeconds,
+            HealthCheck = view.Spec.HealthCheck?.ToString() ?? "",
+            Selector = view.Spec.Selector is { } selector ? $"{selector} port {view.Spec.TargetPort}" : "",
+            Source = view.Source,
+            State = view.State,
+            Changing = view.IsChanging,
+            Slots = (uint)view.Slots,
+        };
+        service.Frontends.AddRange(view.Frontends.Select(frontend => new Frontend
+        {
+            Address = frontend.Address.ToString(),
+            Id = frontend.Id,
+            Packets = frontend.Packets,
+            Bytes = frontend.Bytes,
+            Connects = frontend.Connects,
+        }));
+        service.Backends.AddRange(view.Backends.Select(backend => new Backend
+        {
+            Address = backend.Spec.Address.ToString(),
+            Weight = (uint)backend.Spec.Weight,
+            State = backend.State.ToString().ToLowerInvariant(),
+            Detail = backend.Detail,
+            Endpoint = backend.Endpoint,
+            Slots = (uint)backend.Slots,
+        }));
+        return service;
+    }
+}
