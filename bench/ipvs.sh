@@ -2,7 +2,7 @@
 # Instructions per packet of Weir's load balancer against IPVS, iptables and nftables: all in one
 # emulated machine with Debian's kernel, which counts every instruction that it executes. One run is as
 # good as many: nothing in it depends on what else this machine does.
-#   sudo bench/ipvs.sh [CASE]...      for the cases see bench/balancer/cases.sh
+#   sudo bench/ipvs.sh [CASE]...      for the cases see bench/peers/cases.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
@@ -24,18 +24,18 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/weir-vm.XXXXXX")
 trap 'rm -rf "$work"; hand_back' EXIT
 root=$work/root
 vm_fetch
-vm_root "$root" bench/balancer/init
+vm_root "$root" bench/peers/init
 vm_program "$root" bash ip ipvsadm nft iptables-legacy iptables-legacy-restore
 xtables=$(dirname "$(find /usr/lib -name libxt_tcp.so | head -1)")
 mkdir -p "$root$xtables"
 cp "$xtables"/*.so "$root$xtables"
 vm_modules "$root" veth cls_bpf sch_ingress ipip ip_vs ip_vs_rr iptable_nat xt_nat xt_tcpudp xt_mark \
     xt_MASQUERADE nf_tables nft_nat nft_chain_nat nft_hash
-bench/balancer/build.sh "$root/balancer"
+bench/peers/build.sh "$root/balancer"
 printf 'cases="%s"\nknown=%d\npackets=%d\n' "$CASES" "$KNOWN" "$PACKETS" > "$root/balancer/plan"
 
 # TCG would count "rep movsb", which these two features announce, byte by byte.
-vm_boot "$root" 1800 -cpu max,-erms,-fsrm -icount shift=0,sleep=off > "$work/console"
+vm_boot "$root" 1800 -cpu max,-erms,-fsrm -icount shift=0,sleep=off > "$work/console" || true
 grep -qx 'done' "$work/console" || { echo "ipvs.sh: the machine did not get to its end:" >&2; tail -20 "$work/console" >&2; exit 1; }
 grep '^kernel' "$work/console"
-awk -f bench/balancer/table.awk "$work/console"
+awk -f bench/peers/table.awk "$work/console"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Packets per second of Weir's load balancer over veth on this machine's kernel and one of its processors,
 # against iptables and nftables. Every way in turn, round after round; medians, and their ratio to
-# iptables with one service. For the ways see bench/balancer/cases.sh.
+# iptables with one service. For the ways see bench/peers/cases.sh.
 #   sudo bench/veth.sh [CASE]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -25,12 +25,12 @@ if [ -z "${WEIR_SANDBOX:-}" ]; then
     WEIR_SANDBOX=1 exec scripts/sandbox.sh bench/veth.sh $CASES
 fi
 
-bench/balancer/build.sh /run/tools
+bench/peers/build.sh /run/tools
 for _ in $(seq 1 "$ROUNDS"); do
     for case in $CASES; do
         # The last processor: the first one has most of the interrupts. Nothing else may run there
         # meanwhile, for a tenth of a second at a time.
-        taskset -c "$(($(nproc) - 1))" chrt --fifo 1 bench/balancer/cases.sh /run/tools "$case" "$KNOWN" "$PACKETS"
+        taskset -c "$(($(nproc) - 1))" chrt --fifo 1 bench/peers/cases.sh /run/tools "$case" "$KNOWN" "$PACKETS"
     done
 done > /run/results
-awk -f bench/balancer/rates.awk /run/results
+awk -f bench/peers/rates.awk /run/results
