@@ -84,7 +84,7 @@ vm_boot() {
     (cd "$root" && find . | cpio --quiet -o -H newc) > "$image"
     timeout --kill-after=5 "$limit" qemu-system-x86_64 -nodefaults -no-reboot -display none -serial stdio \
         -m 1536 -kernel "$VM_KERNEL/boot/vmlinuz-$VM_RELEASE" -initrd "$image" \
-        -append "console=ttyS0 quiet panic=-1 ${VM_APPEND:-}" "$@" < /dev/null | tr -d '\r'
+        -append "console=ttyS0 quiet panic=-1 ${VM_APPEND:-}" "$@" < /dev/null | sed -u 's,\r$,,'
     local status=${PIPESTATUS[0]}
     rm -f "$image"
     return "$status"
