@@ -140,6 +140,7 @@ setup_tests() {
     command -v python3 > /dev/null || missing+=(python3-minimal)
     command -v curl > /dev/null || missing+=(curl)
     command -v pgrep > /dev/null || missing+=(procps)
+    command -v ethtool > /dev/null || missing+=(ethtool)
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)

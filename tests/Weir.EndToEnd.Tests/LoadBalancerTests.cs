@@ -62,7 +62,8 @@ public sealed class LoadBalancerTests : IDisposable
         string url = $"http://{(v6 ? $"[{Vip6}]" : Vip)}/";
         Assert.Equal(_servers.Order(), Enumerable.Range(0, 30).Select(_ => Who(_host.Exec(_client, "timeout", "2", "wget", "-qO-", url))).Distinct().Order());
         Assert.Contains(Who(_host.Sandbox.Run(["timeout", "2", "busybox", "wget", "-qO-", url])), _servers);
-        Assert.Contains(_servers, server => Who(_host.Exec(server, "timeout", "2", "wget", "-qO-", url)) == server); // itself, through its service
+        // Itself, through its service: each try has one chance in two.
+        Assert.Contains(Enumerable.Range(0, 20), _ => Who(_host.Exec(_servers[0], "timeout", "2", "wget", "-qO-", url)) == _servers[0]);
         Assert.Matches(@"\s3[1-9]\s*$|\s[4-9]\d\s*$", Row("CONNECTS"));
     }
 
