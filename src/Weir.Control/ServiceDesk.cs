@@ -24,6 +24,29 @@ public sealed class ServiceDesk
     /// <summary>Devices that serve clients from outside.</summary>
     public IReadOnlyList<BalancedDevice> Devices => Locked(() => _devices.All);
 
+    /// <summary>Whether the programs at devices and sockets are in use: from the first service or prefix on.</summary>
+    public bool IsNeeded => Locked(() => _devices.IsNeeded);
+
+    /// <summary>How many services there are, published ports among them.</summary>
+    public int Count => Locked(() => _services.All.Count());
+
+    /// <summary>Problems an operator should know of.</summary>
+    public IReadOnlyList<string> Warnings => Locked(() =>
+    {
+        List<string> warnings = [.. _devices.All.Where(device => !device.IsServed).Select(device => $"device {device.Name} does not serve clients of services: {device.Xdp}")];
+        if (_devices.HookProblem is { } problem)
+        {
+            warnings.Add(problem);
+        }
+
+        if (_devices.IsNeeded && _devices.All.Count == 0)
+        {
+            warnings.Add("no device serves clients of services: none has an address, or 'devices' names none that is there");
+        }
+
+        return warnings;
+    });
+
     /// <summary>Takes the services of all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>
     public ServiceOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun)

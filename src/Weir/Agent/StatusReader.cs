@@ -34,9 +34,12 @@ internal sealed class StatusReader(ControlPlane control, Maintenance maintenance
             EventsLost = tables.EventsLost,
             MemoryBytes = Environment.WorkingSet,
             Proxy = proxy.Describe(),
+            Services = control.Services.Count,
+            Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} (xdp {device.Xdp})")) : "not needed yet",
             Kernel = Environment.OSVersion.Version.ToString(),
         };
         status.Warnings.AddRange(control.Views.Warnings);
+        status.Warnings.AddRange(control.Services.Warnings);
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;
     }

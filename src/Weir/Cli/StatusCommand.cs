@@ -25,6 +25,8 @@ internal static class StatusCommand
         ("HTTP proxy", status.Proxy),
         ("Enforcement", status.Enforcement),
         ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),
+        ("Services", $"{status.Services}"),
+        ("Devices", status.Devices.Length > 0 ? status.Devices : "none"),
         ("Endpoints", status.EndpointsInit == 0 ? $"{status.Endpoints}" : $"{status.Endpoints}, {status.EndpointsInit} of them not identified"),
         ("Networks", $"{status.Networks}"),
         ("Identities", $"{status.Identities}"),
