@@ -75,10 +75,6 @@ internal sealed class HealthChecker(Action<string, BackendAddress, bool, string>
         {
             // Nobody watches it any more.
         }
-        finally
-        {
-            watch.Stop.Dispose();
-        }
     }
 
     private sealed record Watch(HealthCheck Check, CancellationTokenSource Stop);

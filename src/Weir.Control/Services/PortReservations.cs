@@ -125,6 +125,12 @@ internal sealed class PortReservations : IDisposable
             }
 
             socket.Bind(new IPEndPoint(address, port));
+            if (protocol == IpProtocol.Tcp)
+            {
+                // Others may share a port that nobody listens on.
+                socket.Listen(1);
+            }
+
             return socket;
         }
         catch (SocketException)

@@ -121,7 +121,12 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<DumpMapResponse> DumpMap(DumpMapRequest request, ServerCallContext context) => Answer(() => tables.Dump(request), StatusCode.NotFound);
 
-    public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(() => tables.Metrics(flows.Seen));
+    public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(() =>
+    {
+        Metrics metrics = tables.Metrics(flows.Seen);
+        metrics.Services.AddRange(balancer.Metrics());
+        return metrics;
+    });
 
     public override Task<UpdateServiceResponse> UpdateService(UpdateServiceRequest request, ServerCallContext context) => Answer(() => balancer.Update(request));
 

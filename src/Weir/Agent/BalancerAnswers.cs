@@ -75,6 +75,27 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
         return response;
     }
 
+    internal IEnumerable<ServiceMetrics> Metrics() => control.Services.List().Select(view =>
+    {
+        var metrics = new ServiceMetrics
+        {
+            Service = view.Spec.Name,
+            Backends = (uint)view.Backends.Count,
+            BackendsActive = (uint)view.Backends.Count(backend => backend.State == BackendState.Active),
+        };
+        metrics.Frontends.AddRange(view.Frontends.Select(Frontend));
+        return metrics;
+    });
+
+    private static Frontend Frontend(FrontendView frontend) => new()
+    {
+        Address = frontend.Address.ToString(),
+        Id = frontend.Id,
+        Packets = frontend.Packets,
+        Bytes = frontend.Bytes,
+        Connects = frontend.Connects,
+    };
+
     private static Service Service(ServiceView view)
     {
         var service = new Service
@@ -89,14 +110,7 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
             Changing = view.IsChanging,
             Slots = (uint)view.Slots,
         };
-        service.Frontends.AddRange(view.Frontends.Select(frontend => new Frontend
-        {
-            Address = frontend.Address.ToString(),
-            Id = frontend.Id,
-            Packets = frontend.Packets,
-            Bytes = frontend.Bytes,
-            Connects = frontend.Connects,
-        }));
+        service.Frontends.AddRange(view.Frontends.Select(Frontend));
         service.Backends.AddRange(view.Backends.Select(backend => new Backend
         {
             Address = backend.Spec.Address.ToString(),

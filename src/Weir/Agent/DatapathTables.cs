@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using Weir.Api;
 using Weir.Control;
 using Weir.Datapath;
@@ -116,6 +117,19 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Metrics => "packets by direction and end",
         MapNames.Policy => "a policy map for every endpoint",
         MapNames.Settings => "revision, flags, limits",
+        MapNames.Service => "frontends of services: their slots and mode",
+        MapNames.Frontend => "frontends by number: what replies get back",
+        MapNames.Slot => "services' tables: which backend a flow gets",
+        MapNames.Backend => "backends and the way to them",
+        MapNames.Moved => "flows opened while their slot is under change",
+        MapNames.MovedRate => "how many of them this second",
+        MapNames.Change => "when flows of before a change were last seen",
+        MapNames.Affinity => "clients of services with affinity",
+        MapNames.Nat => "flows to remote backends by SNAT",
+        MapNames.Sock => "what sockets were given instead of a frontend",
+        MapNames.LbStats => "packets and connections by frontend",
+        MapNames.PreAddr => "addresses that are dropped at devices",
+        MapNames.PreNet => "prefixes that are dropped at devices",
         _ => "",
     };
 
@@ -160,6 +174,17 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"packets={row.Packets} bytes={row.Bytes}")),
         MapNames.Settings => [("0", $"revision={datapath.Revision} flags={datapath.Flags}")],
         MapNames.Lost => [("0", $"events={datapath.LostEvents}")],
+        MapNames.Service => datapath.Services.List().Select(row => (
+            $"{new IPEndPoint(row.Address, row.Port)}/{row.Protocol.Name()}",
+            $"frontend={row.FrontendId} slots={row.FirstSlot}+{row.Slots} mode={row.Mode.ToString().ToLowerInvariant()} affinity={row.AffinitySeconds}s{(row.HostOnly ? " host-only" : "")}")),
+        MapNames.Backend => datapath.Backends.List().Select(row => (
+            $"{row.Id}",
+            $"{new IPEndPoint(row.Address, row.Port)} flags={row.Flags}{(row.NextHop is { } hop ? $" device={hop.Ifindex} mac={Convert.ToHexStringLower(hop.Mac)} source={hop.Source}" : "")}")),
+        MapNames.PreAddr => datapath.Prefilter.List().Where(prefix => prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
+        MapNames.PreNet => datapath.Prefilter.List().Where(prefix => !prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
+        MapNames.Slot or MapNames.Frontend or MapNames.Change or MapNames.LbStats => throw new ControlException($"{name} is not dumped: 'weir service get NAME' tells what it holds"),
+        MapNames.Moved or MapNames.MovedRate or MapNames.Affinity or MapNames.Nat or MapNames.Sock =>
+            throw new ControlException($"{name} is not dumped: its entries come and go with flows"),
         MapNames.Listeners => throw new ControlException($"{name} cannot be dumped: it holds sockets; 'weir status' tells whether the proxy runs"),
         MapNames.Events or MapNames.Frag => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),
         _ => throw new ControlException($"no map is named \"{name}\"; 'weir map list' shows all"),

@@ -23,12 +23,38 @@ internal static class PrometheusText
         }
 
         One(text, "weir_events_lost_total", "counter", "Events that found the ring full.", metrics.EventsLost);
+        Write(text, metrics.Services);
         if (metrics.Proxy is { } proxy)
         {
             Write(text, proxy);
         }
 
         return text.ToString();
+    }
+
+    private static void Write(StringBuilder text, IReadOnlyCollection<ServiceMetrics> services)
+    {
+        Frontends(text, services, "weir_service_packets_total", "Packets of clients, seen at a device.", frontend => frontend.Packets);
+        Frontends(text, services, "weir_service_bytes_total", "Bytes of those packets.", frontend => frontend.Bytes);
+        Frontends(text, services, "weir_service_connects_total", "Connections that sockets of this host began.", frontend => frontend.Connects);
+        Head(text, "weir_service_backends", "gauge", "Backends of a service; active ones get new connections.");
+        foreach (ServiceMetrics service in services)
+        {
+            text.Append($"weir_service_backends{{service=\"{service.Service}\",state=\"active\"}} {service.BackendsActive}\n");
+            text.Append($"weir_service_backends{{service=\"{service.Service}\",state=\"other\"}} {service.Backends - service.BackendsActive}\n");
+        }
+    }
+
+    private static void Frontends(StringBuilder text, IEnumerable<ServiceMetrics> services, string name, string help, Func<Frontend, ulong> value)
+    {
+        Head(text, name, "counter", help);
+        foreach (ServiceMetrics service in services)
+        {
+            foreach (Frontend frontend in service.Frontends)
+            {
+                text.Append($"{name}{{service=\"{service.Service}\",frontend=\"{frontend.Address}\"}} {value(frontend)}\n");
+            }
+        }
     }
 
     private static void Write(StringBuilder text, ProxyMetrics proxy)
