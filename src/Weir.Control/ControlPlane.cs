@@ -291,6 +291,7 @@ public sealed class ControlPlane : IDisposable
                 _policies.Refresh();
             }
 
+            _devices.TryAgain();
             _services.Sweep(nowNs);
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
         }

@@ -33,15 +33,17 @@ public static class DatapathCheck
             outcome.Add(new($"map {spec.Name} ({spec.Type})", BpfFeatureProbe.TryMap(spec)));
         }
 
-        outcome.Add(new("endpoint program", Try(LoadProgram)));
+        outcome.Add(new("endpoint program", Try(() => Load(DatapathObject.EndpointImage))));
+        outcome.Add(new("device programs", Try(() => Load(DatapathObject.HostImage))));
+        outcome.Add(new("XDP program", Try(() => Load(DatapathObject.XdpImage))));
         outcome.Add(new("socket hook", Try(() => SocketHook.Load(null).Dispose())));
         outcome.Add(new("network namespaces and clsact", Try(AttachNothing)));
         return outcome;
     }
 
-    private static void LoadProgram()
+    private static void Load(ReadOnlySpan<byte> image)
     {
-        using BpfObject program = BpfObject.Open(DatapathObject.EndpointImage, "weir");
+        using BpfObject program = BpfObject.Open(image, "weir");
         program.Load();
     }
 

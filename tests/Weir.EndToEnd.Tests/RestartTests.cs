@@ -8,6 +8,9 @@ namespace Weir.EndToEnd.Tests;
 /// <summary>What needs a machine of its own: dockerd restarts, reboots, and the removal of every trace.</summary>
 public sealed class RestartTests : IDisposable
 {
+    /// <summary>What the devices of the machine carry.</summary>
+    private const string Devices = "ip link show world0; tc filter show dev world0 ingress; tc filter show dev world0 egress";
+
     private readonly DockerHost _host = new();
 
     public void Dispose() => _host.Dispose();
@@ -56,8 +59,11 @@ public sealed class RestartTests : IDisposable
         string before = Snapshot();
         _host.Agent.Start();
         string network = _host.MakeNetwork();
-        string container = _host.RunServer("web", network);
+        string container = _host.RunServer("web", network, "-p", "8080:80");
         _host.MustReach(container, DockerHost.WorldAddress);
+        _host.Weir("service", "update", "--name", "shop", "--frontend", "203.0.113.10:80/tcp", "--backends", "10.99.0.1:80").OrFail();
+        _host.Weir("prefilter", "add", "192.0.2.9").OrFail();
+        Assert.Contains("weir_xdp", Traces(Devices), StringComparison.Ordinal);
         _host.Remove(container);
         _host.Docker("network", "rm", network);
         _host.Agent.Stop();
@@ -67,6 +73,7 @@ public sealed class RestartTests : IDisposable
         Assert.Empty(Traces("ls -d /sys/fs/bpf/weir* /run/docker/plugins/weir* /run/weir* /var/lib/weir*"));
         Assert.Empty(Traces("iptables-save | grep -i weir; ip6tables-save | grep -i weir"));
         Assert.Empty(Traces("ip -o link | grep weir"));
+        Assert.DoesNotContain("weir", Traces(Devices), StringComparison.Ordinal);
         Assert.Equal(before, Snapshot());
         Assert.NotEqual(124, asked.ExitCode);
     }

@@ -32,6 +32,15 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         Refresh();
     }
 
+    /// <summary>Every few seconds: where it failed.</summary>
+    internal void TryAgain()
+    {
+        if (HookProblem is not null || _devices.Values.Any(device => !device.IsServed))
+        {
+            Refresh();
+        }
+    }
+
     /// <summary>Attaches to devices that are new, and tries again where it failed.</summary>
     internal void Refresh()
     {

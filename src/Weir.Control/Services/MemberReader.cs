@@ -19,16 +19,17 @@ internal sealed class MemberReader : IDisposable
     private readonly NextHopFinder _hops = new();
     private readonly Dictionary<IPAddress, NextHop?> _known = [];
     private readonly Dictionary<IPAddress, Endpoint> _local = [];
-    private TimeSpan _patienceLeft = _patience;
+    private TimeSpan _patienceLeft;
 
     public void Dispose() => _hops.Dispose();
 
     /// <summary>Looks at containers and routes afresh.</summary>
-    internal void Refresh(IEnumerable<Endpoint> attached)
+    /// <param name="patient">Waits a little for neighbours that are not known yet: somebody wants to see them serve.</param>
+    internal void Refresh(IEnumerable<Endpoint> attached, bool patient = false)
     {
         _known.Clear();
         _local.Clear();
-        _patienceLeft = _patience;
+        _patienceLeft = patient ? _patience : TimeSpan.Zero;
         foreach (Endpoint endpoint in attached)
         {
             foreach (IPAddress address in endpoint.Addresses)

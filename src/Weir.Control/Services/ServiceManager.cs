@@ -101,7 +101,7 @@ internal sealed class ServiceManager : IDisposable
     /// <exception cref="ControlException">They do not fit; nothing was changed.</exception>
     internal void Put(IReadOnlyList<ServiceSpec> specs)
     {
-        _members.Refresh(_endpoints.Attached);
+        _members.Refresh(_endpoints.Attached, patient: true);
         List<BalancedService> changed = [.. specs.Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: false))];
         PutAll(changed);
         foreach (BalancedService service in changed)

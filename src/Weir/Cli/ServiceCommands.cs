@@ -70,7 +70,7 @@ internal static class ServiceCommands
             UpdateServiceResponse answer = await agent.UpdateServiceAsync(request);
             foreach (Api.Problem problem in answer.Problems)
             {
-                Console.Error.WriteLine($"weir: {problem.Message}");
+                Console.Error.WriteLine($"weir: {(problem.Warning ? "warning: " : "")}{problem.Message}");
             }
 
             if (GlobalOptions.IsJson(parsed))
