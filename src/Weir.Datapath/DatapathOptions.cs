@@ -36,7 +36,7 @@ public sealed record DatapathOptions
     public uint MaxBackends { get; init; } = 16384;
 
     /// <summary>Slots of all services' tables, 8 bytes each.</summary>
-    public uint MaxSlots { get; init; } = 1024 * 1024;
+    public uint MaxSlots { get; init; } = 512 * 1024;
 
     /// <summary>Entries for flows to remote backends by SNAT: two a flow.</summary>
     public uint MaxNatEntries { get; init; } = 65536;
