@@ -51,7 +51,8 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 	f.protocol = p->protocol;
 	f.opens = !quoted && ct_may_open(p);
 	service = service_find(&f.addr, f.port, f.protocol);
-	if (!service)
+	/* Whoever is on the segment can send to 127.0.0.1: that is not for him. */
+	if (!service || service->flags & SERVICE_HOST_ONLY)
 		return CHOICE_OTHER;
 	r->frontend_id = service->frontend_id;
 	backend = backend_of(balance_choose(&f, service));

@@ -65,6 +65,17 @@ public sealed class LocalBackendTests : IDisposable
     }
 
     [Fact]
+    public void LoopbacksFrontend_IsNotForTheNeighbours()
+    {
+        _h.AddService(5, "127.0.0.1", Port, Tcp, Web, BackendPort, BackendFlag.Present | BackendFlag.Local, ServiceFlag.HostOnly);
+        byte[] frame = (FromClient(false, Tcp) with { Destination = "127.0.0.1" }).WithChecksums();
+        Outcome outcome = _h.FromDevice(frame);
+        Assert.Equal(DropReason.None, outcome.Reason);
+        Assert.NotEqual(ProgramHarness.Redirect, outcome.Action);
+        Assert.Equal(frame, outcome.Frame);
+    }
+
+    [Fact]
     public void Udp_WithoutAChecksum_StaysWithoutOne()
     {
         Frame frame = FromClient(false, Udp);

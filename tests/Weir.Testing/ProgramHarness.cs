@@ -151,7 +151,7 @@ public sealed class ProgramHarness : IDisposable
     }
 
     /// <summary>Makes a service of one slot, whose backend has the same id.</summary>
-    public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags)
+    public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags, ServiceFlag service = 0)
     {
         _lbFlags |= LbFlag.Services;
         WriteSettings();
@@ -160,7 +160,7 @@ public sealed class ProgramHarness : IDisposable
         new BpfMap<uint, FrontendEntry>(_maps["weir_frontend"]).Set(id, new FrontendEntry { Addr = AddressOf(frontend), Port = port, Protocol = protocol });
         new BpfMap<ServiceKey, ServiceEntry>(_maps["weir_service"]).Set(
             new ServiceKey { Addr = AddressOf(frontend), Port = port, Protocol = protocol },
-            new ServiceEntry { Slots = id, FrontendId = id });
+            new ServiceEntry { Slots = id, FrontendId = id, Flags = service });
     }
 
     /// <summary>The only flow that there is.</summary>
