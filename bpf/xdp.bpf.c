@@ -11,6 +11,7 @@
 #include "lib/fragment.h"
 #include "lib/hop.h"
 #include "lib/nat.h"
+#include "lib/plain.h"
 #include "lib/prefilter.h"
 #include "lib/rewrite_quoted.h"
 #include "lib/scratch.h"
@@ -23,6 +24,7 @@
  * enough. */
 #define ANSWER_TOO_BIG 0x10000
 
+/* Fills in the way to a backend on another host. */
 static __always_inline void hop_to_backend(const struct backend_entry *backend, struct hop *hop)
 {
 	hop->mac = hop_mac(backend->mac);
@@ -221,7 +223,7 @@ static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
 		return XDP_PASS;
 	flow_of_packet(&a->p, &f);
 	id = balance_choose(&f, service);
-	device_count(ctx, frontend_id);
+	device_count(frontend_id, frame_length(ctx));
 	backend = id ? backend_of(id) : 0;
 	if (!backend)
 		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
@@ -379,28 +381,30 @@ __noinline int icmp_packet(struct xdp_md *ctx, const struct arrival *a, __u32 lb
 	return XDP_PASS;
 }
 
-static __always_inline int balance(struct xdp_md *ctx, struct arrival *a,
-				   const struct settings *settings)
+/* The service that the packet is for. Null: "action" is what becomes of it. */
+static __always_inline struct service_entry *find_service(struct xdp_md *ctx, struct arrival *a,
+							  __u32 lb_flags, int *action)
 {
-	__u32 lb_flags = settings->lb_flags;
-	struct service_entry *service;
-
-	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP))
-		return icmp_packet(ctx, a, lb_flags);
+	*action = XDP_PASS;
+	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP)) {
+		*action = icmp_packet(ctx, a, lb_flags);
+		return 0;
+	}
 	if (a->p.flags & PACKET_LATER_FRAGMENT) {
 		if (fragment_restore(&a->p))
-			return XDP_PASS;
+			return 0;
 	} else if (!arrival_ports(ctx, a)) {
-		return XDP_PASS;
+		return 0;
 	}
 	if (lb_flags & LB_NAT && nat_is_port(a->p.dport)) {
-		int action = prepare_reply(ctx, a);
+		int nat = prepare_reply(ctx, a);
 
-		if (action != NOT_MINE)
-			return action == XDP_TX ? send_rewritten(ctx, a) : action;
+		if (nat != NOT_MINE) {
+			*action = nat == XDP_TX ? send_rewritten(ctx, a) : nat;
+			return 0;
+		}
 	}
-	service = service_find(&a->p.dst, a->p.dport, a->p.protocol);
-	return service ? serve(ctx, a, service, settings->flags) : XDP_PASS;
+	return service_find(&a->p.dst, a->p.dport, a->p.protocol);
 }
 
 static __always_inline int drop_prefiltered(struct xdp_md *ctx, const struct arrival *a,
@@ -412,33 +416,116 @@ static __always_inline int drop_prefiltered(struct xdp_md *ctx, const struct arr
 	return XDP_DROP;
 }
 
+static __always_inline bool is_prefiltered(const struct ip_addr *src, __u32 lb_flags)
+{
+	return lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) &&
+	       prefilter_has(src, lb_flags);
+}
+
+static __noinline int drop_plain(struct xdp_md *ctx, __u32 flags)
+{
+	struct arrival a = {};
+
+	return plain_arrival(ctx, &a) ? drop_prefiltered(ctx, &a, flags) : XDP_DROP;
+}
+
+/* The shortest way through, for the packets that are most of a service's: plain ones to a service
+ * by DSR whose slot is at rest. Changes and counts nothing until the packet can go: whatever stands
+ * in its way is NOT_MINE, and the general way tells what. */
+static __always_inline int send_plain(struct xdp_md *ctx, const struct plain *p,
+				      const struct service_entry *service)
+{
+	struct backend_entry *backend;
+	struct service_slot slot;
+	struct ethhdr *eth;
+	struct hop hop;
+
+	if (service->flags || service->mode == SERVICE_MODE_SNAT)
+		return NOT_MINE;
+	slot = balance_slot(service, p->hash);
+	backend = backend_of(slot.backend);
+	if (slot.previous || !backend || backend->flags & BACKEND_LOCAL)
+		return NOT_MINE;
+	hop_to_backend(backend, &hop);
+	if (!hop.mac)
+		return NOT_MINE;
+	eth = service->mode == SERVICE_MODE_DSR ? plain_encap(ctx, p, backend) : plain_bare(ctx);
+	if (!eth)
+		return NOT_MINE;
+	hop_put_macs(eth, &hop);
+	device_count(service->frontend_id, p->frame);
+	return hop_leave(ctx, &hop);
+}
+
+/* Reads any packet, and finds its service. Null: "action" is what becomes of it. */
+static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
+						    const struct settings *settings, int *action)
+{
+	__u32 lb_flags = settings->lb_flags, l3 = arrival_link(ctx, a);
+	bool sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, a) : l3 == L3_IPV6 && arrival_ipv6(ctx, a);
+
+	*action = XDP_PASS;
+	if (a->has_addresses && is_prefiltered(&a->p.src, lb_flags)) {
+		*action = drop_prefiltered(ctx, a, settings->flags);
+		return 0;
+	}
+	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
+	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a->group || !arrival_is_whole(ctx, a))
+		return 0;
+	return find_service(ctx, a, lb_flags, action);
+}
+
+/* The way of every packet that no shorter one takes; of a plain one, the service may be known. */
+static __always_inline int forward(struct xdp_md *ctx, const struct settings *settings,
+				   const struct service_entry *service)
+{
+	struct arrival a = {};
+	int action = XDP_PASS;
+
+	if (!service)
+		service = arrive(ctx, &a, settings, &action);
+	else if (!plain_arrival(ctx, &a))
+		return XDP_PASS;
+	if (service)
+		action = serve(ctx, &a, service, settings->flags);
+	if (action < ANSWER_TOO_BIG)
+		return action;
+	return too_big_answer(ctx, &a, action & (ANSWER_TOO_BIG - 1)) ? XDP_TX : XDP_DROP;
+}
+
+/* A plain packet. NOT_MINE: it goes the general way; "service" is its, where that is known. */
+static __always_inline int forward_plain(struct xdp_md *ctx, const struct plain *p,
+					 const struct settings *settings,
+					 const struct service_entry **service)
+{
+	struct ip_addr src = p->flow.client;
+
+	if (settings->flags & SETTINGS_TRACE ||
+	    (settings->lb_flags & LB_NAT && nat_is_port(p->flow.port)))
+		return NOT_MINE;
+	if (is_prefiltered(&src, settings->lb_flags))
+		return drop_plain(ctx, settings->flags);
+	*service = service_find(&p->flow.addr, p->flow.port, p->flow.protocol);
+	return *service ? send_plain(ctx, p, *service) : XDP_PASS;
+}
+
 SEC("xdp")
 int weir_xdp(struct xdp_md *ctx)
 {
 	__u32 zero = 0;
 	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
-	struct arrival a = {};
-	__u32 lb_flags, l3;
-	bool sound;
+	const struct service_entry *service = 0;
+	struct plain p;
 	int action;
 
-	if (!settings)
+	if (!settings || !settings->lb_flags)
 		return XDP_PASS;
-	lb_flags = settings->lb_flags;
-	if (!lb_flags)
-		return XDP_PASS;
-	l3 = arrival_link(ctx, &a);
-	sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, &a) : l3 == L3_IPV6 && arrival_ipv6(ctx, &a);
-	if (lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) && a.has_addresses &&
-	    prefilter_has(&a.p.src, lb_flags))
-		return drop_prefiltered(ctx, &a, settings->flags);
-	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
-	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a.group || !arrival_is_whole(ctx, &a))
-		return XDP_PASS;
-	action = balance(ctx, &a, settings);
-	if (action < ANSWER_TOO_BIG)
-		return action;
-	return too_big_answer(ctx, &a, action & (ANSWER_TOO_BIG - 1)) ? XDP_TX : XDP_DROP;
+	if (settings->lb_flags & LB_SERVICES && plain_parse(ctx, &p)) {
+		action = forward_plain(ctx, &p, settings, &service);
+		if (action != NOT_MINE)
+			return action;
+	}
+	return forward(ctx, settings, service);
 }
 
 char _license[] SEC("license") = "GPL";

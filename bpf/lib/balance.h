@@ -48,17 +48,17 @@ static __always_inline __u64 balance_mix(__u64 x)
 static __always_inline __u32 balance_hash(const struct balance_flow *f, bool client_only)
 {
 	const __be32 *c = f->client.word, *a = f->addr.word;
-	__u64 h = (__u64)c[3] << 32;
+	/* A frontend's own words are the same in all its flows: no two of them become one. */
+	__u64 h = (__u64)(c[3] ^ a[3]) << 32 | f->protocol;
 
 	if (!client_only)
-		h |= (__u32)f->client_port << 16 | f->port;
+		h ^= (__u32)f->client_port << 16 | f->port;
 	/* IPv4 differs in the last words only. */
 	if (c[0] | c[1] | a[0] | a[1]) {
 		h ^= balance_mix((__u64)c[0] << 32 | c[1]);
 		h = balance_mix(h) ^ ((__u64)a[0] << 32 | a[1]);
 		h = balance_mix(h) ^ ((__u64)c[2] << 32 | a[2]);
 	}
-	h = balance_mix(h) ^ ((__u64)a[3] << 32 | f->protocol);
 	return (__u32)(balance_mix(h) >> 32);
 }
 
@@ -169,21 +169,29 @@ static __noinline __u32 balance_affine(const struct balance_flow *f,
 	return current;
 }
 
+/* The slot of the service that the hash picks. */
+static __always_inline struct service_slot balance_slot(const struct service_entry *service,
+							__u32 hash)
+{
+	__u32 index = service->slots + (hash & service->slot_mask);
+	__u64 *word = bpf_map_lookup_elem(&weir_slot, &index);
+	__u64 both = word ? *(volatile __u64 *)word : 0;
+	struct service_slot slot;
+
+	__builtin_memcpy(&slot, &both, sizeof(slot));
+	return slot;
+}
+
 /* The id of the flow's backend; 0: there is none. */
 static __always_inline __u32 balance_choose(const struct balance_flow *f,
 					    const struct service_entry *service)
 {
-	__u32 hash = balance_hash(f, service->flags & SERVICE_AFFINITY);
-	__u32 index = service->slots + (hash & service->slot_mask);
-	__u64 *word = bpf_map_lookup_elem(&weir_slot, &index);
-	struct service_slot slot;
-	__u64 both;
+	bool affinity = service->flags & SERVICE_AFFINITY;
+	struct service_slot slot = balance_slot(service, balance_hash(f, affinity));
 
-	if (!word)
+	if (!slot.backend && !slot.previous)
 		return 0;
-	both = *(volatile __u64 *)word;
-	__builtin_memcpy(&slot, &both, sizeof(slot));
-	if (service->flags & SERVICE_AFFINITY)
+	if (affinity)
 		return balance_affine(f, service, slot.backend);
 	if (slot.previous)
 		return balance_moved(f, service, slot.backend, slot.previous);

@@ -47,12 +47,12 @@ static __noinline int device_drop(struct xdp_md *ctx, const struct arrival *a,
 }
 
 /* Counts a client's packet to a service. */
-static __always_inline void device_count(struct xdp_md *ctx, __u32 frontend_id)
+static __always_inline void device_count(__u32 frontend_id, __u32 length)
 {
 	struct lb_stats *stats = bpf_map_lookup_elem(&weir_lb_stats, &frontend_id);
 
 	if (stats) {
 		stats->packets++;
-		stats->bytes += frame_length(ctx);
+		stats->bytes += length;
 	}
 }

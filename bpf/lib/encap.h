@@ -19,32 +19,46 @@ static __always_inline __u32 encap_size(const struct arrival *a)
 	return a->p.flags & PACKET_IPV6 ? ENCAP_IPV6 : ENCAP_IPV4;
 }
 
-/* Never fragmented on its way, so that its id need not be unique (RFC 6864). */
+/* The first word of the outer header for a packet with that class. */
+static __always_inline __be32 encap_first(__u8 tos, __u32 length)
+{
+	return bpf_htonl(0x45000000 | (__u32)tos << 16 | (length + ENCAP_IPV4));
+}
+
+/* Writes the outer header. Never fragmented on its way, so that its id need not be unique (RFC
+ * 6864). */
+static __always_inline void encap_put_ipv4(struct iphdr *ip, __be32 first,
+					   const struct backend_entry *backend)
+{
+	const __be32 second = bpf_htonl(ENCAP_DONT_FRAGMENT);
+	const __be32 third = bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16);
+	__be32 saddr = backend->source.word[3], daddr = backend->addr.word[3];
+	__be32 *words = (__be32 *)ip;
+
+	words[0] = first;
+	words[1] = second;
+	/* The checksum is the word's other half. */
+	words[2] = third | (__u32)(__u16)~sum_fold((__u64)second + third + first + saddr + daddr)
+			       << 16;
+	words[3] = saddr;
+	words[4] = daddr;
+}
+
 static __always_inline bool encap_ipv4(struct xdp_md *ctx, const struct arrival *a,
 				       const struct backend_entry *backend)
 {
 	struct iphdr *ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
-	__u32 saddr = backend->source.word[3], daddr = backend->addr.word[3];
-	__be32 *words;
-	__u32 first;
+	__be32 first;
 
 	if (!ip)
 		return false;
-	first = bpf_htonl(0x45000000 | (__u32)ip->tos << 16 | (a->l3_len + ENCAP_IPV4));
+	first = encap_first(ip->tos, a->l3_len);
 	if (!link_make_room(ctx, a, ENCAP_IPV4))
 		return false;
 	ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
 	if (!ip)
 		return false;
-	words = (__be32 *)ip;
-	words[0] = first;
-	words[1] = bpf_htonl(ENCAP_DONT_FRAGMENT);
-	words[2] = bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16);
-	words[3] = saddr;
-	words[4] = daddr;
-	ip->check =
-	    (__u16)~sum_fold((__u64)first + bpf_htonl(ENCAP_DONT_FRAGMENT) +
-			     bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16) + saddr + daddr);
+	encap_put_ipv4(ip, first, backend);
 	return true;
 }
 

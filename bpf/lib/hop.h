@@ -40,6 +40,15 @@ static __always_inline bool hop_lives(struct xdp_md *ctx, const struct arrival *
 	}
 }
 
+static __always_inline void hop_age_ipv4(struct iphdr *ip)
+{
+	/* The upper byte of a word falls by one: its complement rises (RFC 1141). */
+	__u32 check = ip->check + bpf_htons(0x0100);
+
+	ip->check = (__u16)(check + (check >= 0xffff));
+	ip->ttl--;
+}
+
 static __always_inline void hop_age(struct xdp_md *ctx, const struct arrival *a)
 {
 	if (a->p.flags & PACKET_IPV6) {
@@ -49,24 +58,22 @@ static __always_inline void hop_age(struct xdp_md *ctx, const struct arrival *a)
 			ip->hop_limit--;
 	} else {
 		struct iphdr *ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
-		__u32 check;
 
-		if (!ip)
-			return;
-		/* The upper byte of a word falls by one: its complement rises (RFC 1141). */
-		check = ip->check + bpf_htons(0x0100);
-		ip->check = (__u16)(check + (check >= 0xffff));
-		ip->ttl--;
+		if (ip)
+			hop_age_ipv4(ip);
 	}
 }
 
-static __always_inline void hop_put_mac(__u8 *to, __u64 mac)
+/* Both MACs, in two stores. */
+static __always_inline void hop_put_macs(struct ethhdr *eth, const struct hop *hop)
 {
-	__u16 *half = (__u16 *)to;
+	*(__u64 *)eth = hop->mac | hop->own_mac << 48;
+	*(__u32 *)(eth->h_source + 2) = (__u32)(hop->own_mac >> 16);
+}
 
-	half[0] = (__u16)mac;
-	half[1] = (__u16)(mac >> 16);
-	half[2] = (__u16)(mac >> 32);
+static __always_inline int hop_leave(struct xdp_md *ctx, const struct hop *hop)
+{
+	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
 }
 
 static __always_inline int hop_send(struct xdp_md *ctx, const struct hop *hop)
@@ -75,7 +82,6 @@ static __always_inline int hop_send(struct xdp_md *ctx, const struct hop *hop)
 
 	if (!eth)
 		return XDP_DROP;
-	hop_put_mac(eth->h_dest, hop->mac);
-	hop_put_mac(eth->h_source, hop->own_mac);
-	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
+	hop_put_macs(eth, hop);
+	return hop_leave(ctx, hop);
 }

@@ -101,6 +101,23 @@ public sealed class XdpBalanceTests : IDisposable
         Assert.All(counts.Values, n => Assert.InRange(n, 60, 140));
     }
 
+    /// <summary>Plain packets take a shorter way through the program than others.</summary>
+    [PrivilegedTheory]
+    [InlineData(XdpCase.Tcp)]
+    [InlineData(XdpCase.Udp)]
+    public void Flow_HasOneBackend_PlainOrNot(byte protocol)
+    {
+        var c = new XdpCase(false, protocol);
+        uint id = c.AddService(_h, ServiceMode.Dsr, 1, 2, 3, 4, 5, 6, 7, 8);
+        for (ushort port = 1; port <= 100; port++)
+        {
+            Frame plain = c.Packet with { SourcePort = port, Payload = new byte[16] };
+            Assert.Equal(TargetOf(c, plain), TargetOf(c, plain with { Options = [1, 1, 1, 1] }));
+        }
+
+        Assert.Equal(200UL, _h.Stats(id).Packets);
+    }
+
     private void Goes(XdpCase c, uint backend, Frame frame) => Assert.Equal(c.Backend(backend), TargetOf(c, frame));
 
     private string TargetOf(XdpCase c, Frame frame)
