@@ -90,6 +90,7 @@ __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct endpoint_entry *src = 0;
 	struct ct_entry entry = {};
+	struct ct_key own; /* Linux 6.1 takes no pointer to an argument's memory for a key */
 
 	if (!key || !p || !r || !s)
 		return DROP_REASON_MALFORMED;
@@ -116,7 +117,8 @@ __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key
 	if (r->ifindex)
 		entry.flags |= CT_SERVICE;
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);
-	if (bpf_map_update_elem(&weir_ct, key, &entry, BPF_ANY))
+	own = *key;
+	if (bpf_map_update_elem(&weir_ct, &own, &entry, BPF_ANY))
 		return DROP_REASON_CT_TABLE_FULL;
 	if (src)
 		__sync_fetch_and_add(&src->ct_count, 1);

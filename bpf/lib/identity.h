@@ -13,7 +13,9 @@ enum reserved_identity {
 /* The local endpoint with this address, or 0. */
 static __always_inline __u32 identity_local_endpoint(const struct ip_addr *addr)
 {
-	struct local_entry *local = bpf_map_lookup_elem(&weir_local, addr);
+	/* Linux 6.1 takes no pointer that a global function was given for a key. */
+	struct ip_addr own = *addr;
+	struct local_entry *local = bpf_map_lookup_elem(&weir_local, &own);
 
 	return local ? local->endpoint_id : 0;
 }
