@@ -99,6 +99,21 @@ public sealed class ProxyTests : IDisposable
         Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void IcmpError_OfAProxiedFlow_GoesToTheStack_WhichHasBothItsSockets(bool v6)
+    {
+        _h.SetProxyPort(40000);
+        _h.FromContainer(1, Syn(v6));
+        Frame error = new() { Source = v6 ? Api6 : Api, Destination = v6 ? Web6 : Web, Protocol = v6 ? (byte)58 : (byte)1, IcmpType = v6 ? (byte)2 : (byte)3, IcmpCode = v6 ? (byte)0 : (byte)4, Payload = Syn(v6).Quote() };
+        Outcome outcome = _h.FromContainer(2, error);
+        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
+        // What quotes no flow goes nowhere.
+        Frame stray = error with { IcmpType = v6 ? (byte)1 : (byte)3, IcmpCode = 1, Payload = (Syn(v6) with { SourcePort = 999 }).Quote() };
+        Assert.Equal(DropReason.CtInvalid, _h.FromContainer(2, stray).Reason);
+    }
+
     [Fact]
     public void ProxiedFlow_IsCut_WhenPolicyForbidsIt()
     {
