@@ -18,7 +18,7 @@ public sealed class PluginRequestTests
         Assert.True(request.Flag("Flag"));
         Assert.Equal("c", request.Object("Options").Object("a").Text("b"));
         Assert.Equal("10.0.0.0/24", Assert.Single(request.Objects("List")).Prefix("Pool").ToString());
-        Assert.Equal(2, request.Count("List"));
+        Assert.Equal(0, request.Number("Missing", 9));
         Assert.Null(request.Address("None"));
         Assert.Empty(request.Object("None").Fields);
     }
