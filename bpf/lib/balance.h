@@ -26,6 +26,20 @@ struct balance_flow {
 	bool opens; /* this packet may be its first: a SYN, or of a protocol without one */
 };
 
+/* The flow of a client's packet. */
+static __always_inline void flow_of_packet(const struct packet *p, struct balance_flow *f)
+{
+	const __u8 opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
+
+	f->client = p->src;
+	f->addr = p->dst;
+	f->client_port = p->sport;
+	f->port = p->dport;
+	f->protocol = p->protocol;
+	f->opens = !(p->flags & PACKET_LATER_FRAGMENT) &&
+		   (p->protocol != L4_TCP || (p->tcp_flags & opening) == TCP_SYN);
+}
+
 static __always_inline struct service_entry *service_find(const struct ip_addr *addr, __be16 port,
 							  __u8 protocol)
 {
