@@ -36,4 +36,11 @@ enum drop_reason {
 	DROP_REASON_NAT_NO_PORT =
 	    27,			  /* no port of this host is free for another flow to the backend */
 	DROP_REASON_TOO_BIG = 28, /* does not fit the link to the backend; the client is told */
+	DROP_REASON_ICMP_UNRELATED =
+	    29, /* an ICMP error about no living flow, or from nowhere on its way */
+	DROP_REASON_CT_OUTSIDE_LIMIT = 30, /* flows opened from outside have used up their share */
+	DROP_REASON_TCP_SEQUENCE = 31,	   /* a TCP packet outside of its flow's window */
+	DROP_REASON_NOT_PUBLISHED = 32,	   /* the published port is closed to this source */
+	DROP_REASON_NOT_ROUTED =
+	    33, /* from outside to a container's own address: its network has no routed access */
 };

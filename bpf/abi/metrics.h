@@ -4,8 +4,8 @@
 #include <linux/types.h>
 
 enum metrics_layout {
-	METRICS_REASONS = 32, /* room for enum drop_reason */
-	METRICS_SLOTS = 96,   /* index = direction * METRICS_REASONS + drop_reason */
+	METRICS_REASONS = 64, /* room for enum drop_reason */
+	METRICS_SLOTS = 192,  /* index = direction * METRICS_REASONS + drop_reason */
 };
 
 struct metrics_entry {

@@ -66,4 +66,14 @@ public enum DropReason : byte
     NatNoPort = 27,
     /// <summary>does not fit the link to the backend; the client is told</summary>
     TooBig = 28,
+    /// <summary>an ICMP error about no living flow, or from nowhere on its way</summary>
+    IcmpUnrelated = 29,
+    /// <summary>flows opened from outside have used up their share</summary>
+    CtOutsideLimit = 30,
+    /// <summary>a TCP packet outside of its flow&apos;s window</summary>
+    TcpSequence = 31,
+    /// <summary>the published port is closed to this source</summary>
+    NotPublished = 32,
+    /// <summary>from outside to a container&apos;s own address: its network has no routed access</summary>
+    NotRouted = 33,
 }

@@ -41,6 +41,11 @@ public static class DropReasons
         DropReason.NoNextHop,
         DropReason.NatNoPort,
         DropReason.TooBig,
+        DropReason.IcmpUnrelated,
+        DropReason.CtOutsideLimit,
+        DropReason.TcpSequence,
+        DropReason.NotPublished,
+        DropReason.NotRouted,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -75,6 +80,11 @@ public static class DropReasons
         DropReason.NoNextHop => "no-next-hop",
         DropReason.NatNoPort => "nat-no-port",
         DropReason.TooBig => "too-big",
+        DropReason.IcmpUnrelated => "icmp-unrelated",
+        DropReason.CtOutsideLimit => "ct-outside-limit",
+        DropReason.TcpSequence => "tcp-sequence",
+        DropReason.NotPublished => "not-published",
+        DropReason.NotRouted => "not-routed",
         _ => "unknown-" + (int)value,
     };
 
@@ -110,6 +120,11 @@ public static class DropReasons
         DropReason.NoNextHop => "no neighbour is known towards the backend",
         DropReason.NatNoPort => "no port of this host is free for another flow to the backend",
         DropReason.TooBig => "does not fit the link to the backend; the client is told",
+        DropReason.IcmpUnrelated => "an ICMP error about no living flow, or from nowhere on its way",
+        DropReason.CtOutsideLimit => "flows opened from outside have used up their share",
+        DropReason.TcpSequence => "a TCP packet outside of its flow's window",
+        DropReason.NotPublished => "the published port is closed to this source",
+        DropReason.NotRouted => "from outside to a container's own address: its network has no routed access",
         _ => "not known to this version",
     };
 }

@@ -9,7 +9,7 @@ namespace Weir.Datapath.Abi;
 public enum MetricsLayout : int
 {
     /// <summary>room for enum drop_reason</summary>
-    Reasons = 32,
+    Reasons = 64,
     /// <summary>index = direction * METRICS_REASONS + drop_reason</summary>
-    Slots = 96,
+    Slots = 192,
 }
