@@ -17,7 +17,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>gRPC and WebSockets through the proxy, by .NET's own clients and servers.</summary>
-[Collection(SharedHost.Name)]
+[Collection(HttpHost.Name)]
 public sealed class HttpClientsTests : IDisposable
 {
     private static readonly CancellationToken _soon = new CancellationTokenSource(TimeSpan.FromMinutes(5)).Token;

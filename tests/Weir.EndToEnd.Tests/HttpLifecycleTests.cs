@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Connections through the proxy while policy, agent and proxy come and go.</summary>
-[Collection(SharedHost.Name)]
+[Collection(HttpHost.Name)]
 public sealed class HttpLifecycleTests : IDisposable
 {
     private readonly DockerHost _host;
@@ -152,7 +152,7 @@ public sealed class HttpLifecycleTests : IDisposable
         string old = ProxyPid();
 
         _host.Agent.Stop();
-        _host.Sandbox.Run(["cp", "-r", Path.GetDirectoryName(Sandbox.Weir)!, "/run/newer"]).OrFail();
+        _host.Sandbox.Shell($"mkdir /run/newer; find {Path.GetDirectoryName(Sandbox.Weir)} -maxdepth 1 -type f -exec cp -t /run/newer {{}} +");
         using BackgroundCommand newer = _host.Sandbox.Start("/run/newer/weir", "agent");
         newer.WaitFor("the proxy listens", 10);
         WaitForMore(requests, "200");

@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Requests through the proxy: what passes, what is refused, and what both ends see.</summary>
-[Collection(SharedHost.Name)]
+[Collection(HttpHost.Name)]
 public sealed class HttpPolicyTests : IDisposable
 {
     private readonly DockerHost _host;
