@@ -12,6 +12,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/config.h"
+#include "lib/deliver.h"
 #include "lib/gateway.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
@@ -68,11 +69,10 @@ int weir_from_ep(struct __sk_buff *skb)
 	    .direction = DIRECTION_EGRESS,
 	};
 	struct packet p = {};
-	struct endpoint_entry *to;
+	struct ruling v = {};
 	enum drop_reason reason;
 	enum l3_proto l3;
 	struct ethhdr *eth;
-	__u32 target = 0;
 
 	/* 1 */
 	parse_pull(skb);
@@ -120,7 +120,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
 
 	/* 4 to 6 */
-	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &target);
+	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v);
 	if (reason) {
 		drop(skb, &p, &r, reason);
 		return reason == DROP_REASON_PROXY_REQUIRED && reset_answer(skb, &p)
@@ -129,20 +129,18 @@ int weir_from_ep(struct __sk_buff *skb)
 	}
 
 	/* 7 */
-	if (target == TARGET_PROXY) {
+	switch (v.way) {
+	case WAY_CLIENT:
+		return reply_send(skb, &p, &r, &v);
+	case WAY_ENDPOINT:
+		return deliver_local(skb, &p, &r, v.endpoint);
+	case WAY_PROXY:
 		reason = proxy_take(skb, &p, r.src_identity);
 		if (reason)
 			return drop(skb, &p, &r, reason);
 	}
-	if (!target && r.ifindex)
-		return reply_send(skb, &p, &r);
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
-	if (!target || target == TARGET_PROXY)
-		return TC_ACT_OK;
-	to = endpoint_of(target);
-	if (!to)
-		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
-	return deliver_local(skb, to);
+	return TC_ACT_OK;
 }
 
 /* What the host's stack sends to the container: from the host itself and from outside. */
@@ -155,10 +153,11 @@ int weir_to_ep(struct __sk_buff *skb)
 	    .direction = DIRECTION_INGRESS,
 	};
 	struct packet p = {};
+	struct ruling v = {};
 	enum drop_reason reason;
 	enum l3_proto l3;
-	__u32 target = 0;
 
+	/* 1 */
 	parse_pull(skb);
 	l3 = l3_of(skb);
 	if (skb->vlan_present || l3 == L3_VLAN || l3 == L3_QINQ)
@@ -176,13 +175,17 @@ int weir_to_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
 	if (!is_own_address(&p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
+
+	/* 4 to 6 */
 	reason = mark_is(skb, MARK_FROM_PROXY)
 		     ? proxy_sent(skb, &p, &r)
-		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &target);
+		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v);
 	if (reason)
 		return drop(skb, &p, &r, reason);
+
+	/* 7 */
 	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return target == TARGET_PROXY ? send_to_ingress(skb, &r) : TC_ACT_OK;
+	return v.way == WAY_PROXY ? send_to_ingress(skb, &r) : TC_ACT_OK;
 }
 
 char _license[] SEC("license") = "GPL";

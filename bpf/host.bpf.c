@@ -11,6 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/balance.h"
+#include "lib/deliver.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
@@ -67,11 +68,11 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 }
 
 __noinline enum drop_reason device_judge(struct __sk_buff *skb, struct packet *p, struct report *r,
-					 __u32 *target)
+					 struct ruling *v)
 {
-	if (!p || !r || !target)
+	if (!p || !r || !v)
 		return DROP_REASON_MALFORMED;
-	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, target);
+	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, v);
 }
 
 /* Later fragments come to the frontend too. */
@@ -90,12 +91,12 @@ __noinline int device_remember(const struct packet *p, const struct rewrite *w)
 }
 
 /* Is the packet one that a local backend sent its client through a service? Then says whose. */
-__noinline int device_related(const struct packet *quoted, struct report *r)
+__noinline int device_related(const struct packet *quoted, struct report *r, struct ruling *v)
 {
 	struct ct_entry *entry;
 	bool source_is_b;
 
-	if (!quoted || !r)
+	if (!quoted || !r || !v)
 		return false;
 	entry = ct_find_quoted(quoted, &source_is_b, bpf_ktime_get_coarse_ns());
 	if (!entry || !(entry->flags & CT_SERVICE) || !ct_is_reply(entry, source_is_b))
@@ -103,50 +104,49 @@ __noinline int device_related(const struct packet *quoted, struct report *r)
 	r->src_identity = entry->src_identity;
 	r->dst_identity = entry->dst_identity;
 	r->dst_endpoint = r->endpoint_id = entry->dst_endpoint;
-	r->proxy = !!(entry->flags & CT_PROXY);
 	r->is_reply = 1;
 	r->direction = DIRECTION_INGRESS;
+	known_way(entry, JUDGE_FROM_DEVICE, entry->dst_endpoint, false, v, r);
 	return true;
 }
 
+enum concern {
+	CONCERN_OTHER, /* none of ours, and unchanged */
+	CONCERN_BACKEND,
+	CONCERN_BROKEN, /* a backend's, and cut short */
+};
+
 /* An ICMP error about what a backend sent its client from the frontend's address: made one about
- * the backend's own packet. False: it is none of ours, and unchanged. */
+ * the backend's own packet. */
 __noinline int device_error(struct __sk_buff *skb, const struct packet *p, struct report *r,
-			    struct rewrite *w, __u32 *failed)
+			    struct rewrite *w, struct ruling *v)
 {
 	struct packet quoted = {};
 
-	if (!p || !r || !w || !failed)
-		return false;
+	if (!p || !r || !w || !v)
+		return CONCERN_OTHER;
 	if (parse_quoted(skb, p, &quoted) || !ip_addr_equal(&quoted.src, &p->dst) ||
 	    device_choose(&quoted, true, r, w) != CHOICE_LOCAL)
-		return false;
+		return CONCERN_OTHER;
 	quoted.src = w->to;
 	quoted.sport = w->to_port;
-	if (!device_related(&quoted, r))
-		return false;
-	*failed = !rewrite_error(skb, p, &quoted, w);
-	return true;
+	if (!device_related(&quoted, r, v))
+		return CONCERN_OTHER;
+	return rewrite_error(skb, p, &quoted, w) ? CONCERN_BACKEND : CONCERN_BROKEN;
 }
 
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
-				   const struct report *r, __u32 target)
+				   const struct report *r, const struct ruling *v)
 {
-	struct endpoint_entry *to;
 	enum drop_reason reason;
 
-	if (target == TARGET_PROXY) {
-		reason = proxy_take(skb, p, r->src_identity);
-		if (reason)
-			return drop(skb, p, r, reason);
-		metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-		return TC_ACT_OK;
-	}
-	to = endpoint_of(target);
-	if (!to)
-		return drop(skb, p, r, DROP_REASON_NO_ENDPOINT);
+	if (v->way == WAY_ENDPOINT)
+		return deliver_local(skb, p, r, v->endpoint);
+	reason = proxy_take(skb, p, r->src_identity);
+	if (reason)
+		return drop(skb, p, r, reason);
 	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return deliver_local(skb, to);
+	return TC_ACT_OK;
 }
 
 /* What a device receives. */
@@ -158,9 +158,10 @@ int weir_from_dev(struct __sk_buff *skb)
 	enum drop_reason reason;
 	struct rewrite w = {};
 	struct packet p = {};
+	struct ruling v = {};
 	struct settings *s;
-	__u32 zero = 0, target = 0;
-	int choice;
+	__u32 zero = 0;
+	int choice, concern;
 
 	s = bpf_map_lookup_elem(&weir_settings, &zero);
 	if (!s || !(s->lb_flags & LB_SERVICES) || skb->pkt_type != PACKET_HOST ||
@@ -170,11 +171,11 @@ int weir_from_dev(struct __sk_buff *skb)
 	if (parse_packet(skb, l3, &p))
 		return UNTOUCHED;
 	if (p.flags & PACKET_ICMP_ERROR) {
-		if (!device_error(skb, &p, &r, &w, &target))
+		concern = device_error(skb, &p, &r, &w, &v);
+		if (concern == CONCERN_OTHER)
 			return UNTOUCHED;
-		if (target)
-			return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
-		return deliver(skb, &p, &r, r.proxy ? TARGET_PROXY : r.dst_endpoint);
+		return concern == CONCERN_BROKEN ? drop(skb, &p, &r, DROP_REASON_TRUNCATED)
+						 : deliver(skb, &p, &r, &v);
 	}
 	if (p.protocol != L4_TCP && p.protocol != L4_UDP)
 		return UNTOUCHED;
@@ -190,17 +191,18 @@ int weir_from_dev(struct __sk_buff *skb)
 	p.dst = w.to;
 	p.dport = w.to_port;
 	p.policy_port = w.to_port;
-	r.ifindex = skb->ifindex;
+	v.frontend_id = r.frontend_id;
+	v.ifindex = skb->ifindex;
 	r.direction = DIRECTION_INGRESS;
 	r.dst_endpoint = r.endpoint_id = (__u16)identity_local_endpoint(&p.dst);
-	reason = r.endpoint_id ? device_judge(skb, &p, &r, &target) : DROP_REASON_NO_ENDPOINT;
+	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
 	if (reason)
 		return drop(skb, &p, &r, reason);
 	if (p.flags & PACKET_FIRST_FRAGMENT)
 		device_remember(&p, &w);
 	if (!rewrite_packet(skb, &p, &w))
 		return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
-	return deliver(skb, &p, &r, target);
+	return deliver(skb, &p, &r, &v);
 }
 
 /* What a device sends. */

@@ -5,15 +5,12 @@
 #include "metrics.h"
 #include "packet.h"
 
-/* Who is concerned; filled in as far as the packet got. */
+/* What events tell: who is concerned; filled in as far as the packet got. */
 struct report {
 	__u32 src_identity;
 	__u32 dst_identity;
 	__u32 rule_id;
-	__u32 http_egress; /* see struct ct_entry */
-	__u32 http_ingress;
 	__u32 frontend_id; /* the service address that the flow was opened to */
-	__u32 ifindex;	   /* a service's flow: the device it came in by, where its replies leave */
 	__u16 endpoint_id; /* the endpoint that judges */
 	__u16 src_endpoint;
 	__u16 dst_endpoint;

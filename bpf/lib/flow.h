@@ -5,6 +5,7 @@
 #include "event.h"
 #include "identity.h"
 #include "policy.h"
+#include "ruling.h"
 
 /* A flow as its first packet shows it: from the end that opens it to the other. */
 struct flow {
@@ -17,6 +18,43 @@ struct flow {
 	__u32 dst_endpoint;
 };
 
+/* Where a packet is judged. */
+enum judge_side {
+	JUDGE_FROM_ENDPOINT,
+	JUDGE_TO_ENDPOINT,
+	JUDGE_FROM_DEVICE, /* of a service's client, to a backend on this host */
+};
+
+/* The flow of a packet at the endpoint "own". What comes through the host's stack is no local
+ * endpoint's. */
+static __always_inline enum drop_reason flow_of(const struct packet *p, enum judge_side side,
+						__u32 own, bool reply, struct flow *f)
+{
+	__u32 sender = own, receiver = own;
+
+	if (side == JUDGE_FROM_ENDPOINT) {
+		receiver = identity_local_endpoint(&p->dst);
+	} else {
+		sender = 0;
+		if (identity_local_endpoint(&p->src))
+			return DROP_REASON_SPOOFED_ENDPOINT;
+	}
+	f->src = reply ? p->dst : p->src;
+	f->dst = reply ? p->src : p->dst;
+	f->protocol = p->protocol;
+	f->v6 = !!(p->flags & PACKET_IPV6);
+	f->src_endpoint = reply ? receiver : sender;
+	f->dst_endpoint = reply ? sender : receiver;
+	if (!packet_is_icmp(p))
+		f->policy_port = reply ? p->sport : p->dport;
+	else if (reply || p->flags & PACKET_LATER_FRAGMENT)
+		f->policy_port =
+		    f->v6 ? bpf_htons(ICMP6_ECHO_REQUEST << 8) : bpf_htons(ICMP4_ECHO_REQUEST << 8);
+	else
+		f->policy_port = p->policy_port;
+	return DROP_REASON_NONE;
+}
+
 static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 {
 	struct endpoint_entry *entry = bpf_map_lookup_elem(&weir_endpoint, &id);
@@ -24,14 +62,14 @@ static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 	return entry && entry->flags & ENDPOINT_PRESENT ? entry : 0;
 }
 
-/* Judges the flow from scratch; fills the report with whom it concerns and which rule decided.
+/* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule decided.
  * A local flow needs the source's egress and the destination's ingress (POLICY: both ends). */
-__noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
+__noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, struct ruling *v)
 {
 	struct endpoint_entry *src = 0, *dst = 0;
 	struct policy_answer answer;
 
-	if (!f || !r)
+	if (!f || !r || !v)
 		return DROP_REASON_MALFORMED;
 	if (f->src_endpoint) {
 		src = endpoint_of(f->src_endpoint);
@@ -58,8 +96,9 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 		answer = policy_decide(f->src_endpoint, DIRECTION_EGRESS, r->dst_identity,
 				       f->protocol, f->policy_port);
 		r->rule_id = answer.rule_id;
-		r->http_egress = answer.http_policy;
-		r->proxy = answer.proxy;
+		v->http_egress = answer.http_policy;
+		if (answer.proxy)
+			v->way = WAY_PROXY;
 		if (answer.reason)
 			return answer.reason;
 	}
@@ -72,53 +111,66 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r)
 				       f->protocol, f->policy_port);
 		/* Where only the source has a rule for it, that one decided. */
 		r->rule_id = answer.rule_id ? answer.rule_id : answer.reason ? 0 : egress_rule;
-		r->http_ingress = answer.http_policy;
-		r->proxy |= answer.proxy;
+		v->http_ingress = answer.http_policy;
+		if (answer.proxy)
+			v->way = WAY_PROXY;
 		if (answer.reason)
 			return answer.reason;
 	}
 	return DROP_REASON_NONE;
 }
 
-/* Makes the conntrack entry of a flow that was allowed. */
-__noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key *key,
+/* The same, with what only the place of judging tells. */
+static __always_inline enum drop_reason flow_judge_at(const struct flow *f, struct report *r,
+						      enum judge_side side, struct ruling *v)
+{
+	enum drop_reason reason = flow_judge(f, r, v);
+
+	/* None but the host has its addresses, and it sends by no device what it sends to itself.
+	 */
+	if (side == JUDGE_FROM_DEVICE && !reason && r->src_identity == IDENTITY_HOST)
+		return DROP_REASON_SPOOFED_ENDPOINT;
+	return reason;
+}
+
+/* Makes the conntrack entry of a flow that was allowed. Static: the verifier then knows its arguments,
+ * and takes the caller's key as it is. */
+static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key *key,
 				      const struct packet *p, const struct report *r,
-				      __u32 revision)
+				      const struct ruling *v)
 {
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct endpoint_entry *src = 0;
 	struct ct_entry entry = {};
-	struct ct_key own; /* Linux 6.1 takes no pointer to an argument's memory for a key */
 
-	if (!key || !p || !r || !s)
+	if (!s)
 		return DROP_REASON_MALFORMED;
 	if (r->src_endpoint)
 		src = endpoint_of(r->src_endpoint);
 	if (src && src->ct_count >= s->ct_endpoint_limit)
 		return DROP_REASON_CT_ENDPOINT_LIMIT;
 	entry.created_ns = now;
-	entry.revision = revision;
+	entry.revision = v->revision;
 	entry.src_identity = r->src_identity;
 	entry.dst_identity = r->dst_identity;
 	entry.src_endpoint = r->src_endpoint;
 	entry.dst_endpoint = r->dst_endpoint;
 	entry.packets = 1;
 	entry.bytes = skb->len;
-	entry.http_egress = r->http_egress;
-	entry.http_ingress = r->http_ingress;
+	entry.http_egress = v->http_egress;
+	entry.http_ingress = v->http_ingress;
 	entry.frontend_id = r->frontend_id;
-	entry.ifindex = r->ifindex;
+	entry.ifindex = v->ifindex;
 	if (!ip_addr_equal(&key->addr_a, &p->src) || key->port_a != p->sport)
 		entry.flags |= CT_ORIGIN_B;
-	if (r->proxy)
+	if (v->way == WAY_PROXY)
 		entry.flags |= CT_PROXY;
-	if (r->ifindex)
+	if (v->ifindex)
 		entry.flags |= CT_SERVICE;
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);
-	own = *key;
-	if (bpf_map_update_elem(&weir_ct, &own, &entry, BPF_ANY))
+	if (bpf_map_update_elem(&weir_ct, key, &entry, BPF_ANY))
 		return DROP_REASON_CT_TABLE_FULL;
 	if (src)
 		__sync_fetch_and_add(&src->ct_count, 1);

@@ -20,6 +20,11 @@ static __always_inline void parse_pull(struct __sk_buff *skb)
 		bpf_skb_pull_data(skb, skb->len < PARSE_HEADERS ? skb->len : PARSE_HEADERS);
 }
 
+static __always_inline enum l3_proto l3_of(const struct __sk_buff *skb)
+{
+	return (enum l3_proto)bpf_ntohs((__be16)skb->protocol);
+}
+
 /* An offset that was in memory is one of few constants. The verifier of Linux 6.1 does not know
  * that, and loses a comparison when the compiler adds to one copy and compares another. */
 static __always_inline __u32 parse_bounded(__u32 offset)

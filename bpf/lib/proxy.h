@@ -43,6 +43,7 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	__u64 now = bpf_ktime_get_coarse_ns();
+	struct ruling v = {.way = WAY_PROXY};
 	struct ct_entry *entry;
 	struct ct_key key;
 	bool source_is_b;
@@ -60,5 +61,6 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 		return DROP_REASON_NONE; /* the end of a flow that is forgotten already */
 	r->proxy = true;
 	r->src_identity = identity_of_outside(&p->src, p->flags & PACKET_IPV6);
-	return flow_open(skb, &key, p, r, s->revision);
+	v.revision = s->revision;
+	return flow_open(skb, &key, p, r, &v);
 }

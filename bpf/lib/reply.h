@@ -3,8 +3,9 @@
  * client's packets come in by. Past the host's stack, which would take an address of its own for a
  * forgery and masquerade any other. */
 #pragma once
-#include "judge.h"
+#include "parse.h"
 #include "rewrite.h"
+#include "ruling.h"
 
 /* From the backend, as the packet has it, to the frontend. False: the service is gone. */
 static __always_inline bool reply_rewrite_of(const struct packet *p, __u32 frontend_id,
@@ -39,13 +40,13 @@ static __always_inline enum drop_reason reply_error(struct __sk_buff *skb, const
 
 /* Makes a reply, or an error about the client's packet, the frontend's. */
 __noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct packet *p,
-					  const struct report *r)
+					  __u32 frontend_id)
 {
 	struct rewrite w = {};
 
-	if (!p || !r)
+	if (!p)
 		return DROP_REASON_MALFORMED;
-	if (!reply_rewrite_of(p, r->frontend_id, &w))
+	if (!reply_rewrite_of(p, frontend_id, &w))
 		return DROP_REASON_NO_BACKEND;
 	if (p->flags & PACKET_ICMP_ERROR)
 		return reply_error(skb, p, &w);
@@ -53,14 +54,16 @@ __noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct pa
 }
 
 static __always_inline int reply_send(struct __sk_buff *skb, const struct packet *p,
-				      const struct report *r)
+				      struct report *r, const struct ruling *v)
 {
-	enum drop_reason reason = reply_rewrite(skb, p, r);
+	enum drop_reason reason = reply_rewrite(skb, p, v->frontend_id);
+
+	r->frontend_id = v->frontend_id;
 
 	if (!reason && !rewrite_hop(skb, p->flags & PACKET_IPV6))
 		reason = DROP_REASON_MALFORMED;
 	if (reason)
 		return drop(skb, p, r, reason);
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
-	return (int)bpf_redirect_neigh(r->ifindex, 0, 0, 0);
+	return (int)bpf_redirect_neigh(v->ifindex, 0, 0, 0);
 }

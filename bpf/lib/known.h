@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A packet of a flow that conntrack has: it goes with its flow, which is judged anew when policy
+ * has changed. */
+#pragma once
+#include "conntrack.h"
+#include "flow.h"
+#include "proxy.h"
+
+/* A flow that a service led here belongs to it. The same ports towards another of its addresses are
+ * another connection, which the backend could not tell from this one. */
+static __always_inline enum drop_reason known_service(struct ct_entry *entry,
+						      const struct packet *p,
+						      const struct ruling *v, bool reply)
+{
+	if (reply)
+		return DROP_REASON_CT_INVALID;
+	if (entry->frontend_id != v->frontend_id) {
+		if (!(entry->flags & CT_SERVICE) || packet_opens_tcp(p))
+			return DROP_REASON_CT_INVALID;
+		entry->frontend_id = v->frontend_id;
+	}
+	if (entry->ifindex != v->ifindex)
+		entry->ifindex = v->ifindex;
+	return DROP_REASON_NONE;
+}
+
+/* Where a known flow's packet goes: who is between its ends, and whose address its replies get. */
+static __always_inline void known_way(const struct ct_entry *entry, enum judge_side side, __u32 own,
+				      bool reply, struct ruling *v, struct report *r)
+{
+	v->way = WAY_ON;
+	if (entry->flags & CT_PROXY) {
+		v->way = WAY_PROXY;
+		r->proxy = true;
+	} else if (side == JUDGE_FROM_DEVICE) {
+		v->way = WAY_ENDPOINT;
+		v->endpoint = own;
+	} else if (side == JUDGE_FROM_ENDPOINT) {
+		v->endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
+		if (v->endpoint) {
+			v->way = WAY_ENDPOINT;
+		} else if (reply && entry->flags & CT_SERVICE) {
+			v->way = WAY_CLIENT;
+			v->frontend_id = entry->frontend_id;
+			v->ifindex = entry->ifindex;
+		}
+	}
+}
+
+/* 5 and 6 for a flow whose verdict is of an older policy. */
+static __always_inline enum drop_reason
+known_rejudge(const struct packet *p, struct report *r, enum judge_side side, __u32 own,
+	      struct ruling *v, const struct ct_key *key, struct ct_entry *entry, bool reply)
+{
+	enum drop_reason reason;
+	struct flow f;
+
+	reason = flow_of(p, side, own, reply, &f);
+	if (reason)
+		return reason;
+	r->frontend_id = entry->frontend_id;
+	reason = flow_judge_at(&f, r, side, v);
+	if (reason) {
+		bpf_map_delete_elem(&weir_ct, key);
+		return reason;
+	}
+	/* What went through the proxy once stays with it: its connections end there. */
+	if (v->way == WAY_PROXY && !(entry->flags & CT_PROXY)) {
+		r->proxy = true;
+		ct_close(entry, CT_PROXY | CT_CLOSED | CT_CUT);
+		return DROP_REASON_PROXY_REQUIRED;
+	}
+	entry->http_egress = v->http_egress;
+	entry->http_ingress = v->http_ingress;
+	entry->src_identity = r->src_identity;
+	entry->dst_identity = r->dst_identity;
+	entry->src_endpoint = r->src_endpoint;
+	entry->dst_endpoint = r->dst_endpoint;
+	entry->revision = v->revision;
+	return DROP_REASON_NONE;
+}
+
+static __always_inline enum drop_reason
+known_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
+	    __u32 own, struct ruling *v, const struct ct_key *key, struct ct_entry *entry,
+	    bool reply, __u64 now)
+{
+	enum drop_reason reason;
+
+	r->is_reply = reply;
+	r->src_endpoint = entry->src_endpoint;
+	r->dst_endpoint = entry->dst_endpoint;
+	/* Between two local endpoints nothing travels through the host's stack. */
+	if (side != JUDGE_FROM_ENDPOINT && entry->src_endpoint && entry->dst_endpoint)
+		return DROP_REASON_SPOOFED_ENDPOINT;
+	if (entry->flags & CT_CUT)
+		return DROP_REASON_PROXY_REQUIRED;
+	if (side == JUDGE_FROM_DEVICE) {
+		reason = known_service(entry, p, v, reply);
+		if (reason)
+			return reason;
+		reply = false;
+	}
+	if (entry->revision == v->revision) {
+		r->src_identity = entry->src_identity;
+		r->dst_identity = entry->dst_identity;
+	} else {
+		reason = known_rejudge(p, r, side, own, v, key, entry, reply);
+		if (reason)
+			return reason;
+	}
+	ct_touch(entry, p, reply, now, skb->len);
+	known_way(entry, side, own, reply, v, r);
+	return DROP_REASON_NONE;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What judging a packet comes to, beside the reason for which it is dropped: where it goes, and
+ * what its flow's entry keeps. Events tell of it by struct report, which drives nothing. */
+#pragma once
+#include <linux/pkt_cls.h>
+#include "event.h"
+
+/* Where a packet goes that was let through. */
+enum way {
+	WAY_ON,	      /* on by where it goes already: the host's stack, or the endpoint's link */
+	WAY_ENDPOINT, /* into a local endpoint, past the host's stack */
+	WAY_PROXY,
+	WAY_CLIENT, /* from a service's backend to its client: as the frontend, by a device */
+};
+
+struct ruling {
+	__u32 way;	/* enum way */
+	__u32 endpoint; /* WAY_ENDPOINT */
+	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT. */
+	__u32 frontend_id;
+	__u32 ifindex;	/* the device that the service's clients come by; 0: no service */
+	__u32 revision; /* of the policy that is asked */
+	__u32 http_egress; /* see struct ct_entry */
+	__u32 http_ingress;
+};
+
+/* The only way out for a packet that goes no further. */
+__noinline int drop(struct __sk_buff *skb, const struct packet *p, const struct report *r,
+		    enum drop_reason reason)
+{
+	if (!p || !r)
+		return TC_ACT_SHOT;
+	metrics_count(r->direction, reason, skb->len);
+	event_emit(skb, p, r, EVENT_DROP, reason);
+	return TC_ACT_SHOT;
+}
