@@ -84,12 +84,12 @@ public static unsafe class BpfLink
         }
     }
 
-    internal static void Pin(FileDescriptor link, BpfProgram program, string pin)
+    internal static void Pin(FileDescriptor link, string pin)
     {
         fixed (byte* path = Encoding.UTF8.GetBytes(pin + "\0"))
         {
             var attributes = new BpfSyscall.Pin { Path = (ulong)path, Fd = (uint)link.Number };
-            Check(BpfSyscall.Call(BpfCommand.ObjectPin, ref attributes), $"pin the link of {program.Name} at {pin}");
+            Check(BpfSyscall.Call(BpfCommand.ObjectPin, ref attributes), $"pin a link at {pin}");
         }
     }
 
@@ -99,6 +99,6 @@ public static unsafe class BpfLink
     {
         var create = new BpfSyscall.LinkCreate { ProgramFd = (uint)program.Fd, TargetFd = (uint)target.Number, AttachType = type };
         using var link = new FileDescriptor(Check(BpfSyscall.Call(BpfCommand.LinkCreate, ref create), $"attach program {program.Name}"));
-        Pin(link, program, pin);
+        Pin(link, pin);
     }
 }

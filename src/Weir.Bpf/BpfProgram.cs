@@ -18,17 +18,11 @@ public sealed unsafe class BpfProgram
 
     public int Fd { get; }
 
+    /// <summary>The kernel's number for it.</summary>
+    public uint Id => Ask().Id;
+
     /// <summary>Bytes of the program after the verifier removed what it proved dead (8 per instruction).</summary>
-    public int TranslatedLength
-    {
-        get
-        {
-            BpfSyscall.ProgramInfo info = default;
-            var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)Fd, Length = (uint)sizeof(BpfSyscall.ProgramInfo), Info = (ulong)(&info) };
-            int result = BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes);
-            return result >= 0 ? (int)info.TranslatedLength : throw new LinuxException(-result, $"ask about program {Name}");
-        }
-    }
+    public int TranslatedLength => (int)Ask().TranslatedLength;
 
     /// <summary>Runs the program on a packet (BPF_PROG_TEST_RUN), nothing leaves the machine.</summary>
     /// <param name="packet">At least an Ethernet header: 14 bytes.</param>
@@ -55,5 +49,13 @@ public sealed unsafe class BpfProgram
                 ? new TestRunResult(attributes.ReturnValue, attributes.Duration, (int)attributes.DataSizeOut)
                 : throw new LinuxException(errno, $"test run program {Name}");
         }
+    }
+
+    private BpfSyscall.ProgramInfo Ask()
+    {
+        BpfSyscall.ProgramInfo info = default;
+        var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)Fd, Length = (uint)sizeof(BpfSyscall.ProgramInfo), Info = (ulong)(&info) };
+        int result = BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes);
+        return result >= 0 ? info : throw new LinuxException(-result, $"ask about program {Name}");
     }
 }

@@ -29,7 +29,7 @@ public static unsafe class XdpLink
         (FileDescriptor link, XdpMode mode) = Create(program, ifindex, wanted);
         using (link)
         {
-            BpfLink.Pin(link, program, pin);
+            BpfLink.Pin(link, pin);
         }
 
         return mode;
@@ -68,15 +68,7 @@ public static unsafe class XdpLink
     /// <summary>Is it the link of that device? That of a device that went has none.</summary>
     private static bool IsOn(string pin, int ifindex)
     {
-        using FileDescriptor? link = BpfLink.Open(pin);
-        if (link is null)
-        {
-            return false;
-        }
-
-        BpfSyscall.XdpLinkInfo info = default;
-        var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)link.Number, Length = (uint)sizeof(BpfSyscall.XdpLinkInfo), Info = (ulong)(&info) };
-        BpfLink.Check(BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes), $"ask about the link at {pin}");
-        return info.Ifindex == (uint)ifindex;
+        using PinnedLink? link = PinnedLink.Open(pin);
+        return link?.Target == (ulong)ifindex;
     }
 }

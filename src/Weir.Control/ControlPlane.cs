@@ -10,6 +10,7 @@ using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.Services;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -26,6 +27,8 @@ public sealed class ControlPlane : IDisposable
 
     private readonly RtnetlinkSocket _links = new();
     private readonly HostAddresses _host;
+    private readonly HostSettings _settings;
+    private readonly HostFilter _filter;
     private readonly AddressPools _addresses;
     private readonly NetworkManager _networks;
     private readonly EndpointManager _endpoints;
@@ -48,17 +51,21 @@ public sealed class ControlPlane : IDisposable
         _datapath = datapath;
         _log = log;
         _host = new HostAddresses(datapath, _links);
+        var incidents = new Incidents(time, log);
+        _settings = new HostSettings(durable);
+        _filter = new HostFilter(time);
         _addresses = new AddressPools(durable, options, time, HostPrefixes);
-        _networks = new NetworkManager(durable, _links, _addresses, options, log);
+        _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, log);
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
-        _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, () => _endpoints.Attached, options, log);
+        _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
         _devices = new DeviceManager(datapath, _links, options, log);
         _services = new ServiceManager(durable, datapath, _endpoints, _host, _devices, OnHealth, time, log);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
-        Views = new ControlViews(Lock, _networks, _endpoints, _identities, _policies, datapath);
+        Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _identities, _policies, datapath);
+        Watchdog = new Watchdog(Lock, Expect, _links, incidents);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
     }
 
@@ -73,6 +80,9 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>What there is.</summary>
     public ControlViews Views { get; }
+
+    /// <summary>Puts back what others take away.</summary>
+    public Watchdog Watchdog { get; }
 
     /// <summary>Names for events.</summary>
     public FlowContext Flows { get; }
@@ -91,7 +101,6 @@ public sealed class ControlPlane : IDisposable
             }
 
             _host.Restore(ipcache);
-            ProxyRouting.Apply();
             _networks.PrepareHost();
             _host.Refresh();
             IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find, out int strays);
@@ -112,6 +121,7 @@ public sealed class ControlPlane : IDisposable
 
             _services.Restore();
             Prefilter.Restore();
+            Watchdog.MakeSo();
             Log.Restored(_log, _endpoints.All.Count, _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
         }
     }
@@ -269,8 +279,6 @@ public sealed class ControlPlane : IDisposable
                 _addresses.ReleasePool(pool.Id);
             }
 
-            // dockerd rewrites the host's filter when it starts.
-            _networks.ApplyFilter();
             _host.Refresh();
         }
     }
@@ -318,8 +326,13 @@ public sealed class ControlPlane : IDisposable
             _ports.Dispose();
         }
 
+        Watchdog.Dispose();
         _links.Dispose();
     }
+
+    /// <summary>All that other programs must leave alone.</summary>
+    private IEnumerable<Expectation> Expect() =>
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect()];
 
     /// <summary>What the host's interfaces and routes have: pools keep away from it.</summary>
     private IEnumerable<IpPrefix> HostPrefixes() =>

@@ -2,10 +2,12 @@
 
 using System.Net;
 using Weir.Control.Endpoints;
+using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
@@ -17,16 +19,20 @@ public sealed class ControlViews
 {
     private readonly Lock _lock;
     private readonly NetworkManager _networks;
+    private readonly HostFilter _filter;
+    private readonly Incidents _incidents;
     private readonly EndpointManager _endpoints;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
     private readonly Datapath.Datapath _datapath;
 
     internal ControlViews(
-        Lock @lock, NetworkManager networks, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
+        Lock @lock, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _networks = networks;
+        _filter = filter;
+        _incidents = incidents;
         _endpoints = endpoints;
         _identities = identities;
         _policies = policies;
@@ -38,7 +44,7 @@ public sealed class ControlViews
     public PolicySet Policies => Locked(() => _policies.Set);
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() => _networks.FilterProblem is { } problem ? new List<string> { problem } : []);
+    public IReadOnlyList<string> Warnings => Locked(() => _filter.Problem is { } problem ? new List<string> { problem } : []);
 
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints
@@ -55,7 +61,8 @@ public sealed class ControlViews
                     _policies.Engine.IsDefaultDeny(peer, PolicyDirection.Ingress),
                     _policies.Engine.IsDefaultDeny(peer, PolicyDirection.Egress),
                     _policies.EntriesOf(endpoint.Id),
-                    flows.GetValueOrDefault(endpoint.Id));
+                    flows.GetValueOrDefault(endpoint.Id),
+                    _incidents.LackOf(endpoint.Id));
             }).ToList());
         }
     }

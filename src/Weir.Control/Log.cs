@@ -44,4 +44,13 @@ internal static partial class Log
 
     [LoggerMessage(4012, LogLevel.Warning, "Backend {Backend} of {Service} is {State}: {Detail}")]
     internal static partial void BackendChanged(ILogger log, string backend, string service, string state, string detail);
+
+    [LoggerMessage(4013, LogLevel.Warning, "{What}")]
+    internal static partial void TakenAway(ILogger log, string what);
+
+    [LoggerMessage(4014, LogLevel.Information, "{What} is there again")]
+    internal static partial void WholeAgain(ILogger log, string what);
+
+    [LoggerMessage(4015, LogLevel.Information, "Nothing of kind {Kind} was taken away for a minute; it was {Times} times before")]
+    internal static partial void IncidentOver(ILogger log, string kind, int times);
 }

@@ -26,7 +26,7 @@ public sealed class Maintenance : IDisposable
     {
         _control = control;
         _log = log;
-        _threads = [new Thread(Sweep) { IsBackground = true, Name = "sweep" }, new Thread(Watch) { IsBackground = true, Name = "addresses" }];
+        _threads = [new Thread(Sweep) { IsBackground = true, Name = "sweep" }, new Thread(Follow) { IsBackground = true, Name = "addresses" }, new Thread(Watch) { IsBackground = true, Name = "watchdog" }];
         foreach (Thread thread in _threads)
         {
             thread.Start();
@@ -70,7 +70,9 @@ public sealed class Maintenance : IDisposable
         }
     }
 
-    private void Watch()
+    private void Watch() => _control.Watchdog.Run(_stopping.WaitHandle, Try);
+
+    private void Follow()
     {
         while (!_stopping.IsSet)
         {

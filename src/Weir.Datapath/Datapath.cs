@@ -4,6 +4,7 @@ using System.Net;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Linux;
 using Weir.Datapath.Abi;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -34,8 +35,9 @@ public sealed class Datapath : IDisposable
     private readonly ConntrackTable _conntrack;
     private XdpProgram? _xdp;
 
-    private readonly Dictionary<string, int> _devices = []; // by name: what carries the host's programs
-    private HostProgram? _host;
+    private readonly Dictionary<string, DeviceAttachment> _attachments = []; // by their pins' names
+    private readonly HeldLinks _held = new();
+    private readonly ulong _namespace = NetworkNamespace.CurrentCookie();
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
@@ -98,8 +100,9 @@ public sealed class Datapath : IDisposable
         {
             // The first load in a process probes the kernel: not while a container waits.
             EndpointProgram.Load(maps, default).Dispose();
-            ListenerProgram.Attach(maps, options.PinRoot);
-            return new Datapath(maps, options);
+            var datapath = new Datapath(maps, options);
+            datapath.AttachListener();
+            return datapath;
         }
         catch
         {
@@ -115,7 +118,7 @@ public sealed class Datapath : IDisposable
         using var links = new RtnetlinkSocket();
         foreach (LinkInfo link in links.ListLinks())
         {
-            HostProgram.Detach(links, link.Index);
+            DeviceAttachment.Detach(links, HostProgram.PinOf(link.Name, pinRoot), HostProgram.Place, link.Index);
         }
 
         if (Directory.Exists(pinRoot))
@@ -137,7 +140,67 @@ public sealed class Datapath : IDisposable
     {
         lock (_lock)
         {
-            return SocketHook.Attach(_maps, _options);
+            SocketHookResult result = SocketHook.Attach(_maps, _options);
+            foreach (string pin in SocketHook.Pins(_options.PinRoot))
+            {
+                _held.Hold(pin);
+            }
+
+            return result;
+        }
+    }
+
+    /// <summary>Whether each of them is attached to a cgroup.</summary>
+    public bool IsSocketHookWhole
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return SocketHook.Pins(_options.PinRoot).All(pin => _held.IsAttached(pin));
+            }
+        }
+    }
+
+    /// <summary>Attaches the program that finds the proxy's listener, in place of an older one.</summary>
+    public void AttachListener()
+    {
+        lock (_lock)
+        {
+            ListenerProgram.Attach(_maps, _options.PinRoot);
+            _held.Hold(ListenerProgram.PinOf(_options.PinRoot));
+        }
+    }
+
+    /// <summary>Whether that one is attached to a namespace.</summary>
+    public bool IsListenerWhole
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _held.IsAttached(ListenerProgram.PinOf(_options.PinRoot));
+            }
+        }
+    }
+
+    /// <summary>The pins of maps and programs that somebody removed. What they stand for is held and goes on.</summary>
+    public IReadOnlyList<string> UnpinnedPaths()
+    {
+        lock (_lock)
+        {
+            return [.. _maps.Unpinned(), .. _held.Unpinned(), .. _attachments.Values.SelectMany(attachment => attachment.Unpinned())];
+        }
+    }
+
+    /// <summary>Pins what somebody unpinned.</summary>
+    public void PinAgain()
+    {
+        lock (_lock)
+        {
+            _maps.PinAgain();
+            _held.PinAgain();
+            _attachments.Values.ToList().ForEach(attachment => attachment.PinAgain());
         }
     }
 
@@ -146,7 +209,9 @@ public sealed class Datapath : IDisposable
     {
         lock (_lock)
         {
-            return SocketHook.Detach(_options.PinRoot);
+            bool wasThere = SocketHook.Detach(_options.PinRoot);
+            SocketHook.Pins(_options.PinRoot).ToList().ForEach(_held.Forget);
+            return wasThere;
         }
     }
 
@@ -158,9 +223,18 @@ public sealed class Datapath : IDisposable
         using EndpointProgram program = EndpointProgram.Load(_maps, EndpointProgram.ConfigOf(attachment));
         lock (_lock)
         {
-            program.Attach(_links, attachment.Ifindex);
+            Attach(program.For(attachment.Id, _options.PinRoot), attachment.Ifindex);
             _endpoints.Put(attachment);
             _endpoints.PutAddresses(attachment);
+        }
+    }
+
+    /// <summary>Whether an endpoint's programs are attached to its interface, and no other's comes before them.</summary>
+    public bool IsEndpointWhole(ushort id, int ifindex)
+    {
+        lock (_lock)
+        {
+            return IsWhole(EndpointProgram.PinOf(id, _options.PinRoot), ifindex);
         }
     }
 
@@ -170,8 +244,17 @@ public sealed class Datapath : IDisposable
     {
         lock (_lock)
         {
-            (_host ??= HostProgram.Load(_maps)).Attach(_links, ifindex);
-            _devices[device] = ifindex;
+            using HostProgram program = HostProgram.Load(_maps);
+            Attach(program.For(device, _options.PinRoot), ifindex);
+        }
+    }
+
+    /// <summary>Whether a device's programs are attached, and, where that can be had, first.</summary>
+    public bool IsDeviceWhole(string device, int ifindex)
+    {
+        lock (_lock)
+        {
+            return IsWhole(HostProgram.PinOf(device, _options.PinRoot), ifindex);
         }
     }
 
@@ -181,11 +264,10 @@ public sealed class Datapath : IDisposable
     {
         lock (_lock)
         {
-            int? ifindex = _devices.Remove(device, out int known) ? known : _links.GetLink(device)?.Index;
-            if (ifindex is { } index)
-            {
-                HostProgram.Detach(_links, index);
-            }
+            string pin = HostProgram.PinOf(device, _options.PinRoot);
+            int? ifindex = _attachments.GetValueOrDefault(pin)?.Ifindex ?? _links.GetLink(device)?.Index;
+            DeviceAttachment.Detach(_links, pin, HostProgram.Place, ifindex);
+            Forget(pin);
         }
     }
 
@@ -197,7 +279,18 @@ public sealed class Datapath : IDisposable
         lock (_lock)
         {
             _xdp ??= XdpProgram.Load(_maps, _options.PinRoot);
-            return _xdp.Attach(device, ifindex, wanted);
+            XdpMode mode = _xdp.Attach(device, ifindex, wanted);
+            _held.Hold(XdpProgram.PinOf(_options.PinRoot, device));
+            return mode;
+        }
+    }
+
+    /// <summary>Whether the load balancer's program is attached to that device.</summary>
+    public bool IsXdpWhole(string device, int ifindex)
+    {
+        lock (_lock)
+        {
+            return _held.IsAttached(XdpProgram.PinOf(_options.PinRoot, device), ifindex);
         }
     }
 
@@ -208,6 +301,7 @@ public sealed class Datapath : IDisposable
         lock (_lock)
         {
             XdpProgram.Detach(device, _options.PinRoot);
+            _held.Forget(XdpProgram.PinOf(_options.PinRoot, device));
         }
     }
 
@@ -223,7 +317,7 @@ public sealed class Datapath : IDisposable
         }
     }
 
-    /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface.</summary>
+    /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface, or now.</summary>
     public void DetachEndpoint(ushort id, IEnumerable<IPAddress> addresses)
     {
         ArgumentNullException.ThrowIfNull(addresses);
@@ -231,6 +325,9 @@ public sealed class Datapath : IDisposable
         {
             _endpoints.RemoveAddresses(id, addresses);
             _endpoints.Clear(id);
+            string pin = EndpointProgram.PinOf(id, _options.PinRoot);
+            DeviceAttachment.Detach(_links, pin, EndpointProgram.Place, null);
+            Forget(pin);
         }
 
         RemovePolicy(id);
@@ -353,7 +450,8 @@ public sealed class Datapath : IDisposable
 
     public void Dispose()
     {
-        _host?.Dispose();
+        _attachments.Values.ToList().ForEach(attachment => attachment.Dispose());
+        _held.Dispose();
         _xdp?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
@@ -361,6 +459,39 @@ public sealed class Datapath : IDisposable
         Backends.Dispose();
         _links.Dispose();
         _maps.Dispose();
+    }
+
+    private void Attach(DevicePrograms programs, int ifindex)
+    {
+        // A number means another device elsewhere.
+        if (NetworkNamespace.CurrentCookie() != _namespace)
+        {
+            throw new DatapathException($"interface {ifindex} is of the network namespace in which the datapath was opened; this thread is in another");
+        }
+
+        DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, _options.Tcx ?? TcxLink.IsSupported);
+        Forget(programs.Pin);
+        _attachments[programs.Pin] = attachment;
+    }
+
+    /// <summary>What an earlier agent attached by links is taken up; by filters, it has to be attached anew.</summary>
+    private bool IsWhole(string pin, int ifindex)
+    {
+        DeviceAttachment? known = _attachments.GetValueOrDefault(pin);
+        if (known is null && DeviceAttachment.Find(pin, ifindex) is { } found)
+        {
+            _attachments[pin] = known = found;
+        }
+
+        return known is not null && known.Ifindex == ifindex && known.IsWhole;
+    }
+
+    private void Forget(string pin)
+    {
+        if (_attachments.Remove(pin, out DeviceAttachment? attachment))
+        {
+            attachment.Dispose();
+        }
     }
 
     private static IpcacheKey KeyOf(IpPrefix prefix) =>

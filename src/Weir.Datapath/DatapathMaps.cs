@@ -9,10 +9,9 @@ namespace Weir.Datapath;
 internal sealed class DatapathMaps : IDisposable
 {
     private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly string _pinRoot;
 
-    private DatapathMaps()
-    {
-    }
+    private DatapathMaps(string pinRoot) => _pinRoot = pinRoot;
 
     internal IReadOnlyCollection<BpfMap> All => _maps.Values;
 
@@ -26,13 +25,13 @@ internal sealed class DatapathMaps : IDisposable
     internal static DatapathMaps Open(DatapathOptions options)
     {
         BpfFileSystem.EnsureFolder(options.PinRoot);
-        var maps = new DatapathMaps();
+        var maps = new DatapathMaps(options.PinRoot);
         try
         {
             List<string> differences = [];
             foreach (BpfMapSpec spec in Specs(options))
             {
-                maps.OpenOrCreate(spec, Path.Combine(options.PinRoot, spec.Name), differences);
+                maps.OpenOrCreate(spec, maps.PinOf(spec.Name), differences);
                 if (spec.Name == MapNames.Policy)
                 {
                     maps.PolicyTemplate = spec.Inner!;
@@ -73,6 +72,18 @@ internal sealed class DatapathMaps : IDisposable
         ];
     }
 
+    /// <summary>The pins that somebody removed.</summary>
+    internal IEnumerable<string> Unpinned() => _maps.Keys.Select(PinOf).Where(pin => !File.Exists(pin));
+
+    internal void PinAgain()
+    {
+        BpfFileSystem.EnsureFolder(_pinRoot);
+        foreach (BpfMap map in _maps.Where(map => !File.Exists(PinOf(map.Key))).Select(map => map.Value))
+        {
+            map.Pin(PinOf(map.Name));
+        }
+    }
+
     public void Dispose()
     {
         foreach (BpfMap map in _maps.Values)
@@ -80,6 +91,8 @@ internal sealed class DatapathMaps : IDisposable
             map.Dispose();
         }
     }
+
+    private string PinOf(string map) => Path.Combine(_pinRoot, map);
 
     private void OpenOrCreate(BpfMapSpec spec, string path, List<string> differences)
     {

@@ -13,6 +13,9 @@ public sealed record DatapathOptions
     /// <summary>Folder of the pins, in a BPF file system.</summary>
     public string PinRoot { get; init; } = DefaultPinRoot;
 
+    /// <summary>Whether programs are attached by tcx links, else by filters. Null: where the kernel has them.</summary>
+    public bool? Tcx { get; init; }
+
     /// <summary>Whose sockets the socket hook translates: a folder of cgroup2. Null: of all processes that this one's
     /// cgroup namespace shows.</summary>
     public string? Cgroup { get; init; }

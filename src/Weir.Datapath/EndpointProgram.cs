@@ -5,7 +5,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
-using Weir.Linux.Netlink;
 
 namespace Weir.Datapath;
 
@@ -13,6 +12,9 @@ namespace Weir.Datapath;
 internal sealed class EndpointProgram : IDisposable
 {
     private const string ConfigVariable = "endpoint_config";
+
+    /// <summary>Of the filters, where there are no links.</summary>
+    internal static FilterPlace Place { get; } = new(1, 1, MustBeFirst: true);
 
     private readonly BpfObject _object;
 
@@ -66,14 +68,10 @@ internal sealed class EndpointProgram : IDisposable
         return mac;
     }
 
-    /// <summary>Attaches both to the host's side of the veth, in place of older ones.</summary>
-    internal void Attach(RtnetlinkSocket links, int ifindex)
-    {
-        // What the container sends arrives at the host's side: that is its ingress.
-        links.AddClsact(ifindex);
-        links.ReplaceBpfFilter(ifindex, ingress: true, FromEndpoint.Fd, ProgramNames.FromEp);
-        links.ReplaceBpfFilter(ifindex, ingress: false, ToEndpoint.Fd, ProgramNames.ToEp);
-    }
+    /// <summary>For the host's side of the veth: what the container sends arrives there, that is its ingress.</summary>
+    internal DevicePrograms For(ushort id, string pinRoot) => new(FromEndpoint, ToEndpoint, PinOf(id, pinRoot), Place);
+
+    internal static string PinOf(ushort id, string pinRoot) => Path.Combine(pinRoot, $"link_ep_{id}");
 
     public void Dispose() => _object.Dispose();
 

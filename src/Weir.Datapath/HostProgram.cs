@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Bpf;
-using Weir.Linux.Netlink;
 
 namespace Weir.Datapath;
 
@@ -10,9 +9,10 @@ internal sealed class HostProgram : IDisposable
     internal const string FromDevice = "weir_from_dev";
     internal const string ToDevice = "weir_to_dev";
 
+    private const string PinPrefix = "link_dev_";
+
     // A device's filters may be anybody's: these two numbers together are Weir's alone.
-    private const ushort Priority = 50;
-    private const uint Handle = 0x77656972;
+    internal static FilterPlace Place { get; } = new(50, 0x77656972, MustBeFirst: false);
 
     private readonly BpfObject _object;
 
@@ -39,20 +39,9 @@ internal sealed class HostProgram : IDisposable
         }
     }
 
-    /// <summary>Attaches both beside the filters of others, in place of older ones of Weir's.</summary>
-    internal void Attach(RtnetlinkSocket links, int ifindex)
-    {
-        links.AddClsact(ifindex);
-        links.ReplaceBpfFilter(ifindex, ingress: true, _object.Program(FromDevice).Fd, FromDevice, Priority, Handle);
-        links.ReplaceBpfFilter(ifindex, ingress: false, _object.Program(ToDevice).Fd, ToDevice, Priority, Handle);
-    }
+    internal DevicePrograms For(string device, string pinRoot) => new(_object.Program(FromDevice), _object.Program(ToDevice), PinOf(device, pinRoot), Place);
 
-    /// <summary>Removes both; clsact stays, for it may be another's.</summary>
-    internal static void Detach(RtnetlinkSocket links, int ifindex)
-    {
-        links.DeleteBpfFilter(ifindex, ingress: true, Priority, Handle);
-        links.DeleteBpfFilter(ifindex, ingress: false, Priority, Handle);
-    }
+    internal static string PinOf(string device, string pinRoot) => Path.Combine(pinRoot, PinPrefix + PinNames.Of(device));
 
     public void Dispose() => _object.Dispose();
 }

@@ -8,6 +8,8 @@ internal static class ListenerProgram
 {
     private const string Name = "weir_listener";
 
+    internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, Name);
+
     /// <summary>Attaches it to the host's namespace, in place of an older one.</summary>
     internal static void Attach(DatapathMaps maps, string pinRoot)
     {
@@ -18,6 +20,6 @@ internal static class ListenerProgram
         }
 
         program.Load();
-        BpfLink.AttachSocketLookup(program.Program(Name), Path.Combine(pinRoot, Name));
+        BpfLink.AttachSocketLookup(program.Program(Name), PinOf(pinRoot));
     }
 }

@@ -85,5 +85,7 @@ internal static class SocketHook
         }
     }
 
+    internal static IEnumerable<string> Pins(string pinRoot) => _programs.Select(one => PinOf(pinRoot, one.Program));
+
     private static string PinOf(string pinRoot, string program) => Path.Combine(pinRoot, program);
 }

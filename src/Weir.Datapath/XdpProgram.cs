@@ -48,13 +48,10 @@ internal sealed class XdpProgram : IDisposable
     /// <summary>The devices that have it by a pin.</summary>
     internal static IReadOnlyList<string> Devices(string pinRoot) =>
     [
-        .. Directory.GetFiles(pinRoot, PinPrefix + "*").Select(path => Unescape(Path.GetFileName(path)[PinPrefix.Length..])).Order(StringComparer.Ordinal),
+        .. Directory.GetFiles(pinRoot, PinPrefix + "*").Select(path => PinNames.Device(Path.GetFileName(path)[PinPrefix.Length..])).Order(StringComparer.Ordinal),
     ];
 
     public void Dispose() => _object.Dispose();
 
-    // A BPF file system has no dots in names; a VLAN's device has one.
-    private static string PinOf(string pinRoot, string device) => Path.Combine(pinRoot, PinPrefix + device.Replace("%", "%25", StringComparison.Ordinal).Replace(".", "%2E", StringComparison.Ordinal));
-
-    private static string Unescape(string name) => name.Replace("%2E", ".", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
+    internal static string PinOf(string pinRoot, string device) => Path.Combine(pinRoot, PinPrefix + PinNames.Of(device));
 }

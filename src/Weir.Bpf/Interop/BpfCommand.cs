@@ -16,6 +16,7 @@ internal enum BpfCommand
     ProgramTestRun = 10,
     MapGetFdById = 14,
     ObjectGetInfo = 15,
+    ProgramQuery = 16,
     MapLookupBatch = 24,
     MapUpdateBatch = 26,
     MapDeleteBatch = 27,

@@ -73,6 +73,24 @@ internal static unsafe partial class BpfSyscall
         internal uint TargetFd;
         internal uint AttachType;
         internal uint Flags;
+        internal uint RelativeFd;
+        internal uint Padding;
+        internal ulong ExpectedRevision;
+    }
+
+    internal struct ProgramQuery
+    {
+        internal uint Target;
+        internal uint AttachType;
+        internal uint QueryFlags;
+        internal uint AttachFlags;
+        internal ulong ProgramIds;
+        internal uint Count;
+        internal uint Padding;
+        internal ulong ProgramAttachFlags;
+        internal ulong LinkIds;
+        internal ulong LinkAttachFlags;
+        internal ulong Revision;
     }
 
     internal struct LinkUpdate
@@ -88,14 +106,15 @@ internal static unsafe partial class BpfSyscall
         internal uint LinkFd;
     }
 
-    /// <summary>struct bpf_link_info of an XDP link.</summary>
-    internal struct XdpLinkInfo
+    /// <summary>struct bpf_link_info, up to what the link is attached to.</summary>
+    internal struct LinkInfo
     {
         internal uint Type;
         internal uint Id;
         internal uint ProgramId;
         internal uint Padding;
-        internal uint Ifindex;
+        internal ulong Target;
+        internal ulong More;
     }
 
     internal struct MapCreate

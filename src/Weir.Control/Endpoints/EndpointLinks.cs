@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Globalization;
+using System.Net;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -19,35 +22,53 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
     {
         links.DeleteLink(endpoint.LinkName);
         int ifindex = links.CreateVeth(endpoint.LinkName, LinkNames.Container(endpoint.ExternalId), GatewayMac, endpoint.Mac, mtu);
-        Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/rp_filter", "0");
-        Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/forwarding", "1");
-
-        // What the host itself sends to the proxy comes in here, from its own address. The program has checked the source.
-        Sysctl.Write($"net/ipv4/conf/{endpoint.LinkName}/accept_local", "1");
-        string ipv6 = $"net/ipv6/conf/{endpoint.LinkName}/";
-        if (Sysctl.Exists(ipv6 + "addr_gen_mode"))
+        foreach (LinkSetting setting in Settings(endpoint).Where(setting => Sysctl.Exists(setting.Path(endpoint))))
         {
-            // The gateway's link-local address is the program's; the host has none there and hears no routers.
-            Sysctl.Write(ipv6 + "addr_gen_mode", "1");
-            Sysctl.Write(ipv6 + "accept_ra", "0");
-            Sysctl.Write(ipv6 + "forwarding", "1");
-
-            // Otherwise the host tells an IPv4 container of its multicast groups, and monitors of the drops.
-            Sysctl.Write(ipv6 + "disable_ipv6", endpoint.Ipv6 is null ? "1" : "0");
+            Sysctl.Write(setting.Path(endpoint), setting.Text);
         }
 
         return ifindex;
     }
 
     /// <summary>Makes the host send the endpoint's packets down its link, without asking for its MAC.</summary>
-    internal void AddRoutes(Endpoint endpoint, int ifindex)
+    internal void AddRoutes(Endpoint endpoint)
     {
-        foreach (var address in endpoint.Addresses)
+        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
         {
-            links.AddRoute(IpPrefix.Single(address), ifindex);
-            links.AddNeighbour(address, endpoint.Mac, ifindex);
+            one.MakeSo();
         }
     }
+
+    /// <summary>What an endpoint's link must be like, as long as there is one and it is up.</summary>
+    internal IEnumerable<Expectation> Expect(Endpoint endpoint)
+    {
+        yield return new Expectation(
+            "link",
+            $"MAC of {endpoint.LinkName}",
+            picture => !IsUp(picture, endpoint) || picture.Link(endpoint.LinkName)!.Mac.Span.SequenceEqual(GatewayMac),
+            () => links.SetMac(endpoint.Ifindex, GatewayMac));
+        foreach (LinkSetting setting in Settings(endpoint))
+        {
+            yield return new Expectation(
+                "sysctl",
+                $"sysctl {setting.Path(endpoint).Replace('/', '.')}={setting.Text}",
+                picture => !IsUp(picture, endpoint) || (picture.Link(endpoint.LinkName)!.Setting(setting.IsIpv6, setting.Name) ?? setting.Value) == setting.Value,
+                () => Sysctl.Write(setting.Path(endpoint), setting.Text))
+            {
+                IsIpv6 = setting.IsIpv6,
+            };
+        }
+
+        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address)))
+        {
+            yield return one with { IsSo = picture => !IsUp(picture, endpoint) || one.IsSo(picture) };
+        }
+    }
+
+    /// <summary>Whether there is anything to send to: the runtime takes a link away before it says so, and an
+    /// administrator may set one down.</summary>
+    internal static bool IsUp(HostPicture picture, Endpoint endpoint) =>
+        picture.Link(endpoint.LinkName) is { IsUp: true } link && link.Index == endpoint.Ifindex;
 
     /// <summary>Deletes the pair and with it routes, neighbours and programs.</summary>
     internal void Delete(Endpoint endpoint) => links.DeleteLink(endpoint.LinkName);
@@ -58,4 +79,50 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         .ToDictionary(link => link.Name, link => link.Index);
 
     internal void Delete(string name) => links.DeleteLink(name);
+
+    private static IEnumerable<LinkSetting> Settings(Endpoint endpoint) =>
+    [
+        new(false, "rp_filter", 0),
+        new(false, "forwarding", 1),
+
+        // What the host itself sends to the proxy comes in here, from its own address. The program has checked the source.
+        new(false, "accept_local", 1),
+
+        // The gateway's link-local address is the program's; the host has none there and hears no routers.
+        new(true, "addr_gen_mode", 1),
+        new(true, "accept_ra", 0),
+        new(true, "forwarding", 1),
+
+        // Otherwise the host tells an IPv4 container of its multicast groups, and monitors of the drops.
+        new(true, "disable_ipv6", endpoint.Ipv6 is null ? 1 : 0),
+    ];
+
+    private IEnumerable<Expectation> ExpectRoute(Endpoint endpoint, IPAddress address)
+    {
+        IpPrefix prefix = IpPrefix.Single(address);
+        yield return new Expectation(
+            "route",
+            $"route {prefix} to {endpoint.LinkName}",
+            picture => picture.HasRoute(prefix, RouteKind.Unicast, endpoint.Ifindex),
+            () => links.AddRoute(prefix, endpoint.Ifindex))
+        {
+            IsIpv6 = prefix.IsIpv6,
+        };
+        yield return new Expectation(
+            "neighbour",
+            $"neighbour {address} at {endpoint.LinkName}",
+            picture => picture.HasNeighbour(endpoint.Ifindex, address, endpoint.Mac),
+            () => links.AddNeighbour(address, endpoint.Mac, endpoint.Ifindex))
+        {
+            IsIpv6 = prefix.IsIpv6,
+        };
+    }
+
+    /// <summary>A sysctl of the link's own.</summary>
+    private sealed record LinkSetting(bool IsIpv6, string Name, int Value)
+    {
+        internal string Text => Value.ToString(CultureInfo.InvariantCulture);
+
+        internal string Path(Endpoint endpoint) => $"net/{(IsIpv6 ? "ipv6" : "ipv4")}/conf/{endpoint.LinkName}/{Name}";
+    }
 }

@@ -6,6 +6,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Control.Identities;
 using Weir.Control.Policies;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Net;
 using Weir.Store;
@@ -108,7 +109,7 @@ internal sealed class EndpointManager
             _datapath.AttachEndpoint(Attachment(endpoint, network));
             Keep(endpoint);
             policies.ApplyTo(endpoint);
-            _links.AddRoutes(endpoint, endpoint.Ifindex);
+            _links.AddRoutes(endpoint);
             _datapath.BumpRevision();
         }
         catch
@@ -231,12 +232,23 @@ internal sealed class EndpointManager
         return gone;
     }
 
+    /// <summary>What joined endpoints need of the host, one by one.</summary>
+    internal IEnumerable<Expectation> Expect(Func<string, Network?> findNetwork) =>
+        Attached.SelectMany(endpoint => _links.Expect(endpoint).Prepend(Programs(endpoint, findNetwork)).Select(one => one with { Endpoint = endpoint.Id }));
+
+    private Expectation Programs(Endpoint endpoint, Func<string, Network?> findNetwork) => new(
+        "program",
+        $"policy enforcement at {endpoint.LinkName} ({(endpoint.Name.Length > 0 ? endpoint.Name : $"endpoint {endpoint.Id}")})",
+        picture => picture.Link(endpoint.LinkName)?.Index != endpoint.Ifindex || _datapath.IsEndpointWhole(endpoint.Id, endpoint.Ifindex),
+        () => _datapath.AttachEndpoint(Attachment(endpoint, findNetwork(endpoint.NetworkId) ?? throw new ControlException("its network is gone"))));
+
     private void Attach(Endpoint endpoint, Network network, Dictionary<ushort, EndpointRow> slots)
     {
         bool isCurrent = endpoint.Program == _program
             && slots.TryGetValue(endpoint.Id, out EndpointRow slot)
             && slot.Ifindex == endpoint.Ifindex
-            && slot.Identity == endpoint.Identity;
+            && slot.Identity == endpoint.Identity
+            && _datapath.IsEndpointWhole(endpoint.Id, endpoint.Ifindex);
         if (!isCurrent)
         {
             _datapath.AttachEndpoint(Attachment(endpoint, network));

@@ -1,33 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Linux;
 using Weir.Store;
 
 namespace Weir.Control.Host;
 
-/// <summary>Sysctls of the host that containers' traffic needs; they can be put back.</summary>
-internal static class HostSettings
+/// <summary>Sysctls of the host that containers' traffic needs: set, kept so, and put back by cleanup. Called under the
+/// control plane's lock.</summary>
+internal sealed class HostSettings(IStore store)
 {
     private const string Folder = "settings";
+    private readonly SortedDictionary<string, string> _required = new(StringComparer.Ordinal);
 
-    /// <summary>Sets one, remembering what it was if that was something else.</summary>
-    internal static void Set(IStore store, string name, string value)
+    /// <summary>Sets one, now and whenever somebody changes it. What it was before is remembered.</summary>
+    internal void Require(string name, string value)
+    {
+        Set(name, value);
+        _required[name] = value;
+    }
+
+    internal IEnumerable<Expectation> Expect() => _required.Select(setting => new Expectation(
+        "sysctl",
+        $"sysctl {setting.Key.Replace('/', '.')}={setting.Value}",
+        _ => !Sysctl.Exists(setting.Key) || Sysctl.Read(setting.Key) == setting.Value,
+        () => Set(setting.Key, setting.Value))
+    {
+        IsIpv6 = setting.Key.StartsWith("net/ipv6/", StringComparison.Ordinal),
+    });
+
+    /// <summary>Puts back all that was changed.</summary>
+    internal static void Restore(IStore store)
+    {
+        foreach (HostSetting setting in store.List(Folder, StateContext.Default.HostSetting).Where(setting => Sysctl.Exists(setting.Name)))
+        {
+            Sysctl.Write(setting.Name, setting.Before);
+        }
+    }
+
+    private void Set(string name, string value)
     {
         string before = Sysctl.Read(name);
         if (before != value)
         {
             store.Put($"{Folder}/{name.Replace('/', '_')}", new HostSetting(name, before), StateContext.Default.HostSetting);
             Sysctl.Write(name, value);
-        }
-    }
-
-    /// <summary>Puts back all that was changed.</summary>
-    internal static void Restore(IStore store)
-    {
-        foreach (HostSetting setting in store.List(Folder, StateContext.Default.HostSetting))
-        {
-            Sysctl.Write(setting.Name, setting.Before);
         }
     }
 }

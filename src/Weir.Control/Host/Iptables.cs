@@ -11,8 +11,11 @@ namespace Weir.Control.Host;
 /// that leave the host get its address. Two chains of ours, each named from one place.</summary>
 internal static class Iptables
 {
-    private const string Forward = "WEIR-FORWARD";
-    private const string Postrouting = "WEIR-POSTROUTING";
+    private const string Prefix = "WEIR-";
+    private const string Forward = Prefix + "FORWARD";
+    private const string Postrouting = Prefix + "POSTROUTING";
+
+    private static readonly Lazy<bool> _isLegacy = new(() => !Start(Tool(false), ["-V"], null).Output.Contains("nf_tables", StringComparison.Ordinal));
 
     /// <summary>Puts rules for these ranges in place of those that are there.</summary>
     /// <exception cref="ControlException">iptables refuses.</exception>
@@ -31,6 +34,33 @@ internal static class Iptables
             EnsureJump(tool, "filter", "FORWARD", Forward);
             EnsureJump(tool, "nat", "POSTROUTING", Postrouting);
         }
+    }
+
+    /// <summary>Whether the rules are the kernel's older ones, of which nftables knows nothing.</summary>
+    internal static bool IsLegacy => _isLegacy.Value;
+
+    /// <summary>The rules of ours that are there now, as text that is the same as long as they are.</summary>
+    internal static string Picture()
+    {
+        var picture = new StringBuilder();
+        foreach (string tool in new[] { Tool(false), Tool(true) })
+        {
+            string table = "";
+            foreach (string line in Start(tool + "-save", [], null).Output.Split('\n'))
+            {
+                if (line.StartsWith('*'))
+                {
+                    table = line;
+                }
+                else if (line.Contains(Prefix, StringComparison.Ordinal))
+                {
+                    // ":WEIR-FORWARD - [0:0]" counts packets.
+                    picture.Append(tool).Append(table).Append(line.Split('[')[0]).Append('\n');
+                }
+            }
+        }
+
+        return picture.ToString();
     }
 
     /// <summary>Takes everything away that <see cref="Apply"/> made.</summary>
@@ -81,7 +111,7 @@ internal static class Iptables
 
     private static void Run(string tool, IReadOnlyList<string> arguments, string? input)
     {
-        (int code, string error) = Start(tool, arguments, input);
+        (int code, _, string error) = Start(tool, arguments, input);
         if (code != 0)
         {
             throw new ControlException($"{tool} {string.Join(' ', arguments)}: {error.Trim()}");
@@ -90,7 +120,7 @@ internal static class Iptables
 
     private static bool Try(string tool, params IReadOnlyList<string> arguments) => Start(tool, arguments, null).Code == 0;
 
-    private static (int Code, string Error) Start(string tool, IReadOnlyList<string> arguments, string? input)
+    private static (int Code, string Output, string Error) Start(string tool, IReadOnlyList<string> arguments, string? input)
     {
         const int NotThere = 127;
         try
@@ -101,17 +131,16 @@ internal static class Iptables
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
             })!;
-            process.OutputDataReceived += (_, _) => { };
-            process.BeginOutputReadLine();
+            Task<string> output = process.StandardOutput.ReadToEndAsync();
             process.StandardInput.Write(input ?? "");
             process.StandardInput.Close();
             string error = process.StandardError.ReadToEnd();
             process.WaitForExit();
-            return (process.ExitCode, error);
+            return (process.ExitCode, output.GetAwaiter().GetResult(), error);
         }
         catch (System.ComponentModel.Win32Exception e)
         {
-            return (NotThere, $"{e.Message}; install iptables");
+            return (NotThere, "", $"{e.Message}; install iptables");
         }
     }
 }

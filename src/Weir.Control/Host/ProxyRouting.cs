@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Weir.Control.Watch;
 using Weir.Datapath.Abi;
 using Weir.Linux.Netlink;
-using Weir.Store;
+using Weir.Net;
 
 namespace Weir.Control.Host;
 
@@ -10,15 +12,47 @@ internal static class ProxyRouting
 {
     private const uint Table = 2004;
     private const uint Priority = 9; // before all that others may have added
+    private const int Loopback = 1;
 
-    internal static void Apply() => PolicyRouting.DeliverLocally((uint)ProxyMark.MarkToProxy, (uint)ProxyMark.MarkMask, Table, Priority);
+    private static readonly bool[] _families = [false, true];
+
+    /// <summary>A rule and a route of each family.</summary>
+    internal static IEnumerable<Expectation> Expect() => _families.SelectMany(ipv6 => new Expectation[]
+    {
+        new(
+            "route",
+            $"local default route of table {Table}{Family(ipv6)}",
+            picture => picture.HasRoute(new IpPrefix(ipv6 ? IPAddress.IPv6Any : IPAddress.Any, 0), RouteKind.Local, Loopback, Table),
+            () => PolicyRouting.AddLocalDefault(ipv6, Table))
+        {
+            IsIpv6 = ipv6,
+        },
+        new(
+            "rule",
+            $"rule {Priority} for packets marked 0x{(uint)ProxyMark.MarkToProxy:x}{Family(ipv6)}",
+            picture => picture.HasRule(Rule(ipv6)),
+            () => PolicyRouting.AddRule(Rule(ipv6)))
+        {
+            IsIpv6 = ipv6,
+        },
+    });
 
     /// <summary>
     /// What comes from outside to a container passes the host's stack on its way to the container's link, where it
     /// is handed to the proxy. The stack must not find the proxy's socket before that: it drops what it would
     /// forward but has a socket for. (One route lookup more for what is for the host itself.)
     /// </summary>
-    internal static void LetForwardedPacketsThrough(IStore store) => HostSettings.Set(store, "net/ipv4/tcp_early_demux", "0");
+    internal static void LetForwardedPacketsThrough(HostSettings settings) => settings.Require("net/ipv4/tcp_early_demux", "0");
 
-    internal static void Remove() => PolicyRouting.Remove((uint)ProxyMark.MarkToProxy, (uint)ProxyMark.MarkMask, Table, Priority);
+    internal static void Remove()
+    {
+        foreach (bool ipv6 in _families)
+        {
+            PolicyRouting.Remove(Rule(ipv6));
+        }
+    }
+
+    private static RuleInfo Rule(bool ipv6) => new(ipv6, Priority, (uint)ProxyMark.MarkToProxy, (uint)ProxyMark.MarkMask, Table);
+
+    private static string Family(bool ipv6) => ipv6 ? " (IPv6)" : "";
 }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Host;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -22,15 +23,19 @@ internal sealed class NetworkManager
     private readonly IStore _store;
     private readonly RtnetlinkSocket _links;
     private readonly AddressPools _addresses;
+    private readonly HostSettings _settings;
+    private readonly HostFilter _filter;
     private readonly ControlOptions _options;
     private readonly ILogger _log;
     private readonly Dictionary<string, Network> _networks = [];
 
-    internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, ControlOptions options, ILogger log)
+    internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, ILogger log)
     {
         _store = store;
         _links = links;
         _addresses = addresses;
+        _settings = settings;
+        _filter = filter;
         _options = options;
         _log = log;
         foreach (Network network in store.List(Folder, StateContext.Default.Network))
@@ -40,9 +45,6 @@ internal sealed class NetworkManager
     }
 
     internal IReadOnlyCollection<Network> All => _networks.Values;
-
-    /// <summary>What went wrong with the host's own filter last time; null: nothing.</summary>
-    internal string? FilterProblem { get; private set; }
 
     internal Network? Find(string id) => _networks.GetValueOrDefault(id);
 
@@ -116,42 +118,58 @@ internal sealed class NetworkManager
         ApplyFilter();
     }
 
-    /// <summary>Puts the host's own filter right; a failure is kept in <see cref="FilterProblem"/>.</summary>
-    internal void ApplyFilter()
-    {
-        try
-        {
-            Iptables.Apply(_options.Masquerade
-                ? [.. _networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool)]
-                : []);
-            FilterProblem = null;
-        }
-        catch (ControlException e)
-        {
-            FilterProblem = e.Message;
-            Log.Failed(_log, "masquerading containers' traffic", e.Message);
-        }
-    }
+    /// <summary>What the networks need of the host, one by one.</summary>
+    internal IEnumerable<Expectation> Expect() => _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
 
     private static string Short(string id) => id.Length > 12 ? id[..12] : id;
+
+    private void ApplyFilter()
+    {
+        _filter.Apply(_options.Masquerade
+            ? [.. _networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool)]
+            : []);
+        if (_filter.Problem is { } problem)
+        {
+            Log.Failed(_log, "masquerading containers' traffic", problem);
+        }
+    }
 
     /// <summary>Forwarding for IPv6 only with an IPv6 network: it makes interfaces deaf to routers' announcements.</summary>
     private void Prepare(Network network)
     {
-        HostSettings.Set(_store, "net/ipv4/ip_forward", "1");
+        _settings.Require("net/ipv4/ip_forward", "1");
         if (network.Gateway(ipv6: true) is not null && Sysctl.Exists("net/ipv6/conf/all/forwarding"))
         {
-            HostSettings.Set(_store, "net/ipv6/conf/all/forwarding", "1");
+            _settings.Require("net/ipv6/conf/all/forwarding", "1");
         }
 
-        foreach (Subnet subnet in network.Subnets)
+        foreach (Expectation one in network.Subnets.SelectMany(subnet => Expect(network, subnet)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
         {
-            // What no container has goes nowhere, instead of out by the default route.
-            _links.AddBlackhole(subnet.Pool);
-            if (!network.Internal)
+            one.MakeSo();
+        }
+    }
+
+    private IEnumerable<Expectation> Expect(Network network, Subnet subnet)
+    {
+        // What no container has goes nowhere, instead of out by the default route.
+        yield return new Expectation(
+            "route",
+            $"route for what no container has of {subnet.Pool}",
+            picture => picture.HasRoute(subnet.Pool, RouteKind.Blackhole),
+            () => _links.AddBlackhole(subnet.Pool))
+        {
+            IsIpv6 = subnet.Pool.IsIpv6,
+        };
+        if (!network.Internal)
+        {
+            yield return new Expectation(
+                "address",
+                $"address {subnet.Gateway} of the loopback interface",
+                picture => picture.HasAddress(Loopback, subnet.Gateway),
+                () => _links.AddAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback))
             {
-                _links.AddAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-            }
+                IsIpv6 = subnet.Pool.IsIpv6,
+            };
         }
     }
 

@@ -29,6 +29,7 @@ internal sealed class PolicyManager
     private readonly IHttpProxy _proxy;
     private readonly IdentityAllocator _identities;
     private readonly HostAddresses _host;
+    private readonly HostSettings _settings;
     private readonly Func<IEnumerable<Endpoint>> _endpoints;
     private readonly ControlOptions _options;
     private readonly ILogger _log;
@@ -38,7 +39,7 @@ internal sealed class PolicyManager
 
     /// <param name="endpoints">Those with a program.</param>
     internal PolicyManager(
-        IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host,
+        IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host, HostSettings settings,
         Func<IEnumerable<Endpoint>> endpoints, ControlOptions options, ILogger log)
     {
         _store = store;
@@ -46,6 +47,7 @@ internal sealed class PolicyManager
         _proxy = proxy;
         _identities = identities;
         _host = host;
+        _settings = settings;
         _endpoints = endpoints;
         _options = options;
         _log = log;
@@ -207,7 +209,7 @@ internal sealed class PolicyManager
         {
             if (http.Count > 0)
             {
-                ProxyRouting.LetForwardedPacketsThrough(_store);
+                ProxyRouting.LetForwardedPacketsThrough(_settings);
             }
 
             _proxy.Enforce(http.Values);

@@ -3,6 +3,7 @@
 using Microsoft.Extensions.Logging;
 using Weir.Bpf;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Linux.Netlink;
@@ -69,6 +70,32 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         }
 
         Hook();
+    }
+
+    /// <summary>What the devices that are served carry.</summary>
+    internal IEnumerable<Expectation> Expect()
+    {
+        foreach (BalancedDevice device in _devices.Values.Where(device => device.IsServed))
+        {
+            yield return new Expectation(
+                "program",
+                $"Weir's programs at device {device.Name}",
+                picture => picture.Link(device.Name)?.Index != device.Ifindex || datapath.IsDeviceWhole(device.Name, device.Ifindex),
+                () => datapath.AttachDevice(device.Name, device.Ifindex));
+            if (options.XdpMode != XdpPreference.Off)
+            {
+                yield return new Expectation(
+                    "program",
+                    $"the load balancer's program at device {device.Name}",
+                    picture => picture.Link(device.Name)?.Index != device.Ifindex || datapath.IsXdpWhole(device.Name, device.Ifindex),
+                    () => datapath.AttachXdp(device.Name, device.Ifindex, Wanted(options.XdpMode)));
+            }
+        }
+
+        if (_hooked)
+        {
+            yield return new Expectation("program", "the socket hook at the root of cgroup2", _ => datapath.IsSocketHookWhole, () => datapath.AttachSocketHook());
+        }
     }
 
     private List<LinkInfo> Wanted()

@@ -5,7 +5,7 @@ using Weir.Linux.Interop;
 
 namespace Weir.Linux.Netlink;
 
-/// <summary>A route netlink socket: one request at a time, answered or refused with the kernel's own
+/// <summary>A netlink socket: one request at a time, answered or refused with the kernel's own
 /// words. It belongs for ever to the network namespace of the thread that opened it.</summary>
 internal sealed class NetlinkSocket : IDisposable
 {
@@ -25,9 +25,10 @@ internal sealed class NetlinkSocket : IDisposable
     private uint _sequence;
 
     /// <param name="groups">Bits of the multicast groups to join; 0 for requests only.</param>
-    internal unsafe NetlinkSocket(uint groups = 0)
+    /// <param name="protocol">NETLINK_ROUTE, unless it is another.</param>
+    internal unsafe NetlinkSocket(uint groups = 0, int protocol = 0)
     {
-        int fd = Libc.Socket(AddressFamilyNetlink, RawCloseOnExec, 0);
+        int fd = Libc.Socket(AddressFamilyNetlink, RawCloseOnExec, protocol);
         if (fd < 0)
         {
             throw LinuxException.Last("open a netlink socket");

@@ -1,72 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net.Sockets;
 using System.Runtime.InteropServices;
 
 namespace Weir.Linux.Netlink;
 
-/// <summary>Makes the host take marked packets for its own, whatever their destination.</summary>
+/// <summary>Makes the host take marked packets for its own, whatever their destination: a rule, and a table with one
+/// local route. Both have the protocol "kernel", so that managers of the network leave them alone.</summary>
 public static class PolicyRouting
 {
     private const int Loopback = 1;
-    private static readonly AddressFamily[] _families = [AddressFamily.InterNetwork, AddressFamily.InterNetworkV6];
+    private const ushort AttributeProtocol = 21;
 
-    /// <summary>Adds the rule and its table, for IPv4 and IPv6. Nothing happens if they are there.</summary>
-    /// <param name="mask">The bits of a packet's mark that count.</param>
-    public static void DeliverLocally(uint mark, uint mask, uint table, uint priority)
+    /// <summary>Adds the rule. Nothing happens if it is there.</summary>
+    public static void AddRule(RuleInfo rule)
     {
         using var socket = new NetlinkSocket();
-        foreach (AddressFamily family in _families)
-        {
-            byte number = NumberOf(family);
-            socket.Request(
-                Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, number, table),
-                $"add the local default route of table {table}");
-            socket.Request(
-                Rule(RouteMessageType.NewRule, NetlinkFlags.Create | NetlinkFlags.Exclusive, number, mark, mask, table, priority),
-                $"add the rule for mark 0x{mark:x}",
-                [Errno.Exists]);
-        }
+
+        // One that differs only in its protocol may be there.
+        Delete(socket, rule);
+        socket.Request(
+            Rule(RouteMessageType.NewRule, NetlinkFlags.Create | NetlinkFlags.Exclusive, rule).Bytes(AttributeProtocol, [RouteMessage.ProtocolKernel]),
+            $"add the rule for mark 0x{rule.Mark:x}",
+            [Errno.Exists]);
     }
 
-    /// <summary>Takes both away. Nothing happens if they are gone.</summary>
-    public static void Remove(uint mark, uint mask, uint table, uint priority)
+    /// <summary>Makes a table deliver everything to this host. Nothing happens if it does.</summary>
+    public static void AddLocalDefault(bool ipv6, uint table)
     {
         using var socket = new NetlinkSocket();
-        foreach (AddressFamily family in _families)
-        {
-            byte number = NumberOf(family);
-            socket.Request(
-                Rule(RouteMessageType.DeleteRule, 0, number, mark, mask, table, priority), $"delete the rule for mark 0x{mark:x}", [Errno.NoEntry, Errno.NotSupportedFamily]);
-            socket.Request(
-                Route(RouteMessageType.DeleteRoute, 0, number, table), $"delete the local default route of table {table}", [Errno.NoSuchProcess, Errno.NotSupportedFamily]);
-        }
+        socket.Request(Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, ipv6, table), $"add the local default route of table {table}");
     }
 
-    private static byte NumberOf(AddressFamily family) => family == AddressFamily.InterNetwork ? (byte)2 : (byte)10;
+    /// <summary>Takes the rule and its table's route away. Nothing happens if they are gone.</summary>
+    public static void Remove(RuleInfo rule)
+    {
+        using var socket = new NetlinkSocket();
+        Delete(socket, rule);
+        socket.Request(
+            Route(RouteMessageType.DeleteRoute, 0, rule.IsIpv6, rule.Table),
+            $"delete the local default route of table {rule.Table}",
+            [Errno.NoSuchProcess, Errno.NotSupported, Errno.NotSupportedFamily]);
+    }
 
-    private static NetlinkMessage Route(ushort type, ushort flags, byte family, uint table)
+    private static void Delete(NetlinkSocket socket, RuleInfo rule) => socket.Request(
+        Rule(RouteMessageType.DeleteRule, 0, rule), $"delete the rule for mark 0x{rule.Mark:x}", [Errno.NoEntry, Errno.NotSupported, Errno.NotSupportedFamily]);
+
+    private static NetlinkMessage Route(ushort type, ushort flags, bool ipv6, uint table)
     {
         const ushort AttributeOutputInterface = 4;
         const ushort AttributeTable = 15;
         return new NetlinkMessage(type, (ushort)(NetlinkFlags.Ack | flags))
-            .Fixed(new RouteMessage { Family = family, Protocol = RouteMessage.ProtocolStatic, Scope = RouteMessage.ScopeHost, Type = RouteMessage.TypeLocal })
+            .Fixed(new RouteMessage
+            {
+                Family = NumberOf(ipv6),
+                Protocol = type == RouteMessageType.NewRoute ? RouteMessage.ProtocolKernel : (byte)0,
+                Scope = type == RouteMessageType.NewRoute ? RouteMessage.ScopeHost : RouteMessage.ScopeNowhere,
+                Type = RouteMessage.TypeLocal,
+            })
             .UInt32(AttributeTable, table)
             .UInt32(AttributeOutputInterface, Loopback);
     }
 
-    private static NetlinkMessage Rule(ushort type, ushort flags, byte family, uint mark, uint mask, uint table, uint priority)
+    private static NetlinkMessage Rule(ushort type, ushort flags, RuleInfo rule)
     {
         const ushort AttributePriority = 6;
         const ushort AttributeMark = 10;
         const ushort AttributeTable = 15;
         const ushort AttributeMask = 16;
         return new NetlinkMessage(type, (ushort)(NetlinkFlags.Ack | flags))
-            .Fixed(new RuleMessage { Family = family, Action = RuleMessage.ActionToTable })
-            .UInt32(AttributePriority, priority)
-            .UInt32(AttributeMark, mark)
-            .UInt32(AttributeMask, mask)
-            .UInt32(AttributeTable, table);
+            .Fixed(new RuleMessage { Family = NumberOf(rule.IsIpv6), Action = RuleMessage.ActionToTable })
+            .UInt32(AttributePriority, rule.Priority)
+            .UInt32(AttributeMark, rule.Mark)
+            .UInt32(AttributeMask, rule.Mask)
+            .UInt32(AttributeTable, rule.Table);
     }
+
+    private static byte NumberOf(bool ipv6) => ipv6 ? (byte)10 : (byte)2;
 
     /// <summary>struct fib_rule_hdr (linux/fib_rules.h).</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -21,10 +21,13 @@ internal static class RouteMessageType
     internal const ushort GetNeighbour = 30;
     internal const ushort NewRule = 32;
     internal const ushort DeleteRule = 33;
+    internal const ushort GetRule = 34;
     internal const ushort NewQdisc = 36;
     internal const ushort DeleteQdisc = 37;
+    internal const ushort GetQdisc = 38;
     internal const ushort NewFilter = 44;
     internal const ushort DeleteFilter = 45;
+    internal const ushort GetFilter = 46;
 }
 
 /// <summary>struct ifinfomsg.</summary>
@@ -57,7 +60,10 @@ internal struct AddressMessage
 internal struct RouteMessage
 {
     internal const byte TableMain = 254;
-    internal const byte ProtocolStatic = 4;
+
+    /// <summary>RTPROT_KERNEL: managers of the network leave such routes and rules alone.</summary>
+    internal const byte ProtocolKernel = 2;
+
     internal const byte ScopeLink = 253;
     internal const byte ScopeHost = 254;
     internal const byte ScopeNowhere = 255;

@@ -2,12 +2,10 @@
 
 namespace Weir.Linux.Netlink;
 
-/// <summary>Tells that links or addresses of this thread's network namespace changed.</summary>
-public sealed class RtnetlinkMonitor : IDisposable
+/// <summary>Tells that tables of this thread's network namespace changed.</summary>
+public sealed class RtnetlinkMonitor(RtnetlinkGroups groups = RtnetlinkGroups.Links | RtnetlinkGroups.Addresses) : IDisposable
 {
-    private const uint Groups = 0x1 | 0x10 | 0x100; // links, IPv4 addresses, IPv6 addresses
-
-    private readonly NetlinkSocket _socket = new(Groups);
+    private readonly NetlinkSocket _socket = new((uint)groups);
 
     /// <summary>Waits for a change. True: read the tables again (several changes count as one).</summary>
     public bool Wait(TimeSpan timeout) => _socket.WaitForNotification(timeout);

@@ -10,7 +10,7 @@ namespace Weir.Linux.Netlink;
 /// <summary>Links, addresses, routes, neighbours and filters of one network namespace: that of the
 /// thread that made the object. Safe to use from several threads. Refusals are
 /// <see cref="LinuxException"/>s.</summary>
-public sealed class RtnetlinkSocket : IDisposable
+public sealed partial class RtnetlinkSocket : IDisposable
 {
     private const ushort LinkAddress = 1; // IFLA_*
     private const ushort LinkName = 3;
@@ -62,6 +62,10 @@ public sealed class RtnetlinkSocket : IDisposable
         new NetlinkMessage(RouteMessageType.NewLink, NetlinkFlags.Ack)
             .Fixed(new LinkMessage { Index = ifindex, Flags = LinkMessage.FlagUp, Change = LinkMessage.FlagUp }),
         $"set interface {ifindex} up");
+
+    public void SetMac(int ifindex, byte[] mac) => _socket.Request(
+        new NetlinkMessage(RouteMessageType.NewLink, NetlinkFlags.Ack).Fixed(new LinkMessage { Index = ifindex }).Bytes(LinkAddress, mac),
+        $"set the MAC of interface {ifindex}");
 
     /// <summary>Moves an interface into an open namespace, under a new name if one is given. It comes
     /// out down and without addresses.</summary>
@@ -226,73 +230,6 @@ public sealed class RtnetlinkSocket : IDisposable
             $"add neighbour {address} on interface {ifindex}");
     }
 
-    /// <summary>Adds the clsact queueing discipline that carries filters. Nothing happens if it is there.</summary>
-    public void AddClsact(int ifindex)
-    {
-        const ushort AttributeKind = 1;
-        _socket.Request(
-            new NetlinkMessage(RouteMessageType.NewQdisc, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Exclusive)
-                .Fixed(new TrafficMessage { Index = ifindex, Handle = TrafficMessage.ClsactHandle, Parent = TrafficMessage.ClsactParent })
-                .Text(AttributeKind, "clsact"),
-            $"add clsact to interface {ifindex}",
-            [Errno.Exists]);
-    }
-
-    /// <summary>Removes clsact with all its filters. Nothing happens if it, or the interface, is gone.</summary>
-    public void DeleteClsact(int ifindex) => _socket.Request(
-        new NetlinkMessage(RouteMessageType.DeleteQdisc, NetlinkFlags.Ack)
-            .Fixed(new TrafficMessage { Index = ifindex, Handle = TrafficMessage.ClsactHandle, Parent = TrafficMessage.ClsactParent }),
-        $"remove clsact from interface {ifindex}",
-        [Errno.NoEntry, Errno.Invalid, Errno.NoDevice]);
-
-    /// <summary>Attaches a program as direct-action filter (priority 1, handle 1), in place of what is
-    /// there: no packet passes between the old program and the new.</summary>
-    /// <param name="name">Shown by tc.</param>
-    public void ReplaceBpfFilter(int ifindex, bool ingress, int progFd, string name) =>
-        ReplaceBpfFilter(ifindex, ingress, progFd, name, priority: 1, handle: 1);
-
-    /// <summary>The same beside filters of others, told apart by priority and handle.</summary>
-    public void ReplaceBpfFilter(int ifindex, bool ingress, int progFd, string name, ushort priority, uint handle)
-    {
-        const ushort AttributeKind = 1;
-        const ushort AttributeOptions = 2;
-        const ushort BpfFd = 6;
-        const ushort BpfName = 7;
-        const ushort BpfFlags = 8;
-        const uint DirectAction = 1;
-        NetlinkMessage message = new NetlinkMessage(RouteMessageType.NewFilter, NetlinkFlags.Ack | NetlinkFlags.Create | NetlinkFlags.Replace)
-            .Fixed(FilterOf(ifindex, ingress, priority, handle))
-            .Text(AttributeKind, "bpf");
-        int options = message.Begin(AttributeOptions);
-        message.UInt32(BpfFd, (uint)progFd).Text(BpfName, name).UInt32(BpfFlags, DirectAction);
-        message.End(options);
-        _socket.Request(message, $"attach {name} to {(ingress ? "ingress" : "egress")} of interface {ifindex}");
-    }
-
-    /// <summary>Removes that one filter. Nothing happens if it, or the interface, is gone.</summary>
-    public void DeleteBpfFilter(int ifindex, bool ingress, ushort priority, uint handle)
-    {
-        const ushort AttributeKind = 1;
-        _socket.Request(
-            new NetlinkMessage(RouteMessageType.DeleteFilter, NetlinkFlags.Ack)
-                .Fixed(FilterOf(ifindex, ingress, priority, handle))
-                .Text(AttributeKind, "bpf"),
-            $"remove filter from {(ingress ? "ingress" : "egress")} of interface {ifindex}",
-            [Errno.NoEntry, Errno.Invalid, Errno.NoDevice]);
-    }
-
-    private static TrafficMessage FilterOf(int ifindex, bool ingress, ushort priority, uint handle)
-    {
-        const uint EveryProtocol = 0x0300; // ETH_P_ALL in network order
-        return new TrafficMessage
-        {
-            Index = ifindex,
-            Handle = handle,
-            Parent = ingress ? TrafficMessage.IngressParent : TrafficMessage.EgressParent,
-            Info = ((uint)priority << 16) | EveryProtocol,
-        };
-    }
-
     private static NetlinkMessage Route(ushort type, ushort flags, IpPrefix dst, byte scope, byte routeType = RouteMessage.TypeUnicast)
     {
         const ushort AttributeDestination = 1;
@@ -302,7 +239,7 @@ public sealed class RtnetlinkSocket : IDisposable
                 Family = FamilyOf(dst.Address),
                 DestinationLength = (byte)dst.Length,
                 Table = RouteMessage.TableMain,
-                Protocol = type == RouteMessageType.NewRoute ? RouteMessage.ProtocolStatic : (byte)0,
+                Protocol = type == RouteMessageType.NewRoute ? RouteMessage.ProtocolKernel : (byte)0,
                 Scope = scope,
                 Type = type == RouteMessageType.NewRoute || routeType != RouteMessage.TypeUnicast ? routeType : (byte)0,
             });

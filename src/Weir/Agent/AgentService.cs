@@ -125,6 +125,8 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     {
         Metrics metrics = tables.Metrics(flows.Seen);
         metrics.Services.AddRange(balancer.Metrics());
+        metrics.Mended.AddRange(control.Watchdog.Mended.Select(kind => new NamedCount { Name = kind.Kind, Count = (ulong)kind.Times }));
+        metrics.Degraded = control.Watchdog.Open.Count(incident => incident.IsDegraded);
         return metrics;
     });
 

@@ -40,6 +40,9 @@ internal sealed class StatusReader(ControlPlane control, Maintenance maintenance
         };
         status.Warnings.AddRange(control.Views.Warnings);
         status.Warnings.AddRange(control.Services.Warnings);
+        status.Warnings.AddRange(control.Watchdog.Open.Where(incident => incident.IsDegraded).Select(incident => $"degraded: {incident}"));
+        status.Incidents.AddRange(control.Watchdog.Open.Select(Translate.Incident));
+        status.Mended = (ulong)control.Watchdog.Mended.Sum(kind => kind.Times);
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;
     }

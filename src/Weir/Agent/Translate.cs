@@ -12,6 +12,16 @@ namespace Weir.Agent;
 /// <summary>The control plane's words as the API's messages.</summary>
 internal static class Translate
 {
+    internal static Api.Incident Incident(Control.Watch.Incident incident) => new()
+    {
+        Kind = incident.Kind,
+        Text = incident.ToString(),
+        Degraded = incident.IsDegraded,
+        Times = incident.Times,
+        First = Timestamp.FromDateTimeOffset(incident.First),
+        Last = Timestamp.FromDateTimeOffset(incident.Last),
+    };
+
     internal static Endpoint Endpoint(EndpointView view)
     {
         Control.State.Endpoint endpoint = view.Endpoint;
@@ -35,6 +45,7 @@ internal static class Translate
             EgressEnforced = view.EgressEnforced,
             PolicyEntries = view.PolicyEntries,
             Flows = view.Flows,
+            Degraded = view.Lack ?? "",
             Created = Timestamp.FromDateTimeOffset(endpoint.Created),
         };
         message.Labels.AddRange(endpoint.Labels.Select(label => label.ToString()));

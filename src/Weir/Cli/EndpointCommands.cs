@@ -22,7 +22,7 @@ internal static class EndpointCommands
             ["ID", "NAME", "STATE", "IDENTITY", "IPV4", "IPV6", "NETWORK", "INGRESS", "EGRESS", "LABELS"],
             endpoint =>
             [
-                $"{endpoint.Id}", endpoint.Name, endpoint.State, $"{endpoint.Identity}", endpoint.Ipv4, endpoint.Ipv6, endpoint.Network,
+                $"{endpoint.Id}", endpoint.Name, State(endpoint), $"{endpoint.Identity}", endpoint.Ipv4, endpoint.Ipv6, endpoint.Network,
                 Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), Labels.Short(endpoint.Labels),
             ]);
         return command.WithExample("weir endpoint list", "weir endpoint list -l role=web -o json");
@@ -52,13 +52,15 @@ internal static class EndpointCommands
 
     private static Argument<string> Name() => new("endpoint") { Description = "number, container name, start of an id, or address" };
 
+    private static string State(Endpoint endpoint) => endpoint.Degraded.Length > 0 ? "degraded" : endpoint.State;
+
     private static string Enforced(bool isEnforced) => isEnforced ? "enforced" : "open";
 
     private static void Print(Endpoint endpoint) => TextTable.PrintPairs(
     [
         ("Id", $"{endpoint.Id}"),
         ("Name", endpoint.Name),
-        ("State", endpoint.State),
+        ("State", State(endpoint)),
         ("Container", endpoint.ContainerId),
         ("Image", endpoint.Image),
         ("Identity", $"{endpoint.Identity}"),
@@ -74,5 +76,6 @@ internal static class EndpointCommands
         ("Flows", $"{endpoint.Flows}"),
         ("Created", $"{endpoint.Created.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z"),
         ("Docker endpoint", endpoint.DockerEndpointId),
+        .. endpoint.Degraded.Length > 0 ? new[] { ("Degraded", endpoint.Degraded) } : [],
     ]);
 }

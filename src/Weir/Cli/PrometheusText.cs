@@ -23,6 +23,8 @@ internal static class PrometheusText
         }
 
         One(text, "weir_events_lost_total", "counter", "Events that found the ring full.", metrics.EventsLost);
+        Many(text, "weir_mended_total", "Things that were taken away from kernel or host and put back, by kind.", "kind", metrics.Mended);
+        One(text, "weir_degraded", "gauge", "Kinds of which something is missing now, or is taken away again and again.", metrics.Degraded);
         Write(text, metrics.Services);
         if (metrics.Proxy is { } proxy)
         {

@@ -33,6 +33,8 @@ internal static class StatusCommand
         ("Conntrack", $"{status.ConntrackEntries} of {status.ConntrackCapacity} flows"),
         ("Events lost", $"{status.EventsLost}"),
         ("Kernel", status.Kernel),
+        ("Put back", $"{status.Mended}"),
+        .. status.Incidents.Select(incident => ("Lately", $"{incident.Last.ToDateTimeOffset():HH:mm:ss}Z {incident.Text}")),
         .. status.Warnings.Select(warning => ("Warning", warning)),
     ]);
 }
