@@ -14,16 +14,20 @@
 #include "lib/xdp_parse.h"
 #include "lib/xdp_send.h"
 
+/* Set before load by the tests that hold the short way and the general one against each other. */
+volatile const bool weir_no_plain = false;
+
 /* A client's packet to a frontend. */
-static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
-				 const struct service_entry *service, __u32 flags)
+static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival *a,
+				       const struct service_entry *service, __u32 flags,
+				       struct route *route)
 {
 	__u32 frontend_id = service->frontend_id, id;
 	struct backend_entry *backend;
 	struct balance_flow f;
 
 	if (service->flags & SERVICE_HOST_ONLY)
-		return XDP_PASS;
+		return FATE_PASS;
 	flow_of_packet(&a->p, &f);
 	id = balance_choose(&f, service);
 	device_count(frontend_id, frame_length(ctx));
@@ -31,24 +35,25 @@ static __always_inline int serve(struct xdp_md *ctx, const struct arrival *a,
 	if (!backend)
 		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
 	if (backend->flags & BACKEND_LOCAL)
-		return XDP_PASS;
+		return FATE_PASS;
 	if (flags & SETTINGS_TRACE)
 		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
 	if (service->mode == SERVICE_MODE_SNAT) {
-		int action = prepare_nat(ctx, a, id, frontend_id, f.opens);
+		enum fate fate = prepare_nat(ctx, a, id, frontend_id, route);
 
-		return action == XDP_TX ? send_rewritten(ctx, a) : action;
+		return fate == FATE_GO ? send_rewritten(ctx, a, route) : fate;
 	}
-	return send_whole(ctx, a, backend, service->mode, frontend_id);
+	return send_whole(ctx, a, backend, service, route);
 }
 
-/* The service that the packet is for. Null: "action" is what becomes of it. */
+/* The service that the packet is for. Null: "fate" is the packet's. */
 static __always_inline struct service_entry *find_service(struct xdp_md *ctx, struct arrival *a,
-							  __u32 lb_flags, int *action)
+							  const struct settings *settings,
+							  struct route *route, enum fate *fate)
 {
-	*action = XDP_PASS;
+	*fate = FATE_PASS;
 	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP)) {
-		*action = icmp_packet(ctx, a, lb_flags);
+		*fate = icmp_packet(ctx, a, settings);
 		return 0;
 	}
 	if (a->p.flags & PACKET_LATER_FRAGMENT) {
@@ -57,24 +62,24 @@ static __always_inline struct service_entry *find_service(struct xdp_md *ctx, st
 	} else if (!arrival_ports(ctx, a)) {
 		return 0;
 	}
-	if (lb_flags & LB_NAT && nat_is_port(a->p.dport)) {
-		int nat = prepare_reply(ctx, a);
+	if (settings->lb_flags & LB_NAT && nat_is_port(a->p.dport, settings)) {
+		enum fate reply = prepare_reply(ctx, a, route);
 
-		if (nat != NOT_MINE) {
-			*action = nat == XDP_TX ? send_rewritten(ctx, a) : nat;
+		if (reply != FATE_NOT_MINE) {
+			*fate = reply == FATE_GO ? send_rewritten(ctx, a, route) : reply;
 			return 0;
 		}
 	}
 	return service_find(&a->p.dst, a->p.dport, a->p.protocol);
 }
 
-static __always_inline int drop_prefiltered(struct xdp_md *ctx, const struct arrival *a,
-					    __u32 flags)
+static __always_inline enum fate drop_prefiltered(struct xdp_md *ctx, const struct arrival *a,
+						  __u32 flags)
 {
 	metrics_count(DIRECTION_DEVICE, DROP_REASON_PREFILTER, frame_length(ctx));
 	if (flags & (SETTINGS_TRACE | SETTINGS_VERDICT))
 		device_event(ctx, a, EVENT_DROP, DROP_REASON_PREFILTER, 0);
-	return XDP_DROP;
+	return FATE_DROP;
 }
 
 static __always_inline bool is_prefiltered(const struct ip_addr *src, __u32 lb_flags)
@@ -83,18 +88,18 @@ static __always_inline bool is_prefiltered(const struct ip_addr *src, __u32 lb_f
 	       prefilter_has(src, lb_flags);
 }
 
-static __noinline int drop_plain(struct xdp_md *ctx, __u32 flags)
+static __noinline enum fate drop_plain(struct xdp_md *ctx, __u32 flags)
 {
 	struct arrival a = {};
 
-	return plain_arrival(ctx, &a) ? drop_prefiltered(ctx, &a, flags) : XDP_DROP;
+	return plain_arrival(ctx, &a) ? drop_prefiltered(ctx, &a, flags) : FATE_DROP;
 }
 
 /* The shortest way through, for the packets that are most of a service's: plain ones to a service
  * by DSR whose slot is at rest. Changes and counts nothing until the packet can go: whatever stands
- * in its way is NOT_MINE, and the general way tells what. */
-static __always_inline int send_plain(struct xdp_md *ctx, const struct plain *p,
-				      const struct service_entry *service)
+ * in its way is FATE_NOT_MINE, and the general way tells what. */
+static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct plain *p,
+					    const struct service_entry *service)
 {
 	struct backend_entry *backend;
 	struct service_slot slot;
@@ -102,72 +107,77 @@ static __always_inline int send_plain(struct xdp_md *ctx, const struct plain *p,
 	struct hop hop;
 
 	if (service->flags || service->mode == SERVICE_MODE_SNAT)
-		return NOT_MINE;
+		return FATE_NOT_MINE;
 	slot = balance_slot(service, p->hash);
 	backend = backend_of(slot.backend);
 	if (slot.previous || !backend || backend->flags & BACKEND_LOCAL)
-		return NOT_MINE;
+		return FATE_NOT_MINE;
 	hop_to_backend(backend, &hop);
 	if (!hop.mac)
-		return NOT_MINE;
+		return FATE_NOT_MINE;
 	eth = service->mode == SERVICE_MODE_DSR ? plain_encap(ctx, p, backend) : plain_bare(ctx);
 	if (!eth)
-		return NOT_MINE;
+		return FATE_NOT_MINE;
 	hop_put_macs(eth, &hop);
 	device_count(service->frontend_id, p->frame);
 	return hop_leave(ctx, &hop);
 }
 
-/* Reads any packet, and finds its service. Null: "action" is what becomes of it. */
+/* Reads any packet, and finds its service. Null: "fate" is the packet's. */
 static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
-						    const struct settings *settings, int *action)
+						    const struct settings *settings,
+						    struct route *route, enum fate *fate)
 {
 	__u32 lb_flags = settings->lb_flags, l3 = arrival_link(ctx, a);
 	bool sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, a) : l3 == L3_IPV6 && arrival_ipv6(ctx, a);
 
-	*action = XDP_PASS;
+	*fate = FATE_PASS;
 	if (a->has_addresses && is_prefiltered(&a->p.src, lb_flags)) {
-		*action = drop_prefiltered(ctx, a, settings->flags);
+		*fate = drop_prefiltered(ctx, a, settings->flags);
 		return 0;
 	}
 	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
 	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a->group || !arrival_is_whole(ctx, a))
 		return 0;
-	return find_service(ctx, a, lb_flags, action);
+	return find_service(ctx, a, settings, route, fate);
 }
 
 /* The way of every packet that no shorter one takes; of a plain one, the service may be known. */
-static __always_inline int forward(struct xdp_md *ctx, const struct settings *settings,
-				   const struct service_entry *service)
+static __always_inline enum fate forward(struct xdp_md *ctx, const struct settings *settings,
+					 const struct service_entry *service)
 {
+	struct scratch *s = scratch_get();
+	enum fate fate = FATE_PASS;
 	struct arrival a = {};
-	int action = XDP_PASS;
 
+	if (!s)
+		return FATE_PASS;
 	if (!service)
-		service = arrive(ctx, &a, settings, &action);
+		service = arrive(ctx, &a, settings, &s->route, &fate);
 	else if (!plain_arrival(ctx, &a))
-		return XDP_PASS;
+		return FATE_PASS;
 	if (service)
-		action = serve(ctx, &a, service, settings->flags);
-	if (action < ANSWER_TOO_BIG)
-		return action;
-	return too_big_answer(ctx, &a, action & (ANSWER_TOO_BIG - 1)) ? XDP_TX : XDP_DROP;
+		fate = serve(ctx, &a, service, settings->flags, &s->route);
+	/* Told here, where the stack is deep enough. */
+	if (fate == FATE_TOO_BIG)
+		return too_big_answer(ctx, &a, s->route.mtu) ? FATE_SENT : FATE_DROP;
+	return fate;
 }
 
-/* A plain packet. NOT_MINE: it goes the general way; "service" is its, where that is known. */
-static __always_inline int forward_plain(struct xdp_md *ctx, const struct plain *p,
-					 const struct settings *settings,
-					 const struct service_entry **service)
+/* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, where that is known. */
+static __always_inline enum fate forward_plain(struct xdp_md *ctx, const struct plain *p,
+					       const struct settings *settings,
+					       const struct service_entry **service)
 {
 	struct ip_addr src = p->flow.client;
 
 	if (settings->flags & SETTINGS_TRACE ||
-	    (settings->lb_flags & LB_NAT && nat_is_port(p->flow.port)))
-		return NOT_MINE;
+	    (settings->lb_flags & LB_NAT && nat_is_port(p->flow.port, settings)))
+		return FATE_NOT_MINE;
 	if (is_prefiltered(&src, settings->lb_flags))
 		return drop_plain(ctx, settings->flags);
 	*service = service_find(&p->flow.addr, p->flow.port, p->flow.protocol);
-	return *service ? send_plain(ctx, p, *service) : XDP_PASS;
+	return *service ? send_plain(ctx, p, *service) : FATE_PASS;
 }
 
 SEC("xdp")
@@ -177,16 +187,16 @@ int weir_xdp(struct xdp_md *ctx)
 	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
 	const struct service_entry *service = 0;
 	struct plain p;
-	int action;
+	enum fate fate;
 
 	if (!settings || !settings->lb_flags)
 		return XDP_PASS;
-	if (settings->lb_flags & LB_SERVICES && plain_parse(ctx, &p)) {
-		action = forward_plain(ctx, &p, settings, &service);
-		if (action != NOT_MINE)
-			return action;
+	if (settings->lb_flags & LB_SERVICES && !weir_no_plain && plain_parse(ctx, &p)) {
+		fate = forward_plain(ctx, &p, settings, &service);
+		if (fate != FATE_NOT_MINE)
+			return (int)fate;
 	}
-	return forward(ctx, settings, service);
+	return (int)forward(ctx, settings, service);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -104,6 +104,8 @@ internal sealed class BalancerBench : IDisposable
                 opens.Run((int)live);
             }
 
+            h.ProveOpening();
+
             Add($"{where}  SNAT, known, {live,6} live", h, opening with { TcpFlags = Ack }, live, KnownRepeat);
         }
     }

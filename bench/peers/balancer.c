@@ -158,7 +158,9 @@ static int serve(const char *name, const char *path, const char *mode_name, cons
 	enum service_mode mode = !strcmp(mode_name, "snat")	? SERVICE_MODE_SNAT
 				 : !strcmp(mode_name, "dsr-l2") ? SERVICE_MODE_DSR_L2
 								: SERVICE_MODE_DSR;
-	struct settings settings = {.revision = 1, .lb_flags = LB_SERVICES};
+	struct settings settings = {.revision = 1, .lb_flags = LB_SERVICES,
+				    .nat_first_port = NAT_FIRST_PORT,
+				    .nat_last_port = NAT_LAST_PORT};
 	struct bpf_object *object = load(path);
 	__u32 zero = 0, count = (__u32)atoi(services);
 

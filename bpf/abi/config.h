@@ -40,4 +40,6 @@ struct settings {
 	__u32 ct_endpoint_limit; /* most conntrack entries one endpoint may originate */
 	__u16 proxy_port;	 /* where the proxy listens on loopback; 0: it does not run */
 	__u16 lb_flags;		 /* enum lb_flag: what a packet at a device must be looked up in */
+	__u16 nat_first_port;	 /* of this host's ports, those that SNAT uses */
+	__u16 nat_last_port;
 };

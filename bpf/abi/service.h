@@ -110,7 +110,9 @@ struct change_entry {
 	__u64 last_old_ns; /* when a flow that the table would send elsewhere was last seen */
 };
 
-/* weir_nat: flows to backends by SNAT, found from both sides. */
+/* Flows to backends by SNAT, found from both sides. What a stranger can make up in one packet does
+ * not stand beside what a client has proved: weir_nat has TCP's flows whose client has acknowledged
+ * the backend's SYN, weir_nat_open TCP's whose client has not, weir_nat_udp UDP's. */
 enum nat_direction {
 	NAT_FORWARD = 0, /* client -> frontend */
 	NAT_REVERSE = 1, /* backend -> this host */
@@ -124,20 +126,23 @@ struct nat_key {
 	__u8 protocol;
 	__u8 direction; /* enum nat_direction */
 	__u8 _pad0[2];
+	__be32 ack; /* weir_nat_open, reverse: what the backend acknowledges; else 0 */
 };
 
 enum nat_flag {
 	NAT_CLIENT_FIN = 1,
 	NAT_BACKEND_FIN = 2,
-	NAT_RESET = 4,
-	NAT_ESTABLISHED = 8, /* TCP: the client sent more than its SYN */
+	NAT_CLIENT_RST = 4,
+	NAT_BACKEND_RST = 8,
+	NAT_ANSWERED = 16, /* the backend has sent something; TCP: its SYN */
+	NAT_STREAM = 32,   /* UDP: and the client more after it */
 };
 
 struct nat_entry {
 	struct ip_addr addr; /* forward: this host's address; reverse: the client's */
 	__be16 port;	     /* forward: this host's port; reverse: the client's */
 	__u16 flags;	     /* reverse: enum nat_flag */
-	__u32 backend;	     /* forward */
+	__u32 backend;	     /* its id */
 	__u32 frontend_id;   /* reverse: whose address replies get */
 	__u32 ifindex;	     /* reverse: where the client's packets come from */
 	__u8 mac[6];	     /* reverse: the MAC they come from */
@@ -145,9 +150,13 @@ struct nat_entry {
 	__u8 own_mac[6]; /* reverse: the MAC they came to */
 	__u8 _pad1[2];
 	__u64 last_ns; /* reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used */
+	__be32 ack; /* weir_nat_open: what acknowledges the SYN; forward: of the client, by the
+		       backend; reverse: of the backend, by the client */
+	__u8 _pad2[4];
 };
 
-/* Ports of this host that SNAT uses: above net.ipv4.ip_local_port_range as the kernel has it. */
+/* Ports of this host that SNAT uses where nothing else is set: above net.ipv4.ip_local_port_range
+ * as the kernel has it. */
 enum nat_ports {
 	NAT_FIRST_PORT = 61000,
 	NAT_LAST_PORT = 65535,

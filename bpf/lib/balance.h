@@ -6,8 +6,9 @@
 #pragma once
 #include "maps.h"
 #include "packet.h"
+#include "rate.h"
 
-#define BALANCE_SECOND 1000000000ULL
+#define BALANCE_SECOND RATE_SECOND
 
 enum balance_limit {
 	BALANCE_UDP_SETTLES_S = 30, /* a UDP flow seen this soon after a change is from before it */
@@ -26,18 +27,24 @@ struct balance_flow {
 	bool opens; /* this packet may be its first: a SYN, or of a protocol without one */
 };
 
-/* The flow of a client's packet. */
-static __always_inline void flow_of_packet(const struct packet *p, struct balance_flow *f)
+/* May a client's packet be the first of its flow? */
+static __always_inline bool packet_opens(const struct packet *p)
 {
 	const __u8 opening = TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN;
 
+	return !(p->flags & PACKET_LATER_FRAGMENT) &&
+	       (p->protocol != L4_TCP || (p->tcp_flags & opening) == TCP_SYN);
+}
+
+/* The flow of a client's packet. */
+static __always_inline void flow_of_packet(const struct packet *p, struct balance_flow *f)
+{
 	f->client = p->src;
 	f->addr = p->dst;
 	f->client_port = p->sport;
 	f->port = p->dport;
 	f->protocol = p->protocol;
-	f->opens = !(p->flags & PACKET_LATER_FRAGMENT) &&
-		   (p->protocol != L4_TCP || (p->tcp_flags & opening) == TCP_SYN);
+	f->opens = packet_opens(p);
 }
 
 static __always_inline struct service_entry *service_find(const struct ip_addr *addr, __be16 port,
@@ -86,23 +93,13 @@ static __always_inline struct backend_entry *backend_of(__u32 id)
 /* May this CPU remember another flow now? */
 static __always_inline bool balance_may_remember(__u64 now)
 {
-	__u32 zero = 0;
-	struct moved_rate *rate = bpf_map_lookup_elem(&weir_moved_rate, &zero);
-	__u64 second = now / BALANCE_SECOND;
-
-	if (!rate)
-		return false;
-	if (rate->second != second) {
-		rate->second = second;
-		rate->flows = 0;
-	}
-	return rate->flows++ < BALANCE_MOVED_PER_SECOND;
+	return rate_allows(RATE_MOVED, BALANCE_MOVED_PER_SECOND, now);
 }
 
 /* A flow lives that the table would send elsewhere: the change goes on. */
 static __always_inline void balance_saw_old(struct change_entry *change, __u64 now)
 {
-	if (change && now - change->last_old_ns > BALANCE_SECOND)
+	if (change && (__s64)(now - change->last_old_ns) > (__s64)BALANCE_SECOND)
 		change->last_old_ns = now;
 }
 
@@ -165,11 +162,13 @@ static __noinline __u32 balance_affine(const struct balance_flow *f,
 	struct affinity_entry *known = bpf_map_lookup_elem(&weir_affinity, &key);
 	__u64 now = bpf_ktime_get_coarse_ns();
 
-	if (known && now - known->last_ns < service->affinity_s * BALANCE_SECOND) {
+	/* Another CPU's clock may be a tick ahead. */
+	if (known && (__s64)(now - known->last_ns) <
+			 (__s64)(service->affinity_s * BALANCE_SECOND)) {
 		struct backend_entry *backend = backend_of(known->backend);
 
 		if (backend && !(f->opens && backend->flags & BACKEND_NO_NEW)) {
-			if (now - known->last_ns > BALANCE_SECOND)
+			if ((__s64)(now - known->last_ns) > (__s64)BALANCE_SECOND)
 				known->last_ns = now;
 			return known->backend;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Telling people what became of a packet at a device. */
 #pragma once
+#include "fate.h"
 #include "maps.h"
 #include "metrics.h"
 #include "xdp_parse.h"
@@ -38,12 +39,12 @@ static __noinline void device_event(struct xdp_md *ctx, const struct arrival *a,
 }
 
 /* The only way out for a packet of a service that goes no further. */
-static __noinline int device_drop(struct xdp_md *ctx, const struct arrival *a,
+static __noinline enum fate device_drop(struct xdp_md *ctx, const struct arrival *a,
 				  enum drop_reason reason, __u32 frontend_id)
 {
 	metrics_count(DIRECTION_DEVICE, reason, frame_length(ctx));
 	device_event(ctx, a, EVENT_DROP, reason, frontend_id);
-	return XDP_DROP;
+	return FATE_DROP;
 }
 
 /* Counts a client's packet to a service. */

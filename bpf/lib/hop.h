@@ -2,16 +2,11 @@
 /* The last step of a packet that leaves by a device: time to live, MACs, device. */
 #pragma once
 #include "checksum.h"
+#include "fate.h"
+#include "route.h"
 #include "xdp_parse.h"
 
 #define HOP_MAC 0xffffffffffffULL /* the bytes of a word that a MAC takes */
-
-/* Where to. MACs are in the low six bytes, as they lie in memory. */
-struct hop {
-	__u64 mac; /* 0: not known */
-	__u64 own_mac;
-	__u32 ifindex;
-};
 
 /* Reads a MAC that has two bytes of padding behind it, in one word: it may be changing. */
 static __always_inline __u64 hop_mac(const __u8 *mac)
@@ -71,17 +66,19 @@ static __always_inline void hop_put_macs(struct ethhdr *eth, const struct hop *h
 	*(__u32 *)(eth->h_source + 2) = (__u32)(hop->own_mac >> 16);
 }
 
-static __always_inline int hop_leave(struct xdp_md *ctx, const struct hop *hop)
+static __always_inline enum fate hop_leave(struct xdp_md *ctx, const struct hop *hop)
 {
-	return hop->ifindex == ctx->ingress_ifindex ? XDP_TX : (int)bpf_redirect(hop->ifindex, 0);
+	if (hop->ifindex == ctx->ingress_ifindex)
+		return FATE_SENT;
+	return (enum fate)bpf_redirect(hop->ifindex, 0);
 }
 
-static __always_inline int hop_send(struct xdp_md *ctx, const struct hop *hop)
+static __always_inline enum fate hop_send(struct xdp_md *ctx, const struct hop *hop)
 {
 	struct ethhdr *eth = PARSE_AT(ctx, 0, struct ethhdr);
 
 	if (!eth)
-		return XDP_DROP;
+		return FATE_DROP;
 	hop_put_macs(eth, hop);
 	return hop_leave(ctx, hop);
 }

@@ -26,7 +26,9 @@ enum map_size {
 	MAX_SLOTS = 512 * 1024,
 	MAX_MOVED_FLOWS = 65536,
 	MAX_AFFINITIES = 32768,
-	MAX_NAT_ENTRIES = 65536, /* two a flow */
+	MAX_NAT_ENTRIES = 65536, /* two a flow; for UDP as many again */
+	MAX_NAT_OPEN = 131072,
+	MAX_NAT_GIVEN = 65536, /* a power of two: every port of one backend has a place of its own */
 	MAX_SOCKETS = 32768,
 	MAX_PREFILTER = 131072,
 };
@@ -174,18 +176,24 @@ struct {
 	__type(value, struct moved_entry);
 } weir_moved SEC(".maps");
 
-/* How many flows this CPU remembered in weir_moved in this second. */
-struct moved_rate {
-	__u64 second;
-	__u64 flows;
+enum rate_kind {
+	RATE_MOVED,	   /* flows remembered in weir_moved */
+	RATE_ERROR,	   /* ICMP errors sent on */
+	RATE_KINDS,
 };
 
+struct rate {
+	__u64 second;
+	__u64 count; /* in that second */
+};
+
+/* What this CPU did of each kind. Written by programs. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, RATE_KINDS);
 	__type(key, __u32);
-	__type(value, struct moved_rate);
-} weir_moved_rate SEC(".maps");
+	__type(value, struct rate);
+} weir_rate SEC(".maps");
 
 /* Written by programs, for services with affinity. Full: the client that was silent longest is
  * chosen a backend anew. */
@@ -205,13 +213,32 @@ struct {
 	__type(value, struct change_entry);
 } weir_change SEC(".maps");
 
-/* Written by weir_xdp. Full: the flow that was silent longest ends. */
-struct {
+struct nat_map {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, MAX_NAT_ENTRIES);
 	__type(key, struct nat_key);
 	__type(value, struct nat_entry);
-} weir_nat SEC(".maps");
+};
+
+/* Written by weir_xdp. Full: the flow that was silent longest ends. */
+struct nat_map weir_nat SEC(".maps"), weir_nat_udp SEC(".maps");
+
+/* Written by weir_xdp. Full: of the flows that are being opened, the oldest ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_NAT_OPEN);
+	__type(key, struct nat_key);
+	__type(value, struct nat_entry);
+} weir_nat_open SEC(".maps");
+
+/* Written by weir_xdp: when a port was last given to a flow of TCP that is not open yet. A hint: two
+ * ports of different backends may share a place. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_NAT_GIVEN);
+	__type(key, __u32);
+	__type(value, __u64);
+} weir_nat_given SEC(".maps");
 
 /* Written by the socket hook. Full: the socket that was silent longest sees its backend's address
  * for its peer's. */

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Flows to backends by SNAT: two entries in weir_nat, one for each side. The reverse one is the
- * flow: it holds the port, and whose it is. A forward entry whose reverse one is another's is
- * void: either may have been pushed out, or its port given to another flow after it had ended. */
+/* Flows to backends by SNAT: two entries each, one for each side. The reverse one is the flow: it
+ * holds the port, and whose it is. A forward entry whose reverse one is another's is void: either
+ * may have been pushed out, or its port given to another flow after it had ended. */
 #pragma once
 #include "balance.h"
-#include "hop.h"
 #include "maps.h"
-#include "xdp_rewrite.h"
 #include "scratch.h"
 
 enum nat_limit {
-	NAT_PORTS = NAT_LAST_PORT - NAT_FIRST_PORT + 1,
-	NAT_TRIES = 32,
-	/* A port is given to another flow when its own has been silent for so long, seconds. */
-	NAT_ENDED_S = 2,
+	/* A flow that was silent for longer is over, seconds. */
 	NAT_OPENING_S = 60,
 	NAT_UDP_S = 180,
 	NAT_TCP_S = 21600,
+	/* Ended, it is kept for what is sent again, and for the rightful one where a stranger ended
+	 * it (RFC 9293 §3.6.1, twice the segment's life). */
+	NAT_ENDED_S = 120,
 };
 
-/* The flow on this host's side. */
+/* What a client's packet brings, and what is found for it. No pointers: global functions take it. */
 struct nat_path {
-	const struct backend_entry *backend;
-	__u32 backend_id;
-	__u32 frontend_id;
 	__u64 now;
+	__u32 backend_id; /* by the table; then the flow's */
+	__u32 frontend_id;
+	enum drop_reason reason; /* where there is no port */
+	bool opens;
+	__u8 _pad0[3]; /* the verifier of older kernels wants no byte left out */
 };
 
 static __always_inline void nat_key_of(struct nat_key *key, const struct packet *p,
@@ -37,6 +37,7 @@ static __always_inline void nat_key_of(struct nat_key *key, const struct packet 
 	key->protocol = p->protocol;
 	key->direction = (__u8)direction;
 	__builtin_memset(key->_pad0, 0, sizeof(key->_pad0));
+	key->ack = 0;
 }
 
 /* The key that the backend's packets have. */
@@ -51,11 +52,14 @@ static __always_inline void nat_key_from_backend(struct nat_key *key,
 	key->protocol = protocol;
 	key->direction = NAT_REVERSE;
 	__builtin_memset(key->_pad0, 0, sizeof(key->_pad0));
+	key->ack = 0;
 }
 
-static __always_inline bool nat_is_port(__be16 port)
+static __always_inline bool nat_is_port(__be16 port, const struct settings *settings)
 {
-	return bpf_ntohs(port) >= NAT_FIRST_PORT;
+	__u16 number = bpf_ntohs(port);
+
+	return number >= settings->nat_first_port && number <= settings->nat_last_port;
 }
 
 /* Does the reverse entry belong to the client that sent this packet? */
@@ -66,39 +70,72 @@ static __always_inline bool nat_is_of(const struct nat_entry *reverse, const str
 	       ip_addr_equal(&reverse->addr, &p->src);
 }
 
-static __always_inline bool nat_has_ended(const struct nat_entry *reverse, __u8 protocol, __u64 now)
+/* Nanoseconds since the flow was used; another CPU's clock may be a tick ahead. */
+static __always_inline __u64 nat_silence(const struct nat_entry *reverse, __u64 now)
+{
+	__s64 silence = (__s64)(now - reverse->last_ns);
+
+	return silence > 0 ? (__u64)silence : 0;
+}
+
+/* Of TCP: has it been closed or reset? */
+static __always_inline bool nat_has_ended(const struct nat_entry *reverse)
 {
 	const __u16 both = NAT_CLIENT_FIN | NAT_BACKEND_FIN;
+
+	return reverse->flags & (NAT_CLIENT_RST | NAT_BACKEND_RST) ||
+	       (reverse->flags & both) == both;
+}
+
+/* Of weir_nat and weir_nat_udp: is the flow there no more, though its entry is? */
+static __always_inline bool nat_is_over(const struct nat_entry *reverse, __u8 protocol, __u64 now)
+{
 	__u64 limit = NAT_UDP_S;
 
-	if (protocol == L4_TCP) {
-		if (reverse->flags & NAT_RESET || (reverse->flags & both) == both)
-			limit = NAT_ENDED_S;
-		else
-			limit = reverse->flags & NAT_ESTABLISHED ? NAT_TCP_S : NAT_OPENING_S;
-	}
-	return now - reverse->last_ns > limit * BALANCE_SECOND;
+	if (protocol == L4_TCP)
+		limit = nat_has_ended(reverse) ? NAT_ENDED_S : NAT_TCP_S;
+	return nat_silence(reverse, now) > limit * BALANCE_SECOND;
+}
+
+/* Has the TCP packet anything behind its header? */
+static __always_inline bool nat_has_data(struct xdp_md *ctx, const struct arrival *a)
+{
+	struct tcp_head *tcp = ARRIVAL_AT(ctx, a->p.l4_off, struct tcp_head);
+
+	return tcp && a->p.l4_off - a->l3_off + (tcp->offset >> 4) * 4 < a->l3_len;
+}
+
+/* What a packet of TCP says of its flow's end. Whoever goes on sending has not ended it: the FIN or
+ * RST was somebody else's, or is sent again behind the rest. */
+static __always_inline __u16 nat_tcp_flags(struct xdp_md *ctx, const struct arrival *a,
+					   __u16 flags, __u16 fin, __u16 rst)
+{
+	if (a->p.tcp_flags & TCP_RST)
+		return flags | rst;
+	if (a->p.tcp_flags & TCP_SYN)
+		return flags;
+	if (a->p.tcp_flags & TCP_FIN)
+		flags |= fin;
+	else if (flags & fin && nat_has_data(ctx, a))
+		flags &= ~fin;
+	return flags & ~rst;
 }
 
 /* Keeps the state by which it is seen when the flow has ended. */
-static __always_inline void nat_touch(struct nat_entry *reverse, const struct packet *p,
-				      bool from_client, __u64 now)
+static __always_inline void nat_touch(struct xdp_md *ctx, struct nat_entry *reverse,
+				      const struct arrival *a, bool from_client, __u64 now)
 {
 	__u16 flags = reverse->flags;
 
-	if (p->protocol == L4_TCP && !(p->flags & PACKET_LATER_FRAGMENT)) {
-		if (from_client && p->tcp_flags & TCP_SYN)
-			flags = 0;
-		else if (from_client)
-			flags |= NAT_ESTABLISHED;
-		if (p->tcp_flags & TCP_FIN)
-			flags |= from_client ? NAT_CLIENT_FIN : NAT_BACKEND_FIN;
-		if (p->tcp_flags & TCP_RST)
-			flags |= NAT_RESET;
-	}
+	if (a->p.protocol != L4_TCP)
+		flags |= !from_client ? NAT_ANSWERED : flags & NAT_ANSWERED ? NAT_STREAM : 0;
+	else if (!(a->p.flags & PACKET_LATER_FRAGMENT))
+		flags = from_client
+			    ? nat_tcp_flags(ctx, a, flags, NAT_CLIENT_FIN, NAT_CLIENT_RST)
+			    : nat_tcp_flags(ctx, a, flags, NAT_BACKEND_FIN, NAT_BACKEND_RST);
 	if (flags != reverse->flags)
 		reverse->flags = flags;
-	if (now - reverse->last_ns > BALANCE_SECOND)
+	if (nat_silence(reverse, now) > BALANCE_SECOND)
 		reverse->last_ns = now;
 }
 
@@ -119,112 +156,28 @@ static __always_inline void nat_learn(struct xdp_md *ctx, struct nat_entry *reve
 		__builtin_memcpy(reverse->own_mac, eth->h_dest, ETH_ALEN);
 }
 
-/* Takes the port unless a living flow has it. */
-static __always_inline bool nat_take(const struct nat_key *key, const struct nat_entry *entry,
-				     __u64 now)
+/* The reverse entry of a client's new flow. */
+static __always_inline void nat_begin(struct xdp_md *ctx, struct nat_entry *reverse,
+				      const struct packet *p, const struct nat_path *path)
 {
-	struct nat_entry *other = bpf_map_lookup_elem(&weir_nat, key);
-
-	/* Of those who want the port of a flow that has ended, one deletes it. */
-	if (other &&
-	    (!nat_has_ended(other, key->protocol, now) || bpf_map_delete_elem(&weir_nat, key)))
-		return false;
-	return !bpf_map_update_elem(&weir_nat, key, entry, BPF_NOEXIST);
-}
-
-/* Where the search for a port begins: clients are spread over all. */
-static __always_inline __u32 nat_first_place(const struct packet *p)
-{
-	__u64 hash = balance_mix((__u64)p->src.word[3] << 32 | (__u32)p->sport << 16 | p->dport);
-
-	hash ^= ((__u64)p->src.word[1] << 32 | p->src.word[2]) ^ p->src.word[0] ^ p->dst.word[3];
-	return (__u32)balance_mix(hash) % NAT_PORTS;
-}
-
-/* Writes the forward entry of a flow that has its port. */
-static __always_inline bool nat_point(struct scratch *s, const struct packet *p,
-				      const struct backend_entry *backend, __u32 backend_id,
-				      __be16 port)
-{
-	nat_key_of(&s->key, p, NAT_FORWARD);
-	__builtin_memset(&s->entry, 0, sizeof(s->entry));
-	s->entry.addr = backend->source;
-	s->entry.port = port;
-	s->entry.backend = backend_id;
-	return !bpf_map_update_elem(&weir_nat, &s->key, &s->entry, BPF_ANY);
-}
-
-struct nat_search {
-	__u64 now;
-	__u32 place;
-	__be16 port; /* found; 0: not yet */
-};
-
-/* One step of the search; the key and the entry are in the scratch. */
-static long nat_try(__u32 index, struct nat_search *search)
-{
-	struct scratch *s = scratch_get();
-	__be16 port = bpf_htons((__u16)(NAT_FIRST_PORT + search->place));
-
-	(void)index;
-	if (!s)
-		return 1;
-	s->key.dport = port;
-	if (nat_take(&s->key, &s->entry, search->now)) {
-		search->port = port;
-		return 1;
-	}
-	/* 13 has no factor in common with the number of ports: it comes past all. */
-	search->place = (search->place + 13) % NAT_PORTS;
-	return 0;
-}
-
-/* Opens a flow; returns its port, 0: none is free. Global: verified once. */
-__noinline int nat_open(struct xdp_md *ctx, const struct packet *p, __u32 backend_id,
-			__u32 frontend_id, __u64 now)
-{
-	const struct backend_entry *backend = backend_of(backend_id);
-	struct nat_search search = {.now = now};
-	struct scratch *s = scratch_get();
-
-	if (!p || !s || !backend)
-		return 0;
-	search.place = nat_first_place(p);
-	nat_key_from_backend(&s->key, backend, 0, p->protocol);
-	__builtin_memset(&s->entry, 0, sizeof(s->entry));
-	s->entry.addr = p->src;
-	s->entry.port = p->sport;
-	s->entry.frontend_id = frontend_id;
-	s->entry.last_ns = now;
-	nat_learn(ctx, &s->entry);
-	bpf_loop(NAT_TRIES, nat_try, &search, 0);
-	if (!search.port || !nat_point(s, p, backend, backend_id, search.port))
-		return 0;
-	return search.port;
-}
-
-/* The port of this host that a client's packet leaves from; 0: its flow is not known there. */
-static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
-					const struct packet *p, const struct nat_path *path,
-					__be16 port)
-{
-	struct nat_entry *reverse;
-
-	nat_key_from_backend(&s->key, path->backend, port, p->protocol);
-	reverse = bpf_map_lookup_elem(&weir_nat, &s->key);
-	if (!reverse || !nat_is_of(reverse, p, path->frontend_id))
-		return 0;
-	nat_touch(reverse, p, true, path->now);
+	__builtin_memset(reverse, 0, sizeof(*reverse));
+	reverse->addr = p->src;
+	reverse->port = p->sport;
+	reverse->backend = path->backend_id;
+	reverse->frontend_id = path->frontend_id;
+	reverse->last_ns = path->now;
 	nat_learn(ctx, reverse);
-	return port;
 }
 
-/* The entry of the flow, by a packet as it comes from that side. */
-static __always_inline struct nat_entry *nat_find(struct scratch *s, const struct packet *p,
-						  enum nat_direction direction)
+/* The forward entry of a flow that has its port. */
+static __always_inline void nat_begin_forward(struct nat_entry *forward,
+					      const struct backend_entry *backend, __u32 backend_id,
+					      __be16 port)
 {
-	nat_key_of(&s->key, p, direction);
-	return bpf_map_lookup_elem(&weir_nat, &s->key);
+	__builtin_memset(forward, 0, sizeof(*forward));
+	forward->addr = backend->source;
+	forward->port = port;
+	forward->backend = backend_id;
 }
 
 /* The ends of a packet on its way to the backend. */

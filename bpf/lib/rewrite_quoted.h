@@ -52,19 +52,19 @@ static __always_inline __u64 rewrite_quoted(struct xdp_md *ctx, const struct arr
 	return (v6 ? sum : 0) + ports + check;
 }
 
-/* Rewrites the error to its outer ends. The quoted packet travelled the other way. */
-static __always_inline void rewrite_error(struct xdp_md *ctx, const struct arrival *a,
-					  struct scratch *s)
+/* Rewrites the error to the ends of its route. The quoted packet travelled the other way. */
+static __always_inline void xdp_rewrite_error(struct xdp_md *ctx, const struct arrival *a,
+					      struct scratch *s)
 {
 	__u64 sum, addresses;
 	struct icmp_head *icmp;
 
-	s->inner.src = s->outer.dst;
-	s->inner.sport = s->outer.dport;
-	s->inner.dst = s->outer.src;
-	s->inner.dport = s->outer.sport;
+	s->inner.src = s->route.ends.dst;
+	s->inner.sport = s->route.ends.dport;
+	s->inner.dst = s->route.ends.src;
+	s->inner.dport = s->route.ends.sport;
 	sum = rewrite_quoted(ctx, &s->quoted, a->l3_off + a->l3_len, &s->inner);
-	addresses = rewrite_addresses(ctx, a->l3_off, &a->p, &s->outer);
+	addresses = rewrite_addresses(ctx, a->l3_off, &a->p, &s->route.ends);
 	icmp = ARRIVAL_AT(ctx, a->p.l4_off, struct icmp_head);
 	if (!icmp)
 		return;

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* What does not fit the stack of 512 bytes beside the callers' frames. */
 #pragma once
-#include "hop.h"
 #include "maps.h"
-#include "xdp_rewrite.h"
+#include "route.h"
 #include "xdp_parse.h"
 
 struct scratch {
 	struct arrival quoted; /* what an ICMP error quotes */
 	struct packet forth;   /* the same as the other end sent it */
-	struct ends outer;     /* what the error gets */
+	struct route route;    /* of the packet that is there */
 	struct ends inner;     /* what the quoted packet gets */
-	struct hop hop;	       /* where a rewritten packet goes */
 	struct nat_key key;
 	struct nat_entry entry;
 };

@@ -85,19 +85,24 @@ static __always_inline bool too_big_answer6(struct xdp_md *ctx, const struct arr
 	return true;
 }
 
+/* Is a source nobody in particular, or somebody who sends nothing by a device? */
+static __always_inline bool address_is_nobody(const struct ip_addr *addr, bool v6)
+{
+	__u8 first = (__u8)(bpf_ntohl(addr->word[3]) >> 24);
+
+	if (v6)
+		return (addr->word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
+		       !(addr->word[0] | addr->word[1] | addr->word[2]);
+	return first == 0 || first == 127 || first >= 224;
+}
+
 /* Whom no error may be sent about (RFC 1122 §3.2.2, RFC 4443 §2.4): nobody in particular, and
  * errors. */
 static __always_inline bool too_big_is_mute(const struct arrival *a)
 {
-	__u8 first = (__u8)(bpf_ntohl(a->p.src.word[3]) >> 24);
-
-	if (a->p.flags & PACKET_LATER_FRAGMENT ||
-	    (a->p.protocol != L4_TCP && a->p.protocol != L4_UDP))
-		return true;
-	if (a->p.flags & PACKET_IPV6)
-		return (a->p.src.word[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000) ||
-		       !(a->p.src.word[0] | a->p.src.word[1] | a->p.src.word[2]);
-	return first == 0 || first == 127 || first >= 224;
+	return a->p.flags & PACKET_LATER_FRAGMENT ||
+	       (a->p.protocol != L4_TCP && a->p.protocol != L4_UDP) ||
+	       address_is_nobody(&a->p.src, a->p.flags & PACKET_IPV6);
 }
 
 /* Turns the packet into the answer. False: there is none; the packet is of no use any more. */
@@ -120,5 +125,5 @@ static __noinline bool too_big_answer(struct xdp_md *ctx, const struct arrival *
 		return false;
 	if (!(v6 ? too_big_answer6(ctx, a, mtu) : too_big_answer4(ctx, a, mtu)))
 		return false;
-	return hop_send(ctx, &back) == XDP_TX;
+	return hop_send(ctx, &back) == FATE_SENT;
 }

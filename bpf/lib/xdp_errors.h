@@ -1,44 +1,76 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* ICMP errors about packets of services: they reach the backend, or the client, that sent what they
- * quote. */
+ * quote. By SNAT the flow must live; by DSR this host keeps no flows, and the backend judges. */
 #pragma once
-#include "balance.h"
-#include "nat.h"
 #include "rewrite_quoted.h"
-#include "scratch.h"
+#include "xdp_quoted.h"
 #include "xdp_send.h"
 
-/* An error that has its outer ends: sends it. */
-static __always_inline int send_error(struct xdp_md *ctx, const struct arrival *a,
-				      struct scratch *s, const struct hop *hop, __u32 frontend_id)
+/* An error that has its route: sends it. */
+static __always_inline enum fate send_error(struct xdp_md *ctx, const struct arrival *a,
+					    struct scratch *s, __u32 frontend_id)
 {
-	int action = check_hop(ctx, a, hop, frontend_id);
+	enum fate fate = check_hop(ctx, a, &s->route.hop, frontend_id);
 
-	if (action != XDP_TX)
-		return action;
+	if (fate != FATE_GO)
+		return fate;
 	hop_age(ctx, a);
-	rewrite_error(ctx, a, s);
-	return hop_send(ctx, hop);
+	xdp_rewrite_error(ctx, a, s);
+	return hop_send(ctx, &s->route.hop);
+}
+
+/* Does the flow of that forward entry live? */
+static __always_inline bool error_flow_lives(struct scratch *s, const struct nat_entry *forward,
+					     __u32 frontend_id, __u64 now)
+{
+	const struct packet *p = &s->forth;
+	struct nat_path path = {
+	    .backend_id = forward->backend, .frontend_id = frontend_id, .now = now};
+	const struct backend_entry *backend = backend_of(path.backend_id);
+	struct nat_entry *reverse;
+	__be16 port = forward->port;
+
+	if (!backend)
+		return false;
+	if (forward->ack)
+		return nat_opening_of(s, p, &path, port, forward->ack);
+	nat_key_from_backend(&s->key, backend, port, p->protocol);
+	reverse = p->protocol == L4_TCP ? bpf_map_lookup_elem(&weir_nat, &s->key)
+					: bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	return reverse && nat_is_of(reverse, p, frontend_id) &&
+	       !nat_is_over(reverse, p->protocol, now);
 }
 
 /* An error about a packet that a backend sent to a client by SNAT. */
-__noinline int error_to_nat_backend(struct xdp_md *ctx, const struct arrival *a, __u32 frontend_id)
+__noinline enum fate error_to_nat_backend(struct xdp_md *ctx, const struct arrival *a,
+					  __u32 frontend_id)
 {
+	__u64 now = bpf_ktime_get_coarse_ns();
 	struct scratch *s = scratch_get();
 	struct backend_entry *backend;
 	struct nat_entry *forward;
-	struct hop hop;
+	__be16 port;
 
 	if (!a || !s)
-		return XDP_PASS;
-	forward = nat_find(s, &s->forth, NAT_FORWARD);
-	backend = forward ? backend_of(forward->backend) : 0;
+		return FATE_PASS;
+	nat_key_of(&s->key, &s->forth, NAT_FORWARD);
+	if (s->forth.protocol == L4_UDP) {
+		forward = bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	} else {
+		forward = bpf_map_lookup_elem(&weir_nat, &s->key);
+		if (!forward)
+			forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
+	}
 	/* A backend of this host has no such entry. */
-	if (!backend)
-		return XDP_PASS;
-	hop_to_backend(backend, &hop);
-	nat_backend_ends(backend, forward->port, &s->outer);
-	return send_error(ctx, a, s, &hop, frontend_id);
+	if (!forward)
+		return FATE_PASS;
+	port = forward->port;
+	backend = backend_of(forward->backend);
+	if (!backend || !error_flow_lives(s, forward, frontend_id, now))
+		return device_drop(ctx, a, DROP_REASON_ICMP_UNRELATED, frontend_id);
+	hop_to_backend(backend, &s->route.hop);
+	nat_backend_ends(backend, port, &s->route.ends);
+	return send_error(ctx, a, s, frontend_id);
 }
 
 /* The quoted packet's flow as packets of the other direction show it. */
@@ -63,89 +95,83 @@ static __noinline __u32 error_sender(const struct packet *forth,
 }
 
 /* An error about a packet that a frontend sent to a client. */
-static __noinline int error_to_backend(struct xdp_md *ctx, const struct arrival *a,
-				       __u32 backend_id, const struct service_entry *service)
+static __noinline enum fate error_to_backend(struct xdp_md *ctx, const struct arrival *a,
+					     __u32 backend_id, const struct service_entry *service,
+					     struct route *route)
 {
 	struct backend_entry *backend = backend_id ? backend_of(backend_id) : 0;
 
 	if (!backend)
 		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, service->frontend_id);
 	if (backend->flags & BACKEND_LOCAL)
-		return XDP_PASS;
-	return send_whole(ctx, a, backend, service->mode, service->frontend_id);
+		return FATE_PASS;
+	return send_whole(ctx, a, backend, service, route);
 }
 
 /* An error about a packet that SNAT sent to a backend: its client gets it. */
-__noinline int error_to_client(struct xdp_md *ctx, const struct arrival *a)
+__noinline enum fate error_to_client(struct xdp_md *ctx, const struct arrival *a, __be32 seq)
 {
+	__u64 now = bpf_ktime_get_coarse_ns();
 	struct scratch *s = scratch_get();
 	struct nat_entry *reverse;
-	struct hop hop;
 
 	if (!a || !s)
-		return XDP_PASS;
-	reverse = nat_find(s, &s->forth, NAT_REVERSE);
-	if (!reverse || !nat_client_ends(reverse, &s->outer))
-		return XDP_PASS;
-	hop_to_client(reverse, &hop);
-	return send_error(ctx, a, s, &hop, reverse->frontend_id);
+		return FATE_PASS;
+	if (s->forth.protocol == L4_UDP) {
+		reverse = nat_answered_udp(s, &s->forth, now);
+	} else {
+		nat_key_of(&s->key, &s->forth, NAT_REVERSE);
+		reverse = bpf_map_lookup_elem(&weir_nat, &s->key);
+		if (!reverse || nat_is_over(reverse, L4_TCP, now))
+			reverse = nat_answered_opening(s, nat_behind(seq), now);
+	}
+	if (!reverse || !nat_client_ends(reverse, &s->route.ends))
+		return FATE_PASS;
+	if (!quoted_is_possible(a) || !rate_allows(RATE_ERROR, QUOTED_PER_SECOND, now))
+		return device_drop(ctx, a, DROP_REASON_ICMP_UNRELATED, reverse->frontend_id);
+	hop_to_client(reverse, &s->route.hop);
+	return send_error(ctx, a, s, reverse->frontend_id);
 }
 
-static __always_inline bool icmp_is_error(const struct arrival *a, const struct icmp_head *icmp)
+/* An error about a packet that came from that service. */
+static __always_inline enum fate error_of_service(struct xdp_md *ctx, const struct arrival *a,
+						  struct scratch *s,
+						  const struct service_entry *service)
 {
-	if (a->p.flags & PACKET_IPV6)
-		return icmp->type >= ICMP6_UNREACHABLE && icmp->type <= ICMP6_PARAMETER_PROBLEM;
-	return icmp->type == ICMP4_UNREACHABLE || icmp->type == ICMP4_TIME_EXCEEDED ||
-	       icmp->type == ICMP4_PARAMETER_PROBLEM;
+	__u32 sender;
+
+	if (service->flags & SERVICE_HOST_ONLY)
+		return FATE_PASS;
+	if (!quoted_is_possible(a) ||
+	    !rate_allows(RATE_ERROR, QUOTED_PER_SECOND, bpf_ktime_get_coarse_ns()))
+		return device_drop(ctx, a, DROP_REASON_ICMP_UNRELATED, service->frontend_id);
+	if (service->mode == SERVICE_MODE_SNAT)
+		return error_to_nat_backend(ctx, a, service->frontend_id);
+	sender = error_sender(&s->forth, service);
+	return error_to_backend(ctx, a, sender, service, &s->route);
 }
 
-/* Reads what the error quotes. False: it quotes no packet of TCP or UDP with its ports. */
-__noinline int parse_quoted(struct xdp_md *ctx, const struct arrival *a, struct arrival *quoted)
-{
-	struct icmp_head *icmp;
-	__u32 offset;
-
-	if (!a || !quoted)
-		return false;
-	offset = arrival_offset(a->p.l4_off);
-	icmp = PARSE_AT(ctx, offset, struct icmp_head);
-	if (!icmp || !icmp_is_error(a, icmp))
-		return false;
-	offset += sizeof(*icmp);
-	if (offset > ARRIVAL_OFFSET)
-		return false;
-	quoted->l3_off = arrival_offset(offset);
-	if (!(a->p.flags & PACKET_IPV6 ? arrival_ipv6(ctx, quoted) : arrival_ipv4(ctx, quoted)) ||
-	    quoted->p.l4_off > ARRIVAL_OFFSET)
-		return false;
-	return arrival_quoted_ports(ctx, quoted, a->l3_off + a->l3_len);
-}
-
-__noinline int icmp_packet(struct xdp_md *ctx, const struct arrival *a, __u32 lb_flags)
+__noinline enum fate icmp_packet(struct xdp_md *ctx, const struct arrival *a,
+				 const struct settings *settings)
 {
 	struct service_entry *service;
 	struct scratch *s = scratch_get();
 	const struct packet *forth;
 
-	if (!a || !s || a->p.flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
-		return XDP_PASS;
+	if (!a || !s || !settings || a->p.flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
+		return FATE_PASS;
 	__builtin_memset(&s->quoted, 0, sizeof(s->quoted));
-	if (!parse_quoted(ctx, a, &s->quoted))
-		return XDP_PASS;
+	if (!xdp_parse_quoted(ctx, a, &s->quoted))
+		return FATE_PASS;
 	turn_round(&s->quoted.p, &s->forth);
 	forth = &s->forth;
 	/* The error goes to the one whose packet it quotes, nobody else. */
 	if (!ip_addr_equal(&forth->dst, &a->p.dst))
-		return XDP_PASS;
+		return FATE_PASS;
 	service = service_find(&forth->dst, forth->dport, forth->protocol);
-	if (service && service->flags & SERVICE_HOST_ONLY)
-		return XDP_PASS;
-	if (service) {
-		if (service->mode == SERVICE_MODE_SNAT)
-			return error_to_nat_backend(ctx, a, service->frontend_id);
-		return error_to_backend(ctx, a, error_sender(forth, service), service);
-	}
-	if (lb_flags & LB_NAT && nat_is_port(forth->dport))
-		return error_to_client(ctx, a);
-	return XDP_PASS;
+	if (service)
+		return error_of_service(ctx, a, s, service);
+	if (settings->lb_flags & LB_NAT && nat_is_port(forth->dport, settings))
+		return error_to_client(ctx, a, quoted_seq(ctx, &s->quoted));
+	return FATE_PASS;
 }

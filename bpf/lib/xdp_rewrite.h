@@ -2,20 +2,8 @@
 /* Giving a packet other ends, with every checksum right. */
 #pragma once
 #include "checksum.h"
+#include "route.h"
 #include "xdp_parse.h"
-
-/* The ends that a packet gets. */
-struct ends {
-	struct ip_addr src;
-	struct ip_addr dst;
-	__be16 sport;
-	__be16 dport;
-};
-
-static __always_inline __u32 ends_ports(__be16 sport, __be16 dport)
-{
-	return (__u32)dport << 16 | sport;
-}
 
 /* The addresses alone; returns their change. */
 static __always_inline __u64 rewrite_addresses(struct xdp_md *ctx, __u32 offset,
@@ -48,8 +36,8 @@ static __always_inline __u64 rewrite_addresses(struct xdp_md *ctx, __u32 offset,
 }
 
 /* Addresses and, except in a later fragment, ports and the checksum over both. */
-static __always_inline void rewrite_packet(struct xdp_md *ctx, const struct arrival *a,
-					   const struct ends *to)
+static __always_inline void xdp_rewrite(struct xdp_md *ctx, const struct arrival *a,
+					const struct ends *to)
 {
 	__u64 sum = rewrite_addresses(ctx, a->l3_off, &a->p, to);
 	__u32 offset = arrival_offset(a->p.l4_off);

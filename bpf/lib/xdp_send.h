@@ -6,18 +6,13 @@
 #include "balance.h"
 #include "device_report.h"
 #include "encap.h"
+#include "fate.h"
 #include "fragment.h"
-#include "hop.h"
-#include "nat.h"
+#include "nat_tcp.h"
+#include "nat_udp.h"
 #include "scratch.h"
 #include "too_big.h"
-#include "xdp_parse.h"
-
-/* None of XDP's actions: the packet is somebody else's. */
-#define NOT_MINE (-1)
-/* Nor this: weir_xdp itself tells the client the MTU in the lower bits, where the stack is deep
- * enough. */
-#define ANSWER_TOO_BIG 0x10000
+#include "xdp_rewrite.h"
 
 /* Fills in the way to a backend on another host. */
 static __always_inline void hop_to_backend(const struct backend_entry *backend, struct hop *hop)
@@ -27,22 +22,26 @@ static __always_inline void hop_to_backend(const struct backend_entry *backend, 
 	hop->ifindex = backend->ifindex;
 }
 
-/* May the packet go on? XDP_TX: it may. */
-static __always_inline int check_hop(struct xdp_md *ctx, const struct arrival *a,
-				     const struct hop *hop, __u32 frontend_id)
+/* May the packet go on? FATE_GO: it may. */
+static __always_inline enum fate check_hop(struct xdp_md *ctx, const struct arrival *a,
+					   const struct hop *hop, __u32 frontend_id)
 {
 	if (!hop->mac)
 		return device_drop(ctx, a, DROP_REASON_NO_NEXT_HOP, frontend_id);
 	if (!hop_is_possible(ctx, a, hop) || !hop_lives(ctx, a))
-		return XDP_PASS;
-	return XDP_TX;
+		return FATE_PASS;
+	return FATE_GO;
 }
 
-static __always_inline int drop_too_big(struct xdp_md *ctx, const struct arrival *a, __u32 mtu,
-					__u32 frontend_id)
+/* Does it fit the link that its route names, "more" bytes longer? FATE_GO: it does. */
+static __always_inline enum fate check_size(struct xdp_md *ctx, const struct arrival *a,
+					    struct route *route, __u32 more, __u32 frontend_id)
 {
+	route->mtu = too_big_limit(ctx, a, route->hop.ifindex, more);
+	if (!route->mtu)
+		return FATE_GO;
 	device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
-	return ANSWER_TOO_BIG | (int)mtu;
+	return FATE_TOO_BIG;
 }
 
 /* Later fragments find their ports by what the first one had. */
@@ -53,117 +52,147 @@ static __always_inline void remember_fragment(const struct arrival *a)
 }
 
 /* DSR: the packet goes to the backend as it is; the backend answers the client itself. */
-static __always_inline int send_whole(struct xdp_md *ctx, const struct arrival *a,
-				      const struct backend_entry *backend, __u32 mode,
-				      __u32 frontend_id)
+static __always_inline enum fate send_whole(struct xdp_md *ctx, const struct arrival *a,
+					    const struct backend_entry *backend,
+					    const struct service_entry *service,
+					    struct route *route)
 {
-	__u32 more = mode == SERVICE_MODE_DSR ? encap_size(a) : 0, mtu;
-	struct hop hop;
-	int action;
+	__u32 more = service->mode == SERVICE_MODE_DSR ? encap_size(a) : 0;
+	enum fate fate;
 
-	hop_to_backend(backend, &hop);
-	action = check_hop(ctx, a, &hop, frontend_id);
-	if (action != XDP_TX)
-		return action;
-	mtu = too_big_limit(ctx, a, hop.ifindex, more);
-	if (mtu)
-		return drop_too_big(ctx, a, mtu, frontend_id);
+	hop_to_backend(backend, &route->hop);
+	fate = check_hop(ctx, a, &route->hop, service->frontend_id);
+	if (fate == FATE_GO)
+		fate = check_size(ctx, a, route, more, service->frontend_id);
+	if (fate != FATE_GO)
+		return fate;
 	remember_fragment(a);
 	hop_age(ctx, a);
 	/* A driver that leaves no room in front of its frames. */
 	if (more && !encap_packet(ctx, a, backend))
-		return device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
-	return hop_send(ctx, &hop);
+		return device_drop(ctx, a, DROP_REASON_TOO_BIG, service->frontend_id);
+	return hop_send(ctx, &route->hop);
 }
 
-/* The port of this host that the flow has, or gets; 0: the packet belongs to no flow. */
-static __always_inline __be16 choose_port(struct xdp_md *ctx, struct scratch *s,
-					  const struct packet *p, struct nat_path *path, bool opens,
-					  enum drop_reason *reason)
+/* Can a packet go to the backend by SNAT? */
+static __always_inline enum fate check_nat_hop(struct xdp_md *ctx, const struct arrival *a,
+					       const struct backend_entry *backend,
+					       struct route *route, __u32 frontend_id)
 {
-	struct nat_entry *forward = nat_find(s, p, NAT_FORWARD);
-	__be16 port = 0;
+	enum fate fate;
 
-	*reason = DROP_REASON_CT_INVALID;
-	/* A flow stays where it is, whatever the table says now; a new one goes by the table. */
-	if (forward && forward->backend != path->backend_id && !opens) {
-		path->backend_id = forward->backend;
-		path->backend = backend_of(path->backend_id);
-		if (!path->backend) {
-			*reason = DROP_REASON_NO_BACKEND;
-			return 0;
-		}
-	}
-	if (forward && forward->backend == path->backend_id)
-		port = nat_known(ctx, s, p, path, forward->port);
-	if (port || !opens)
-		return port;
-	*reason = DROP_REASON_NAT_NO_PORT;
-	return (__be16)nat_open(ctx, p, path->backend_id, path->frontend_id, path->now);
-}
-
-/* Can a packet go to the backend by NAT? XDP_TX: it can. */
-static __always_inline int check_nat_hop(struct xdp_md *ctx, const struct arrival *a,
-					 const struct backend_entry *backend, struct hop *hop,
-					 __u32 frontend_id)
-{
-	__u32 mtu;
-	int action;
-
-	hop_to_backend(backend, hop);
-	action = check_hop(ctx, a, hop, frontend_id);
-	if (action != XDP_TX || hop->ifindex == ctx->ingress_ifindex)
-		return action;
-	mtu = too_big_limit(ctx, a, hop->ifindex, 0);
-	return mtu ? drop_too_big(ctx, a, mtu, frontend_id) : XDP_TX;
+	hop_to_backend(backend, &route->hop);
+	fate = check_hop(ctx, a, &route->hop, frontend_id);
+	if (fate != FATE_GO || route->hop.ifindex == ctx->ingress_ifindex)
+		return fate;
+	return check_size(ctx, a, route, 0, frontend_id);
 }
 
 /* Global functions (not static) are verified once, not once a caller and state. Their pointers may
  * be null as far as the verifier knows. */
 
-/* Finds or opens a client's flow. XDP_TX: the scratch has the ends and the hop that its packet
- * gets. */
-__noinline int prepare_nat(struct xdp_md *ctx, const struct arrival *a, __u32 backend_id,
-			   __u32 frontend_id, bool opens)
+/* The port of a flow that is known; 0: it is not, or a new one begins. */
+static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
+					const struct arrival *a, struct nat_path *path)
 {
-	struct nat_path path = {
-	    .backend = backend_of(backend_id),
-	    .backend_id = backend_id,
-	    .frontend_id = frontend_id,
-	    .now = bpf_ktime_get_coarse_ns(),
-	};
-	struct scratch *s = scratch_get();
-	enum drop_reason reason;
+	bool tcp = a->p.protocol == L4_TCP;
+	const struct backend_entry *backend;
+	struct nat_entry *forward, *reverse;
+	__u32 backend_id;
 	__be16 port;
-	int action;
 
-	if (!a || !s)
-		return XDP_DROP;
-	if (!path.backend)
-		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
-	action = check_nat_hop(ctx, a, path.backend, &s->hop, frontend_id);
-	if (action != XDP_TX)
-		return action;
-	port = choose_port(ctx, s, &a->p, &path, opens, &reason);
-	if (!port || !path.backend)
-		return device_drop(ctx, a, reason, frontend_id);
-	nat_backend_ends(path.backend, port, &s->outer);
-	if (path.backend_id == backend_id)
-		return XDP_TX;
-	return check_nat_hop(ctx, a, path.backend, &s->hop, frontend_id);
+	nat_key_of(&s->key, &a->p, NAT_FORWARD);
+	forward = tcp ? bpf_map_lookup_elem(&weir_nat, &s->key)
+		      : bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	if (!forward)
+		return 0;
+	port = forward->port;
+	backend_id = forward->backend;
+	/* UDP's goes by the table, which knows of old flows as much as there is to know. */
+	if (!tcp && path->opens && backend_id != path->backend_id)
+		return 0;
+	backend = backend_of(backend_id);
+	if (!backend) {
+		path->reason = DROP_REASON_NO_BACKEND;
+		return 0;
+	}
+	nat_key_from_backend(&s->key, backend, port, a->p.protocol);
+	reverse = tcp ? bpf_map_lookup_elem(&weir_nat, &s->key)
+		      : bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	if (!reverse || !nat_is_of(reverse, &a->p, path->frontend_id))
+		return 0;
+	/* A SYN ends no flow that lives: its backend says what it thinks of it (RFC 5961 §4). */
+	if (tcp && path->opens && (nat_has_ended(reverse) || nat_is_over(reverse, L4_TCP, path->now)))
+		return 0;
+	path->backend_id = backend_id;
+	nat_touch(ctx, reverse, a, true, path->now);
+	nat_learn(ctx, reverse);
+	return port;
 }
 
-/* Sends a packet with the ends and to the hop in the scratch. */
-__noinline int send_rewritten(struct xdp_md *ctx, const struct arrival *a)
+static __always_inline __be16 nat_port(struct xdp_md *ctx, struct scratch *s,
+				       const struct arrival *a, struct nat_path *path)
 {
-	struct scratch *s = scratch_get();
+	__be16 port = nat_known(ctx, s, a, path);
 
-	if (!a || !s)
-		return XDP_DROP;
+	if (port)
+		return port;
+	if (a->p.protocol == L4_TCP)
+		return (__be16)nat_tcp_opening(ctx, a, path);
+	if (!path->opens)
+		return 0;
+	path->reason = DROP_REASON_NAT_NO_PORT;
+	return (__be16)nat_open_udp(ctx, a, path);
+}
+
+/* Finds or opens a client's flow. FATE_GO: the route has the ends and the hop that its packet gets.
+ */
+__noinline enum fate prepare_nat(struct xdp_md *ctx, const struct arrival *a, __u32 backend_id,
+				 __u32 frontend_id, struct route *route)
+{
+	struct nat_path path = {
+	    .backend_id = backend_id,
+	    .frontend_id = frontend_id,
+	    .reason = DROP_REASON_CT_INVALID,
+	    .now = bpf_ktime_get_coarse_ns(),
+	};
+	struct backend_entry *backend = backend_of(backend_id);
+	struct scratch *s = scratch_get();
+	enum fate fate;
+	__be16 port;
+
+	if (!a || !s || !route)
+		return FATE_DROP;
+	if (!backend)
+		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
+	fate = check_nat_hop(ctx, a, backend, route, frontend_id);
+	if (fate != FATE_GO)
+		return fate;
+	path.opens = packet_opens(&a->p);
+	port = nat_port(ctx, s, a, &path);
+	if (!port)
+		return device_drop(ctx, a, path.reason, frontend_id);
+	if (path.backend_id != backend_id) {
+		/* A flow stays where it is, whatever the table says now. */
+		backend = backend_of(path.backend_id);
+		if (!backend)
+			return device_drop(ctx, a, DROP_REASON_NO_BACKEND, frontend_id);
+		fate = check_nat_hop(ctx, a, backend, route, frontend_id);
+	}
+	nat_backend_ends(backend, port, &route->ends);
+	return fate;
+}
+
+/* Sends a packet with the route's ends to its hop. */
+__noinline enum fate send_rewritten(struct xdp_md *ctx, const struct arrival *a,
+				    const struct route *route)
+{
+	if (!a || !route)
+		return FATE_DROP;
 	remember_fragment(a);
 	hop_age(ctx, a);
-	rewrite_packet(ctx, a, &s->outer);
-	return hop_send(ctx, &s->hop);
+	xdp_rewrite(ctx, a, &route->ends);
+	return hop_send(ctx, &route->hop);
 }
 
 static __always_inline void hop_to_client(const struct nat_entry *reverse, struct hop *hop)
@@ -173,21 +202,23 @@ static __always_inline void hop_to_client(const struct nat_entry *reverse, struc
 	hop->ifindex = reverse->ifindex;
 }
 
-/* The same for a backend's packet to a port of this host that SNAT gave away. */
-__noinline int prepare_reply(struct xdp_md *ctx, const struct arrival *a)
+/* The same as prepare_nat for a backend's packet to a port of this host that SNAT gave away. */
+__noinline enum fate prepare_reply(struct xdp_md *ctx, const struct arrival *a, struct route *route)
 {
 	struct scratch *s = scratch_get();
+	__u64 now = bpf_ktime_get_coarse_ns();
 	struct nat_entry *reverse;
-	int action;
+	enum fate fate;
 
-	if (!a || !s)
-		return NOT_MINE;
-	reverse = nat_find(s, &a->p, NAT_REVERSE);
-	if (!reverse || !nat_client_ends(reverse, &s->outer))
-		return NOT_MINE;
-	hop_to_client(reverse, &s->hop);
-	action = check_hop(ctx, a, &s->hop, reverse->frontend_id);
-	if (action == XDP_TX)
-		nat_touch(reverse, &a->p, false, bpf_ktime_get_coarse_ns());
-	return action;
+	if (!a || !s || !route)
+		return FATE_NOT_MINE;
+	reverse = a->p.protocol == L4_TCP ? nat_answered_tcp(ctx, s, a, now)
+					  : nat_answered_udp(s, &a->p, now);
+	if (!reverse || !nat_client_ends(reverse, &route->ends))
+		return FATE_NOT_MINE;
+	hop_to_client(reverse, &route->hop);
+	fate = check_hop(ctx, a, &route->hop, reverse->frontend_id);
+	if (fate == FATE_GO)
+		nat_touch(ctx, reverse, a, false, now);
+	return fate;
 }

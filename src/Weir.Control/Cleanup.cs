@@ -49,6 +49,7 @@ public static class Cleanup
         if (durable is not null)
         {
             HostSettings.Restore(durable);
+            SnatPorts.Release(durable);
         }
 
         Datapath.Datapath.RemoveAll(pinRoot);

@@ -53,4 +53,7 @@ internal static partial class Log
 
     [LoggerMessage(4015, LogLevel.Information, "Nothing of kind {Kind} was taken away for a minute; it was {Times} times before")]
     internal static partial void IncidentOver(ILogger log, string kind, int times);
+
+    [LoggerMessage(4020, LogLevel.Information, "Reserved ports {Ports} for SNAT (net.ipv4.ip_local_reserved_ports)")]
+    internal static partial void PortsReserved(ILogger log, string ports);
 }

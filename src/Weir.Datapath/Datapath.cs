@@ -57,6 +57,7 @@ public sealed class Datapath : IDisposable
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
         ChangeSettings((ref Settings s) => s.CtEndpointLimit = options.MaxFlowsPerEndpoint);
+        ChangeSettings((ref Settings s) => (s.NatFirstPort, s.NatLastPort) = (options.SnatPorts.First, options.SnatPorts.Last));
     }
 
     private delegate void SettingsChange(ref Settings settings);
@@ -69,6 +70,9 @@ public sealed class Datapath : IDisposable
 
     /// <summary>What packets at a device are looked up in; kept by the tables themselves.</summary>
     public LbFlag LbFlags => ReadSettings().LbFlags;
+
+    /// <summary>Ports of this host that flows by SNAT leave from.</summary>
+    public PortRange SnatPorts => _options.SnatPorts;
 
     /// <summary>The load balancer's frontends and their slots.</summary>
     public ServiceTable Services { get; }

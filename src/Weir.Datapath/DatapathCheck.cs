@@ -3,6 +3,7 @@
 using Weir.Bpf;
 using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Net;
 
 namespace Weir.Datapath;
 
@@ -37,6 +38,7 @@ public static class DatapathCheck
         outcome.Add(new("device programs", Try(() => Load(DatapathObject.HostImage))));
         outcome.Add(new("XDP program", Try(() => Load(DatapathObject.XdpImage))));
         outcome.Add(new("socket hook", Try(() => SocketHook.Load(null).Dispose())));
+        outcome.Add(new($"ports {options.SnatPorts} for SNAT alone", Overlap(options.SnatPorts)));
         outcome.Add(new("network namespaces and clsact", Try(AttachNothing)));
         return outcome;
     }
@@ -45,6 +47,14 @@ public static class DatapathCheck
     {
         using BpfObject program = BpfObject.Open(image, "weir");
         program.Load();
+    }
+
+    private static string? Overlap(PortRange ports)
+    {
+        string[] own = Sysctl.Read("net/ipv4/ip_local_port_range").Split('\t', ' ');
+        return PortRange.TryParse(string.Join('-', own), out PortRange ephemeral) && ephemeral.Overlaps(ports)
+            ? $"this host opens its own connections from {ephemeral}, and masqueraded ones leave from there: set snat-ports or net.ipv4.ip_local_port_range to others"
+            : null;
     }
 
     private static void AttachNothing()

@@ -66,7 +66,7 @@ internal sealed class DatapathMaps : IDisposable
                 MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => spec with { MaxEntries = options.MaxFrontends },
                 MapNames.Backend => spec with { MaxEntries = options.MaxBackends },
                 MapNames.Slot => spec with { MaxEntries = options.MaxSlots },
-                MapNames.Nat => spec with { MaxEntries = options.MaxNatEntries },
+                MapNames.Nat or MapNames.NatUdp => spec with { MaxEntries = options.MaxNatEntries },
                 _ => spec,
             }),
         ];

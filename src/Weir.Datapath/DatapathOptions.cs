@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Net;
 
 namespace Weir.Datapath;
 
@@ -41,7 +43,10 @@ public sealed record DatapathOptions
     /// <summary>Slots of all services' tables, 8 bytes each.</summary>
     public uint MaxSlots { get; init; } = 512 * 1024;
 
-    /// <summary>Entries for flows to remote backends by SNAT: two a flow.</summary>
+    /// <summary>Ports of this host that flows by SNAT leave from: so many a backend at a time.</summary>
+    public PortRange SnatPorts { get; init; } = new((ushort)NatPorts.FirstPort, (ushort)NatPorts.LastPort);
+
+    /// <summary>Entries for flows to remote backends by SNAT: two a flow; as many for TCP as for UDP.</summary>
     public uint MaxNatEntries { get; init; } = 65536;
 
     /// <summary>Bytes of the event ring: a power of two, at least a page. The agent has it in memory twice.</summary>

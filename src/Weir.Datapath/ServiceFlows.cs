@@ -7,13 +7,13 @@ using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>weir_moved, weir_affinity, weir_nat and weir_sock: programs write them, the agent removes what names
+/// <summary>weir_moved, weir_affinity, the maps of SNAT and weir_sock: programs write them, the agent removes what names
 /// something that is gone.</summary>
-internal sealed class ServiceFlows(BpfMap moved, BpfMap affinity, BpfMap nat, BpfMap sockets)
+internal sealed class ServiceFlows(BpfMap moved, BpfMap affinity, IReadOnlyList<BpfMap> nat, BpfMap sockets)
 {
     private delegate bool Condition<TKey, TValue>(in TKey key, in TValue value);
 
-    internal ServiceFlowCounts Count() => new(Count(moved), Count(affinity), Count(nat), Count(sockets));
+    internal ServiceFlowCounts Count() => new(Count(moved), Count(affinity), nat.Sum(Count), Count(sockets));
 
     /// <summary>Removes what is remembered of flows to these frontends while they were under change.</summary>
     internal int ForgetMoved(IReadOnlySet<(IpAddr, ushort, byte)> frontends) =>
@@ -22,17 +22,17 @@ internal sealed class ServiceFlows(BpfMap moved, BpfMap affinity, BpfMap nat, Bp
     internal int ForgetBackends(IReadOnlySet<uint> backends) =>
         RemoveWhere((in MovedKey _, in MovedEntry entry) => backends.Contains(entry.Backend), moved)
         + RemoveWhere((in AffinityKey _, in AffinityEntry entry) => backends.Contains(entry.Backend), affinity)
-        + RemoveWhere((in NatKey key, in NatEntry entry) => key.Direction == NatDirection.Forward && backends.Contains(entry.Backend), nat);
+        + nat.Sum(map => RemoveWhere((in NatKey _, in NatEntry entry) => backends.Contains(entry.Backend), map));
 
     /// <summary>The forward half of a flow by SNAT has the frontend's address, the reverse half its id.</summary>
     internal int ForgetFrontends(IReadOnlySet<uint> ids, IReadOnlySet<(IpAddr, ushort, byte)> frontends) =>
         ForgetMoved(frontends)
         + RemoveWhere((in AffinityKey key, in AffinityEntry _) => ids.Contains(key.FrontendId), affinity)
-        + RemoveWhere(
+        + nat.Sum(map => RemoveWhere(
             (in NatKey key, in NatEntry entry) => key.Direction == NatDirection.Forward
                 ? frontends.Contains((key.Dst, key.Dport, key.Protocol))
                 : ids.Contains(entry.FrontendId),
-            nat)
+            map))
         + RemoveWhere((in SockKey _, in SockEntry entry) => ids.Contains(entry.FrontendId), sockets);
 
     private static int Count(BpfMap map)

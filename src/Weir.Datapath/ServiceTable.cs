@@ -32,7 +32,7 @@ public sealed class ServiceTable : IDisposable
         _slots = new(maps[MapNames.Slot]);
         _changes = new(maps[MapNames.Change]);
         _stats = new(maps[MapNames.LbStats]);
-        _flows = new(maps[MapNames.Moved], maps[MapNames.Affinity], maps[MapNames.Nat], maps[MapNames.Sock]);
+        _flows = new(maps[MapNames.Moved], maps[MapNames.Affinity], [maps[MapNames.Nat], maps[MapNames.NatOpen], maps[MapNames.NatUdp]], maps[MapNames.Sock]);
         _count = List().Count;
         _flags.Set(LbFlag.Services, _count > 0);
     }

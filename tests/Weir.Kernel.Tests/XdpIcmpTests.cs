@@ -107,6 +107,73 @@ public sealed class XdpIcmpTests : IDisposable
         Untouched(Error(c, quote[..(v6 ? 47 : 27)], c.Frontend).Seal());
     }
 
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
+    public void Error_ThatCannotBeTrue_IsDropped(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        _h.AddLocal(c.Backend(9));
+        _h.AddHostAddress(c.Own);
+        foreach (ServiceMode mode in Enum.GetValues<ServiceMode>())
+        {
+            c.AddService(_h, mode, 1);
+            _h.Run(c.Packet.Seal());
+            byte[] quote = c.Packet.Reply().Seal()[14..];
+            Frame error = Error(c, quote, c.Frontend);
+            Assert.Equal(XdpHarness.Transmit, _h.Run(error.Seal()).Action);
+            // From the host itself, one of its containers, nobody in particular, the one it is for; with freight.
+            string[] forged = [c.Own, c.Backend(9), v6 ? "ff02::1" : "224.0.0.1", v6 ? "::" : "0.0.0.0", c.Frontend];
+            Assert.All(forged, source => Refused((error with { Source = source }).Seal()));
+            int most = v6 ? 1280 - 48 : 576 - 28;
+            Assert.Equal(XdpHarness.Transmit, _h.Run(Error(c, [.. quote, .. new byte[most - quote.Length]], c.Frontend).Seal()).Action);
+            Refused(Error(c, [.. quote, .. new byte[most + 1 - quote.Length]], c.Frontend).Seal());
+        }
+    }
+
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
+    public void Snat_ErrorAboutAFlowThatIsOver_IsNotBelieved(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run(c.Packet.Seal());
+        byte[] atFrontend = Error(c, c.Packet.Reply().Seal()[14..], c.Frontend).Seal();
+        byte[] atOwn = Error(c, Forwarded(c).Seal()[14..], c.Own).Seal();
+        foreach (var nat in new[] { _h.NatOpen, _h.NatUdp })
+        {
+            foreach ((NatKey key, NatEntry entry) in nat.ToList().Where(e => e.Key.Direction == NatDirection.Reverse))
+            {
+                nat.Set(key, entry with { LastNs = entry.LastNs - 181_000_000_000, Port = 1 });
+            }
+        }
+
+        Refused(atFrontend);
+        Untouched(atOwn);
+    }
+
+    [PrivilegedFact]
+    public void Snat_ErrorAboutASynNotSent_IsNobodys()
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run((c.Packet with { Sequence = 1_000_000 }).Seal());
+        Frame atBackend = Forwarded(c);
+        Assert.Equal(XdpHarness.Transmit, _h.Run(Error(c, (atBackend with { Sequence = 1_000_000 }).Seal()[14..], c.Own).Seal()).Action);
+        Untouched(Error(c, (atBackend with { Sequence = 999_999 }).Seal()[14..], c.Own).Seal());
+    }
+
+    [PrivilegedFact]
+    public void Errors_AreSentOnSoManyASecond()
+    {
+        var c = new XdpCase(false, XdpCase.Udp);
+        c.AddService(_h, ServiceMode.Dsr, 1);
+        byte[] error = Error(c, c.Packet.Reply().Seal()[14..], c.Frontend).Seal();
+        byte[] output = new byte[error.Length + 128];
+        // Test runs may meet two CPUs, and the end of a second.
+        int sent = Enumerable.Range(0, 10_000).Count(_ => _h.RunFast(error, output) == XdpHarness.Transmit);
+        Assert.InRange(sent, 1000, 6000);
+    }
+
     private static int[] Lengths(bool v6, byte protocol)
     {
         int head = v6 ? 40 : 20;
@@ -127,8 +194,14 @@ public sealed class XdpIcmpTests : IDisposable
 
     private Frame Forwarded(XdpCase c)
     {
-        ushort port = _h.Nat.ToList().Single(e => e.Key.Direction == NatDirection.Forward).Value.Port;
+        ushort port = _h.NatOpen.ToList().Concat(_h.NatUdp.ToList()).Single(e => e.Key.Direction == NatDirection.Forward).Value.Port;
         return c.Packet with { Source = c.Own, Destination = c.Backend(1), SourcePort = port, DestinationPort = XdpCase.BackendPort };
+    }
+
+    private void Refused(byte[] frame)
+    {
+        Outcome o = _h.Run(frame);
+        Assert.Equal((XdpHarness.Drop, DropReason.IcmpUnrelated), (o.Action, o.Reason));
     }
 
     private void Untouched(byte[] frame)

@@ -28,17 +28,24 @@ public sealed class XdpNatTests : IDisposable
         Assert.Equal((XdpHarness.Transmit, DropReason.None), (open.Action, open.Reason));
         Assert.Equal(c.Sent(forward), open.Frame);
 
-        foreach (byte[] frame in XdpForwardTests.Shapes(c.Packet with { TcpFlags = XdpCase.Ack }))
+        Frame answer = c.Packet.Reply() with { Sequence = 5000, Acknowledgement = 1001 };
+        Frame atBackend = forward with { SourceMac = XdpHarness.NextHopMac, DestinationMac = XdpHarness.DeviceMac };
+        Outcome reply = _h.Run((atBackend.Reply() with { Sequence = 5000, Acknowledgement = 1001 }).Seal());
+        Assert.Equal((XdpHarness.Transmit, DropReason.None), (reply.Action, reply.Reason));
+        Assert.Equal(c.Sent(answer, Frame.ContainerMac, Frame.GatewayMac), reply.Frame);
+
+        foreach (byte[] frame in XdpForwardTests.Shapes(c.Packet with { TcpFlags = XdpCase.Ack, Acknowledgement = 5001 }))
         {
             Outcome o = _h.Run(frame);
             Assert.Equal(XdpHarness.Transmit, o.Action);
             Assert.Null(Checksums.Problem(o.Frame));
         }
 
-        Outcome reply = _h.Run((forward with { SourceMac = XdpHarness.NextHopMac, DestinationMac = XdpHarness.DeviceMac }).Reply().Seal());
-        Assert.Equal((XdpHarness.Transmit, DropReason.None), (reply.Action, reply.Reason));
-        Assert.Equal(c.Sent(c.Packet.Reply(), Frame.ContainerMac, Frame.GatewayMac), reply.Frame);
+        Outcome data = _h.Run((atBackend.Reply(XdpCase.Ack) with { Sequence = 5001, Acknowledgement = 1001 }).Seal());
+        Assert.Equal((XdpHarness.Transmit, DropReason.None), (data.Action, data.Reason));
+        Assert.Equal(c.Sent(answer with { TcpFlags = XdpCase.Ack, Sequence = 5001 }, Frame.ContainerMac, Frame.GatewayMac), data.Frame);
         Assert.Equal(port, PortOf(c));
+        Assert.Empty(_h.NatOpen.ToList());
     }
 
     [PrivilegedFact]
@@ -65,6 +72,7 @@ public sealed class XdpNatTests : IDisposable
         Outcome o = _h.Run((c.Packet with { TcpFlags = flags }).Seal());
         Assert.Equal((XdpHarness.Drop, DropReason.CtInvalid), (o.Action, o.Reason));
         Assert.Empty(_h.Nat.ToList());
+        Assert.Empty(_h.NatOpen.ToList());
     }
 
     [PrivilegedFact]
@@ -126,7 +134,7 @@ public sealed class XdpNatTests : IDisposable
         var c = new XdpCase(false, XdpCase.Tcp);
         c.AddService(_h, ServiceMode.Snat, 1);
         _h.Run(c.Packet.Seal());
-        BpfMap<NatKey, NatEntry> nat = _h.Nat;
+        BpfMap<NatKey, NatEntry> nat = _h.NatOpen;
         nat.Remove(nat.ToList().Single(e => e.Key.Direction == NatDirection.Reverse).Key);
 
         Assert.Equal(DropReason.CtInvalid, _h.Run((c.Packet with { TcpFlags = XdpCase.Ack }).Seal()).Reason);
@@ -155,7 +163,7 @@ public sealed class XdpNatTests : IDisposable
             nat.Set(key, new NatEntry
             {
                 Addr = XdpHarness.Address("203.0.113.99"), FrontendId = 1, LastNs = ended ? 0 : now,
-                Flags = (ushort)(ended ? NatFlag.Reset : NatFlag.Established),
+                Flags = (ushort)(ended ? NatFlag.ClientRst : 0),
             });
         }
 
@@ -193,5 +201,5 @@ public sealed class XdpNatTests : IDisposable
     private static string Target(Outcome o) => new System.Net.IPAddress(o.Frame.AsSpan(30, 4)).ToString();
 
     private ushort PortOf(XdpCase c) =>
-        _h.Nat.ToList().Single(e => e.Key.Direction == NatDirection.Forward && e.Key.Src == XdpHarness.Address(c.Client)).Value.Port;
+        _h.Nat.ToList().Concat(_h.NatOpen.ToList()).Concat(_h.NatUdp.ToList()).Single(e => e.Key.Direction == NatDirection.Forward && e.Key.Src == XdpHarness.Address(c.Client)).Value.Port;
 }

@@ -34,6 +34,12 @@ public sealed record Frame
     /// <summary>TCP flags; SYN by default.</summary>
     public byte TcpFlags { get; init; } = 2;
 
+    /// <summary>TCP; the default acknowledges the first byte of a frame with the default.</summary>
+    public uint Sequence { get; init; } = 1000;
+
+    /// <summary>TCP; written where the flags say so.</summary>
+    public uint Acknowledgement { get; init; } = 1001;
+
     public byte IcmpType { get; init; } = 8;
 
     public byte IcmpCode { get; init; }
@@ -113,6 +119,8 @@ public sealed record Frame
                 head = new byte[20];
                 head[12] = 5 << 4;
                 head[13] = TcpFlags;
+                BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), Sequence);
+                BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(8), (TcpFlags & 0x10) != 0 ? Acknowledgement : 0);
                 break;
             case 17:
                 head = new byte[8];

@@ -337,7 +337,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        byte[] settings = [.. Word(_revision), .. Word(0), .. Word(_flowLimit), .. Word(_proxyPort | ((uint)_lbFlags << 16))];
-        _maps["weir_settings"].Update(Word(0), settings);
+        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags };
+        new BpfMap<uint, Settings>(_maps["weir_settings"]).Set(0, settings);
     }
 }

@@ -35,16 +35,19 @@ public sealed class XdpHarness : IDisposable
     /// <param name="frontends">Room for services.</param>
     /// <param name="slots">Room for their slots.</param>
     /// <param name="natEntries">Room for flows by SNAT, two entries each.</param>
-    public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096)
+    /// <param name="plain">False: plain packets take the general way as well.</param>
+    public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, bool plain = true)
     {
         _object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
+        _object.SetRodata([plain ? (byte)0 : (byte)1], "weir_no_plain");
         foreach (BpfMapSpec spec in _object.DeclaredMaps())
         {
             uint room = spec.Name switch
             {
                 MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
                 MapNames.Slot => slots,
-                MapNames.Nat => natEntries,
+                MapNames.Nat or MapNames.NatOpen or MapNames.NatUdp => natEntries,
+                MapNames.NatGiven => spec.MaxEntries,
                 MapNames.Events => 65536,
                 _ => Math.Min(spec.MaxEntries, 4096),
             };
@@ -61,7 +64,23 @@ public sealed class XdpHarness : IDisposable
 
     public BpfProgram Program => _object.Program("weir_xdp");
 
+    /// <summary>Flows of TCP by SNAT whose client has proved its address.</summary>
     public BpfMap<NatKey, NatEntry> Nat => new(_maps[MapNames.Nat]);
+
+    /// <summary>Flows of TCP by SNAT whose client has not.</summary>
+    public BpfMap<NatKey, NatEntry> NatOpen => new(_maps[MapNames.NatOpen]);
+
+    /// <summary>Takes every flow of TCP by SNAT that was opened for one whose client has proved its address.</summary>
+    public void ProveOpening()
+    {
+        foreach ((NatKey key, NatEntry entry) in NatOpen.ToList())
+        {
+            NatOpen.Remove(key);
+            Nat.Set(key with { Ack = 0 }, entry with { Ack = 0 });
+        }
+    }
+
+    public BpfMap<NatKey, NatEntry> NatUdp => new(_maps[MapNames.NatUdp]);
 
     public static IpAddr Address(string text) => IpAddr.From(IPAddress.Parse(text));
 
@@ -75,9 +94,10 @@ public sealed class XdpHarness : IDisposable
         }
     }
 
-    public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat)
+    public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat, ushort firstPort = (ushort)NatPorts.FirstPort, ushort lastPort = (ushort)NatPorts.LastPort)
     {
-        new BpfMap<uint, Settings>(_maps[MapNames.Settings]).Set(0, new Settings { Flags = flags, LbFlags = lbFlags });
+        var settings = new Settings { Flags = flags, LbFlags = lbFlags, NatFirstPort = firstPort, NatLastPort = lastPort };
+        new BpfMap<uint, Settings>(_maps[MapNames.Settings]).Set(0, settings);
     }
 
     /// <summary>Makes a frontend whose slots name these backends in turn; returns its id.</summary>
@@ -141,6 +161,17 @@ public sealed class XdpHarness : IDisposable
         _maps[MapNames.PreNet].Update(MemoryMarshal.AsBytes(new ReadOnlySpan<PrefilterKey>(in key)), [1]);
     }
 
+    /// <summary>Makes the address a container's of this host.</summary>
+    public void AddLocal(string address) =>
+        new BpfMap<IpAddr, LocalEntry>(_maps[MapNames.Local]).Set(Address(address), new LocalEntry { EndpointId = 1 });
+
+    /// <summary>Makes the address this host's own.</summary>
+    public void AddHostAddress(string address)
+    {
+        var key = new IpcacheKey { PrefixLen = 128, Addr = Address(address) };
+        new BpfMap<IpcacheKey, IpcacheEntry>(_maps[MapNames.Ipcache]).Set(key, new IpcacheEntry { Identity = 1 });
+    }
+
     public Outcome Run(byte[] frame)
     {
         byte[] output = new byte[frame.Length + 128];
@@ -150,6 +181,9 @@ public sealed class XdpHarness : IDisposable
         int reason = Enumerable.Range(0, Reasons).FirstOrDefault(r => after[r] != before[r]);
         return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]);
     }
+
+    /// <summary>What becomes of the frame, and nothing else: for many of them.</summary>
+    public uint RunFast(byte[] frame, byte[] output) => Program.TestRun(frame, output).ReturnValue;
 
     /// <summary>Packets and bytes from clients to the frontend.</summary>
     public (ulong Packets, ulong Bytes) Stats(uint frontend)
@@ -165,6 +199,9 @@ public sealed class XdpHarness : IDisposable
         _events.Consume(record => events.Add(MemoryMarshal.Read<Event>(record)));
         return events;
     }
+
+    /// <summary>How many packets ended for each reason, as text.</summary>
+    public string Endings() => string.Join(' ', Counters().Select((count, reason) => $"{(DropReason)reason}={count}"));
 
     private ulong[] Counters() =>
     [

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.State;
+using Weir.Control.Watch;
 using Weir.Datapath;
+using Weir.Datapath.Abi;
 using Weir.Linux;
 using Weir.Policy;
 using Weir.Services;
@@ -20,6 +22,7 @@ internal sealed class ServiceManager : IDisposable
     private const ulong RefreshNs = 30_000_000_000; // how old the knowledge of neighbours may be
 
     private readonly IStore _store;
+    private readonly Datapath.Datapath _datapath;
     private readonly EndpointManager _endpoints;
     private readonly HostAddresses _host;
     private readonly DeviceManager _devices;
@@ -39,7 +42,8 @@ internal sealed class ServiceManager : IDisposable
         _endpoints = endpoints;
         _host = host;
         _devices = devices;
-        _tables = new ServiceTables(datapath.Services, datapath.Backends);
+        _datapath = datapath;
+        _tables = new ServiceTables(datapath.Services, datapath.Backends, ReservePorts);
         _health = new HealthChecker(healthChanged, time);
         _log = log;
     }
@@ -286,6 +290,25 @@ internal sealed class ServiceManager : IDisposable
         if (!service.IsPublished)
         {
             _store.Put($"{Folder}/{service.Spec.Name}", new KeptService(service.Spec, [.. service.Drained.Order()]), StateContext.Default.KeptService);
+        }
+    }
+
+    /// <summary>What must be so for the flows of services.</summary>
+    internal IEnumerable<Expectation> Expect() =>
+        (_datapath.LbFlags & LbFlag.Nat) == 0 ? [] : [SnatPorts.Expect(_store, _datapath.SnatPorts)];
+
+    private void ReservePorts()
+    {
+        try
+        {
+            if (SnatPorts.Reserve(_store, _datapath.SnatPorts))
+            {
+                Log.PortsReserved(_log, _datapath.SnatPorts.ToString());
+            }
+        }
+        catch (Exception e) when (e is IOException or StoreException)
+        {
+            Log.Failed(_log, $"reserving ports {_datapath.SnatPorts} for SNAT", e.Message);
         }
     }
 }

@@ -9,7 +9,8 @@ using ServiceMode = Weir.Services.ServiceMode;
 namespace Weir.Control.Services;
 
 /// <summary>Writes services into the kernel's tables: what a packet may meet first is written last.</summary>
-internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
+/// <param name="reservePorts">Called before there is a flow by SNAT.</param>
+internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, Action reservePorts)
 {
     /// <summary>How long a flow may be silent until a change no longer waits for it: as long as most
     /// applications keep a connection without a word.</summary>
@@ -138,6 +139,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends)
     {
         if (service.Spec.Mode == ServiceMode.Snat && members.Any(member => member.Hop is not null))
         {
+            reservePorts();
             // Never off again: flows may live longer than the service that began them.
             kernel.SetNat(true);
         }

@@ -20,5 +20,6 @@ namespace Weir.Control.State;
 [JsonSerializable(typeof(KeptPolicies))]
 [JsonSerializable(typeof(KeptPrefilter))]
 [JsonSerializable(typeof(KeptService))]
+[JsonSerializable(typeof(ReservedPorts))]
 [JsonSerializable(typeof(ServiceSpec))]
 internal sealed partial class StateContext : JsonSerializerContext;

@@ -24,11 +24,14 @@ public static class MapNames
     public const string Lost = "weir_lost";
     public const string Metrics = "weir_metrics";
     public const string Moved = "weir_moved";
-    public const string MovedRate = "weir_moved_rate";
     public const string Nat = "weir_nat";
+    public const string NatGiven = "weir_nat_given";
+    public const string NatOpen = "weir_nat_open";
+    public const string NatUdp = "weir_nat_udp";
     public const string Policy = "weir_policy";
     public const string PreAddr = "weir_pre_addr";
     public const string PreNet = "weir_pre_net";
+    public const string Rate = "weir_rate";
     public const string Service = "weir_service";
     public const string Settings = "weir_settings";
     public const string Slot = "weir_slot";

@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(56 bytes)</summary>
+/// <summary>(64 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct NatEntry
 {
@@ -20,7 +20,7 @@ public partial struct NatEntry
     public BigEndianUInt16 Port;
     /// <summary>reverse: enum nat_flag</summary>
     public ushort Flags;
-    /// <summary>forward</summary>
+    /// <summary>its id</summary>
     public uint Backend;
     /// <summary>reverse: whose address replies get</summary>
     public uint FrontendId;
@@ -38,6 +38,11 @@ public partial struct NatEntry
 #pragma warning restore CS0169, IDE0051
     /// <summary>reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used</summary>
     public ulong LastNs;
+    /// <summary>weir_nat_open: what acknowledges the SYN; forward: of the client, by the backend; reverse: of the backend, by the client</summary>
+    public BigEndianUInt32 Ack;
+#pragma warning disable CS0169, IDE0051
+    private InlineArray4<byte> _pad2;
+#pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -53,6 +58,7 @@ public partial struct NatEntry
             global::Weir.Datapath.AbiField.Of("mac", ref value, ref value.Mac),
             global::Weir.Datapath.AbiField.Of("own_mac", ref value, ref value.OwnMac),
             global::Weir.Datapath.AbiField.Of("last_ns", ref value, ref value.LastNs),
+            global::Weir.Datapath.AbiField.Of("ack", ref value, ref value.Ack),
         ]);
     }
 }

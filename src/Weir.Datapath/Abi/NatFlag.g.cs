@@ -11,7 +11,10 @@ public enum NatFlag : int
 {
     ClientFin = 1,
     BackendFin = 2,
-    Reset = 4,
-    /// <summary>TCP: the client sent more than its SYN</summary>
-    Established = 8,
+    ClientRst = 4,
+    BackendRst = 8,
+    /// <summary>the backend has sent something; TCP: its SYN</summary>
+    Answered = 16,
+    /// <summary>UDP: and the client more after it</summary>
+    Stream = 32,
 }

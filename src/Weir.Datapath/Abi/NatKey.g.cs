@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(40 bytes)</summary>
+/// <summary>(44 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct NatKey
 {
@@ -23,6 +23,8 @@ public partial struct NatKey
 #pragma warning disable CS0169, IDE0051
     private InlineArray2<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
+    /// <summary>weir_nat_open, reverse: what the backend acknowledges; else 0</summary>
+    public BigEndianUInt32 Ack;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -35,6 +37,7 @@ public partial struct NatKey
             global::Weir.Datapath.AbiField.Of("dport", ref value, ref value.Dport),
             global::Weir.Datapath.AbiField.Of("protocol", ref value, ref value.Protocol),
             global::Weir.Datapath.AbiField.Of("direction", ref value, ref value.Direction),
+            global::Weir.Datapath.AbiField.Of("ack", ref value, ref value.Ack),
         ]);
     }
 }

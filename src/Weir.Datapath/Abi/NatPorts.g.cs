@@ -6,7 +6,7 @@
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>Ports of this host that SNAT uses: above net.ipv4.ip_local_port_range as the kernel has it.</summary>
+/// <summary>Ports of this host that SNAT uses where nothing else is set: above net.ipv4.ip_local_port_range as the kernel has it.</summary>
 public enum NatPorts : int
 {
     FirstPort = 61000,

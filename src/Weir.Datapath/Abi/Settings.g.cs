@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (16 bytes)</summary>
+/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (20 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct Settings
 {
@@ -23,6 +23,9 @@ public partial struct Settings
     public ushort ProxyPort;
     /// <summary>what a packet at a device must be looked up in</summary>
     public LbFlag LbFlags;
+    /// <summary>of this host&apos;s ports, those that SNAT uses</summary>
+    public ushort NatFirstPort;
+    public ushort NatLastPort;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -34,6 +37,8 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("ct_endpoint_limit", ref value, ref value.CtEndpointLimit),
             global::Weir.Datapath.AbiField.Of("proxy_port", ref value, ref value.ProxyPort),
             global::Weir.Datapath.AbiField.Of("lb_flags", ref value, ref value.LbFlags),
+            global::Weir.Datapath.AbiField.Of("nat_first_port", ref value, ref value.NatFirstPort),
+            global::Weir.Datapath.AbiField.Of("nat_last_port", ref value, ref value.NatLastPort),
         ]);
     }
 }

@@ -36,6 +36,8 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             (c, text) => c with { Control = c.Control with { Devices = Words(text) } }),
         new("xdp-mode", "auto: in the driver, else in the stack; native; generic; off: no remote backends, no prefilter", "auto",
             (c, text) => c with { Control = c.Control with { XdpMode = OneOf<XdpPreference>(text) } }),
+        new("snat-ports", "ports of this host that flows by SNAT leave from, that many a backend; nothing else gets them", "61000-65535",
+            (c, text) => c with { Datapath = c.Datapath with { SnatPorts = Ports(text) } }),
         new("max-frontends", "service addresses; applies when the maps are made", "16384",
             (c, text) => c with { Datapath = c.Datapath with { MaxFrontends = (uint)Number(text, 64, 1_048_576) } }),
         new("max-backends", "backends of all services; applies when the maps are made", "16384",
@@ -65,6 +67,15 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
         Enum.TryParse(text, ignoreCase: true, out T value) && Enum.IsDefined(value) && !char.IsAsciiDigit(text[0])
             ? value
             : throw new FormatException($"must be one of {string.Join(", ", Enum.GetNames<T>().Select(name => name.ToLowerInvariant()))}");
+
+    private static PortRange Ports(string text)
+    {
+        const int Least = 1024;
+        const int Fewest = 256;
+        return PortRange.TryParse(text, out PortRange ports) && ports.First >= Least && ports.Count >= Fewest
+            ? ports
+            : throw new FormatException($"must be {Fewest} ports at least, from {Least} to 65535, such as 61000-65535");
+    }
 
     private static IpPrefix Range(string text, bool ipv6) =>
         IpPrefix.TryParse(text, out IpPrefix prefix) && prefix.IsIpv6 == ipv6

@@ -22,7 +22,8 @@ internal static class CheckCommand
                 return ExitCodes.Failed;
             }
 
-            IReadOnlyList<DatapathRequirement> outcome = DatapathCheck.Run(new DatapathOptions());
+            AgentConfig config = AgentConfigReader.Read(null, Environment.GetEnvironmentVariable, new Dictionary<string, string>(), out _);
+            IReadOnlyList<DatapathRequirement> outcome = DatapathCheck.Run(config.Datapath);
             if (GlobalOptions.IsJson(parsed))
             {
                 Console.WriteLine(ToJson(outcome));
