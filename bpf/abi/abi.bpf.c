@@ -56,6 +56,7 @@ KEEP_ENUM(nat_direction);
 KEEP_ENUM(nat_flag);
 KEEP_ENUM(nat_ports);
 KEEP_ENUM(endpoint_flag);
+KEEP_ENUM(deny_answer);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);
 KEEP_ENUM(ct_flag);

@@ -8,6 +8,13 @@ enum endpoint_flag {
 	ENDPOINT_INTERNAL = 2, /* on an --internal network: no host, no outside world */
 };
 
+/* Who hears that the endpoint's policy denied a packet of his. */
+enum deny_answer {
+	DENY_ANSWER_NOBODY = 0,
+	DENY_ANSWER_LOCAL = 1, /* containers and the host */
+	DENY_ANSWER_ALL = 2,   /* the world, too */
+};
+
 /* Slot of one endpoint, index = endpoint id (1..4095). */
 struct endpoint_entry {
 	__u32 identity;	     /* security identity; reserved:init (5) until labels are known */
@@ -16,7 +23,8 @@ struct endpoint_entry {
 	__u16 flags;	     /* enum endpoint_flag */
 	__u8 mac[6];	     /* container's MAC */
 	__u8 gateway_mac[6]; /* source MAC of what is delivered to the container */
-	__u8 _pad0[2];
+	__u8 deny_answer;    /* enum deny_answer */
+	__u8 _pad0;
 	__u32 ct_count; /* conntrack entries it originated; counted up by programs, set by the
 			   sweeper */
 };

@@ -256,6 +256,19 @@ struct {
 	__type(value, struct lb_stats);
 } weir_lb_stats SEC(".maps");
 
+/* How much of what an asker may hear this CPU has told him. */
+struct answer_budget {
+	__u64 spent_ns; /* CLOCK_MONOTONIC; every answer costs some time */
+};
+
+/* Written by programs, by the id of the endpoint that is answered; 0: whoever is outside. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__type(key, __u32);
+	__type(value, struct answer_budget);
+} weir_answers SEC(".maps");
+
 /* Written by the agent. Full: it refuses the prefix. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

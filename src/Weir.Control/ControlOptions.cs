@@ -11,6 +11,10 @@ public sealed record ControlOptions
     /// <summary>When endpoints are under policy.</summary>
     public EnforcementMode Enforcement { get; init; } = EnforcementMode.Default;
 
+    /// <summary>What containers and the host hear when they are denied, where no policy says otherwise. The world
+    /// hears nothing.</summary>
+    public DenyResponse DenyResponse { get; init; } = DenyResponse.Answer;
+
     /// <summary>Where networks without --subnet get their IPv4 range from, cut in /24.</summary>
     public IpPrefix Ipv4Range { get; init; } = IpPrefix.Parse("10.210.0.0/16");
 

@@ -321,6 +321,15 @@ public sealed class Datapath : IDisposable
         }
     }
 
+    /// <summary>Changes who hears that the endpoint's policy denies him.</summary>
+    public void SetDenyAnswer(ushort id, DenyAnswer answer)
+    {
+        lock (_lock)
+        {
+            _endpoints.SetDenyAnswer(id, answer);
+        }
+    }
+
     /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface, or now.</summary>
     public void DetachEndpoint(ushort id, IEnumerable<IPAddress> addresses)
     {

@@ -33,6 +33,8 @@ internal sealed class EndpointTable(BpfMapMemory<EndpointEntry> endpoints, BpfMa
 
     internal void SetIdentity(ushort id, Identity identity) => Volatile.Write(ref SlotOf(id).Identity, identity.Value);
 
+    internal void SetDenyAnswer(ushort id, DenyAnswer answer) => SlotOf(id).DenyAnswer = answer;
+
     internal void RemoveAddresses(ushort id, IEnumerable<IPAddress> addresses)
     {
         foreach (IPAddress address in addresses)

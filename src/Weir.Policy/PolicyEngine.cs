@@ -16,6 +16,7 @@ public sealed class PolicyEngine
     private readonly EntryOfRule[] _entries;
     private readonly PeerMatcher _matcher;
     private readonly ulong[] _anyPeer;
+    private readonly Rule[] _responding;
     private readonly ConditionalWeakTable<PolicyPeer, SubjectPolicy[]> _subjects = [];
     private readonly ConcurrentDictionary<uint, HttpPolicy> _http = [];
 
@@ -27,6 +28,7 @@ public sealed class PolicyEngine
         _entries = [.. set.Rules.SelectMany(rule => rule.Entries, (rule, entry) => new EntryOfRule(rule, entry))];
         _matcher = new PeerMatcher(_entries);
         _anyPeer = _matcher.Match(PolicyPeer.Unknown);
+        _responding = [.. set.Rules.Where(rule => rule.DenyResponse is not null)];
     }
 
     /// <summary>The policies it answers for.</summary>
@@ -106,6 +108,23 @@ public sealed class PolicyEngine
     {
         ArgumentNullException.ThrowIfNull(subject);
         return ForSubject(subject, direction).DefaultDeny;
+    }
+
+    /// <summary>What those hear whom the subject's policy denies: silence where a rule that selects it asks for
+    /// silence, an answer where one asks for that; null: no rule says.</summary>
+    public DenyResponse? DenyResponseOf(PolicyPeer subject)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        DenyResponse? response = null;
+        foreach (var rule in _responding)
+        {
+            if (rule.Subject.Matches(subject) && response is not DenyResponse.Drop)
+            {
+                response = rule.DenyResponse;
+            }
+        }
+
+        return response;
     }
 
     /// <summary>The names of the connection's destination: the subject's own on ingress.</summary>

@@ -31,6 +31,9 @@ public sealed record Rule
     /// <summary>Whether what no rule allows is denied out of the endpoints it selects.</summary>
     public required bool DefaultDenyEgress { get; init; }
 
+    /// <summary>What those hear whom the endpoints it selects deny; null: it does not say.</summary>
+    public DenyResponse? DenyResponse { get; init; }
+
     /// <summary>Whether it turns default deny on in this direction.</summary>
     public bool DefaultDeny(PolicyDirection direction) =>
         direction == PolicyDirection.Ingress ? DefaultDenyIngress : DefaultDenyEgress;

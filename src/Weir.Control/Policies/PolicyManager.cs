@@ -5,6 +5,7 @@ using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.State;
 using Weir.Datapath;
+using Weir.Datapath.Abi;
 using Weir.Http.Patterns;
 using Weir.Http.Rules;
 using Weir.Net;
@@ -98,6 +99,7 @@ internal sealed class PolicyManager
     /// denied everything: what no rule concerns, as most often "init", needs none.</remarks>
     internal void ApplyTo(Endpoint endpoint)
     {
+        SetDenyAnswer(Engine, endpoint);
         Endpoint? twin = _endpoints().FirstOrDefault(other =>
             other.Identity == endpoint.Identity && other.Id != endpoint.Id && _applied.ContainsKey(other.Id));
         IReadOnlyList<PolicyMapEntry> entries = twin is null
@@ -182,6 +184,11 @@ internal sealed class PolicyManager
     private int ApplyChanged(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
     {
         EnforceHttp(engine, compiled);
+        foreach (Endpoint endpoint in _endpoints().Where(endpoint => compiled.ContainsKey(endpoint.Id)))
+        {
+            SetDenyAnswer(engine, endpoint);
+        }
+
         Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> changed = compiled
             .Where(policy => !_applied.TryGetValue(policy.Key, out IReadOnlyList<PolicyMapEntry>? old)
                 || (!ReferenceEquals(old, policy.Value) && !old.SequenceEqual(policy.Value)))
@@ -194,6 +201,16 @@ internal sealed class PolicyManager
 
         return changed.Count;
     }
+
+    /// <summary>The world is answered only where a policy asks for it.</summary>
+    private void SetDenyAnswer(PolicyEngine engine, Endpoint endpoint) => _datapath.SetDenyAnswer(
+        endpoint.Id,
+        engine.DenyResponseOf(Peers.Of(endpoint)) switch
+        {
+            DenyResponse.Answer => DenyAnswer.All,
+            DenyResponse.Drop => DenyAnswer.Nobody,
+            _ => _options.DenyResponse == DenyResponse.Answer ? DenyAnswer.Local : DenyAnswer.Nobody,
+        });
 
     /// <summary>The proxy knows a policy before a packet can be sent to it under that policy.</summary>
     private void EnforceHttp(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)

@@ -25,8 +25,9 @@ public partial struct EndpointEntry
     public InlineArray6<byte> Mac;
     /// <summary>source MAC of what is delivered to the container</summary>
     public InlineArray6<byte> GatewayMac;
+    public DenyAnswer DenyAnswer;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray2<byte> _pad0;
+    private byte _pad0;
 #pragma warning restore CS0169, IDE0051
     /// <summary>conntrack entries it originated; counted up by programs, set by the sweeper</summary>
     public uint CtCount;
@@ -42,6 +43,7 @@ public partial struct EndpointEntry
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("mac", ref value, ref value.Mac),
             global::Weir.Datapath.AbiField.Of("gateway_mac", ref value, ref value.GatewayMac),
+            global::Weir.Datapath.AbiField.Of("deny_answer", ref value, ref value.DenyAnswer),
             global::Weir.Datapath.AbiField.Of("ct_count", ref value, ref value.CtCount),
         ]);
     }

@@ -6,7 +6,7 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
 {
     private static readonly FieldSet _rule = new(
         "a rule",
-        ["endpointSelector", "ingress", "ingressDeny", "egress", "egressDeny", "enableDefaultDeny", "labels", "description"],
+        ["endpointSelector", "ingress", "ingressDeny", "egress", "egressDeny", "enableDefaultDeny", "denyResponse", "labels", "description"],
         ["nodeSelector", "log"]);
 
     private static readonly FieldSet _defaultDeny = new("enableDefaultDeny", ["ingress", "egress"], []);
@@ -63,6 +63,7 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
             Entries = entries,
             DefaultDenyIngress = ingress,
             DefaultDenyEgress = egress,
+            DenyResponse = fields["denyResponse"] is { } response ? ReadDenyResponse(response) : null,
         };
     }
 
@@ -100,6 +101,21 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
         if (fields["egress"] is { } egressNode)
         {
             egress = context.Boolean(egressNode, "egress") ?? egress;
+        }
+    }
+
+    /// <summary>Weir's own: the field's language has no word for it.</summary>
+    private DenyResponse? ReadDenyResponse(Node node)
+    {
+        switch (node.Kind == NodeKind.Scalar ? node.Text : "")
+        {
+            case "answer":
+                return DenyResponse.Answer;
+            case "drop":
+                return DenyResponse.Drop;
+            default:
+                context.Error(node, $"expected answer or drop for denyResponse; found {node.Found}");
+                return null;
         }
     }
 
