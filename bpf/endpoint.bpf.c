@@ -12,13 +12,13 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/config.h"
+#include "lib/deny.h"
 #include "lib/deliver.h"
 #include "lib/gateway.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
 #include "lib/reply.h"
-#include "lib/reset.h"
 
 /* Is the address the endpoint's own? */
 static __always_inline bool is_own_address(const struct ip_addr *a)
@@ -58,6 +58,43 @@ static __always_inline int send_to_ingress(struct __sk_buff *skb, const struct r
 	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }
 
+/* The end of a packet of the container's that was denied: it learns so, where the endpoint that denied it has
+ * nothing against that. */
+static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
+				  const struct report *r, enum drop_reason reason)
+{
+	const volatile struct endpoint_config *c = &endpoint_config;
+	struct ip_addr gateway;
+	bool answered;
+
+	drop(skb, p, r, reason);
+	/* An endless connection that went without the proxy so far: that is no denial. */
+	if (reason == DROP_REASON_PROXY_REQUIRED) {
+		answered = reset_answer(skb, p);
+	} else if (deny_is_verdict(reason)) {
+		gateway_address(p->flags & PACKET_IPV6, &gateway);
+		answered = deny_answer(skb, p, r->endpoint_id, c->endpoint_id, &gateway);
+	} else {
+		return TC_ACT_SHOT;
+	}
+	return answered ? gateway_send(skb) : TC_ACT_SHOT;
+}
+
+/* The same for a packet that came by the host's stack, from the host itself or from outside: the answer goes
+ * where packets of this link arrive, and from there its way through the stack. */
+static __always_inline int refuse_outside(struct __sk_buff *skb, const struct packet *p,
+					  const struct report *r, enum drop_reason reason)
+{
+	const volatile struct endpoint_config *c = &endpoint_config;
+	__u32 asker = r->src_identity == IDENTITY_HOST ? c->endpoint_id : DENY_ASKER_OUTSIDE;
+
+	drop(skb, p, r, reason);
+	if (!deny_is_verdict(reason) || !deny_answer(skb, p, r->endpoint_id, asker, &p->dst))
+		return TC_ACT_SHOT;
+	skb->mark = MARK_ANSWER;
+	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
+}
+
 /* What the container sends. */
 SEC("tc")
 int weir_from_ep(struct __sk_buff *skb)
@@ -82,6 +119,10 @@ int weir_from_ep(struct __sk_buff *skb)
 	l3 = l3_of(skb);
 	if (skb->vlan_present || l3 == L3_VLAN || l3 == L3_QINQ)
 		return drop(skb, &p, &r, DROP_REASON_VLAN);
+	if (skb->mark == MARK_ANSWER) {
+		skb->mark = 0;
+		return TC_ACT_OK;
+	}
 	if (mark_is(skb, MARK_TO_PROXY))
 		return taken_from_host(skb, l3, &p, &r);
 	if (!mac_equal(eth->h_source, c->mac))
@@ -121,12 +162,8 @@ int weir_from_ep(struct __sk_buff *skb)
 
 	/* 4 to 6 */
 	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v);
-	if (reason) {
-		drop(skb, &p, &r, reason);
-		return reason == DROP_REASON_PROXY_REQUIRED && reset_answer(skb, &p)
-			   ? gateway_send(skb)
-			   : TC_ACT_SHOT;
-	}
+	if (reason)
+		return refuse(skb, &p, &r, reason);
 
 	/* 7 */
 	switch (v.way) {
@@ -181,7 +218,7 @@ int weir_to_ep(struct __sk_buff *skb)
 		     ? proxy_sent(skb, &p, &r)
 		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v);
 	if (reason)
-		return drop(skb, &p, &r, reason);
+		return refuse_outside(skb, &p, &r, reason);
 
 	/* 7 */
 	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);

@@ -11,6 +11,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/balance.h"
+#include "lib/deny.h"
 #include "lib/deliver.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
@@ -149,6 +150,18 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 	return TC_ACT_OK;
 }
 
+/* The end of a packet for a local backend: its sender learns of it where the backend's policy wants that. */
+static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
+				  const struct report *r, enum drop_reason reason,
+				  const struct ip_addr *frontend)
+{
+	drop(skb, p, r, reason);
+	if (!deny_is_verdict(reason) ||
+	    !deny_answer(skb, p, r->endpoint_id, DENY_ASKER_OUTSIDE, frontend))
+		return TC_ACT_SHOT;
+	return (int)bpf_redirect(skb->ifindex, 0);
+}
+
 /* What a device receives. */
 SEC("tc")
 int weir_from_dev(struct __sk_buff *skb)
@@ -197,7 +210,7 @@ int weir_from_dev(struct __sk_buff *skb)
 	r.dst_endpoint = r.endpoint_id = (__u16)identity_local_endpoint(&p.dst);
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
 	if (reason)
-		return drop(skb, &p, &r, reason);
+		return refuse(skb, &p, &r, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)
 		device_remember(&p, &w);
 	if (!rewrite_packet(skb, &p, &w))

@@ -7,6 +7,7 @@
 enum proxy_mark {
 	MARK_TO_PROXY = 0x200,
 	MARK_FROM_PROXY = 0xa00,
+	MARK_ANSWER = 0x10b6, /* what the datapath answers for a container: not judged */
 	MARK_MASK = 0xf00,
 	MARK_IDENTITY_SHIFT = 16,
 };

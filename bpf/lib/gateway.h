@@ -71,6 +71,17 @@ __noinline enum drop_reason arp_answer(struct __sk_buff *skb)
 	return DROP_REASON_NONE;
 }
 
+static __always_inline void gateway_address(bool v6, struct ip_addr *gateway)
+{
+	const volatile struct endpoint_config *c = &endpoint_config;
+	const volatile struct ip_addr *from = v6 ? &c->gateway6 : &c->gateway4;
+
+	gateway->word[0] = from->word[0];
+	gateway->word[1] = from->word[1];
+	gateway->word[2] = from->word[2];
+	gateway->word[3] = from->word[3];
+}
+
 struct neighbour_message {
 	__u8 type;
 	__u8 code;
@@ -123,10 +134,7 @@ __noinline enum drop_reason neighbour_answer(struct __sk_buff *skb, const struct
 	if (!p)
 		return DROP_REASON_MALFORMED;
 
-	gateway.word[0] = c->gateway6.word[0];
-	gateway.word[1] = c->gateway6.word[1];
-	gateway.word[2] = c->gateway6.word[2];
-	gateway.word[3] = c->gateway6.word[3];
+	gateway_address(true, &gateway);
 	asker = p->src;
 	own = asker.word[0] == c->ipv6.word[0] && asker.word[1] == c->ipv6.word[1] &&
 	      asker.word[2] == c->ipv6.word[2] && asker.word[3] == c->ipv6.word[3];

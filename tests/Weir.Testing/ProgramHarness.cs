@@ -127,6 +127,15 @@ public sealed class ProgramHarness : IDisposable
         }
     }
 
+    /// <summary>Says who hears that the endpoint's policy denied him.</summary>
+    public void SetDenyAnswer(uint id, DenyAnswer answer)
+    {
+        var endpoints = new BpfMap<uint, EndpointEntry>(_maps["weir_endpoint"]);
+        endpoints.TryGet(id, out EndpointEntry entry);
+        entry.DenyAnswer = answer;
+        endpoints.Set(id, entry);
+    }
+
     /// <summary>Empties the slot, as the agent does when an endpoint goes.</summary>
     public void ClearEndpoint(uint id) => _maps["weir_endpoint"].Update(Word(id), new byte[32]);
 
@@ -309,8 +318,9 @@ public sealed class ProgramHarness : IDisposable
             }
         }
 
-        // That one is answered with a reset where it can be.
-        bool answered = reason == (int)DropReason.ProxyRequired && result.ReturnValue == Redirect;
+        // Some are answered where they can be.
+        bool answered = (DropReason)reason is DropReason.ProxyRequired or DropReason.PolicyDenied or DropReason.PolicyDenyRule
+            or DropReason.NetworkIsolated or DropReason.NetworkInternal && result.ReturnValue == Redirect;
         if (!answered && result.ReturnValue == Drop != (reason != 0))
         {
             throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");

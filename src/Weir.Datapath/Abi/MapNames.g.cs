@@ -10,6 +10,7 @@ namespace Weir.Datapath.Abi;
 public static class MapNames
 {
     public const string Affinity = "weir_affinity";
+    public const string Answers = "weir_answers";
     public const string Backend = "weir_backend";
     public const string Change = "weir_change";
     public const string Ct = "weir_ct";

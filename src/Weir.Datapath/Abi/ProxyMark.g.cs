@@ -11,6 +11,8 @@ public enum ProxyMark : int
 {
     MarkToProxy = 512,
     MarkFromProxy = 2560,
+    /// <summary>what the datapath answers for a container: not judged</summary>
+    MarkAnswer = 4278,
     MarkMask = 3840,
     MarkIdentityShift = 16,
 }
