@@ -4,14 +4,24 @@
 #include "fate.h"
 #include "maps.h"
 #include "metrics.h"
+#include "rate.h"
 #include "xdp_parse.h"
+
+enum device_report_limit {
+	/* Drops that one CPU reports in a second: a flood must not fill the ring in which the events
+	 * of containers are. The others are counted as lost, and by their reason. */
+	DEVICE_DROPS_PER_SECOND = 2000,
+};
 
 static __noinline void device_event(struct xdp_md *ctx, const struct arrival *a,
 				    enum event_type type, enum drop_reason reason,
 				    __u32 frontend_id)
 {
-	struct event *e = bpf_ringbuf_reserve(&weir_events, sizeof(*e), 0);
+	__u64 now = bpf_ktime_get_ns();
+	struct event *e = 0;
 
+	if (type != EVENT_DROP || rate_allows(RATE_EVENT, DEVICE_DROPS_PER_SECOND, now))
+		e = bpf_ringbuf_reserve(&weir_events, sizeof(*e), 0);
 	if (!e) {
 		__u32 zero = 0;
 		__u64 *lost = bpf_map_lookup_elem(&weir_lost, &zero);
@@ -21,7 +31,7 @@ static __noinline void device_event(struct xdp_md *ctx, const struct arrival *a,
 		return;
 	}
 	__builtin_memset(e, 0, sizeof(*e));
-	e->time_ns = bpf_ktime_get_ns();
+	e->time_ns = now;
 	e->src = a->p.src;
 	e->dst = a->p.dst;
 	e->length = frame_length(ctx);

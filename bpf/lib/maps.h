@@ -177,8 +177,9 @@ struct {
 } weir_moved SEC(".maps");
 
 enum rate_kind {
-	RATE_MOVED,	   /* flows remembered in weir_moved */
-	RATE_ERROR,	   /* ICMP errors sent on */
+	RATE_MOVED, /* flows remembered in weir_moved */
+	RATE_ERROR, /* ICMP errors sent on */
+	RATE_EVENT, /* drops at devices reported */
 	RATE_KINDS,
 };
 

@@ -12,6 +12,26 @@ public sealed class XdpRobustnessTests(ITestOutputHelper output) : IDisposable
 {
     private readonly XdpHarness _h = new();
 
+    [PrivilegedFact]
+    public void Drops_AreReportedSoManyASecond_AndCountedAll()
+    {
+        var c = new XdpCase(false, XdpCase.Tcp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        byte[] stray = (c.Packet with { TcpFlags = XdpCase.Ack }).Seal();
+        byte[] left = new byte[stray.Length + 128];
+        int events = 0;
+        for (int i = 0; i < 20_000; i++)
+        {
+            Assert.Equal(XdpHarness.Drop, _h.RunFast(stray, left));
+            events += i % 100 == 99 ? _h.TakeEvents().Count : 0;
+        }
+
+        // Test runs may meet two CPUs, and the end of some seconds.
+        Assert.InRange(events, 2000, 16_000);
+        Assert.Equal(20_000 - events, (int)_h.Lost());
+        Assert.Contains("CtInvalid=20000", _h.Endings(), StringComparison.Ordinal);
+    }
+
     public void Dispose() => _h.Dispose();
 
     [PrivilegedTheory]

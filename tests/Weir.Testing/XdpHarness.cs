@@ -203,6 +203,9 @@ public sealed class XdpHarness : IDisposable
     /// <summary>How many packets ended for each reason, as text.</summary>
     public string Endings() => string.Join(' ', Counters().Select((count, reason) => $"{(DropReason)reason}={count}"));
 
+    /// <summary>Events that were not reported.</summary>
+    public ulong Lost() => new PerCpuMap<ulong>(_maps[MapNames.Lost]).Get(0).Aggregate(0UL, (sum, cpu) => sum + cpu);
+
     private ulong[] Counters() =>
     [
         .. Enumerable.Range(0, Reasons).Select(r =>
