@@ -55,6 +55,19 @@ static __always_inline void nat_key_from_backend(struct nat_key *key,
 	key->ack = 0;
 }
 
+/* A flow that is no longer being opened. */
+static __always_inline struct nat_entry *nat_lookup(const struct nat_key *key, bool tcp)
+{
+	struct nat_entry *entry;
+
+	if (!tcp)
+		return bpf_map_lookup_elem(&weir_nat_udp, key);
+	entry = bpf_map_lookup_elem(&weir_nat, key);
+	/* Two calls stay two: the kernel puts a lookup in line where it knows the map. */
+	asm volatile("" : "+r"(entry));
+	return entry;
+}
+
 static __always_inline bool nat_is_port(__be16 port, const struct settings *settings)
 {
 	__u16 number = bpf_ntohs(port);

@@ -35,8 +35,7 @@ static __always_inline bool error_flow_lives(struct scratch *s, const struct nat
 	if (forward->ack)
 		return nat_opening_of(s, p, &path, port, forward->ack);
 	nat_key_from_backend(&s->key, backend, port, p->protocol);
-	reverse = p->protocol == L4_TCP ? bpf_map_lookup_elem(&weir_nat, &s->key)
-					: bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	reverse = nat_lookup(&s->key, p->protocol == L4_TCP);
 	return reverse && nat_is_of(reverse, p, frontend_id) &&
 	       !nat_is_over(reverse, p->protocol, now);
 }

@@ -102,8 +102,7 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 	__be16 port;
 
 	nat_key_of(&s->key, &a->p, NAT_FORWARD);
-	forward = tcp ? bpf_map_lookup_elem(&weir_nat, &s->key)
-		      : bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	forward = nat_lookup(&s->key, tcp);
 	if (!forward)
 		return 0;
 	port = forward->port;
@@ -117,8 +116,7 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 		return 0;
 	}
 	nat_key_from_backend(&s->key, backend, port, a->p.protocol);
-	reverse = tcp ? bpf_map_lookup_elem(&weir_nat, &s->key)
-		      : bpf_map_lookup_elem(&weir_nat_udp, &s->key);
+	reverse = nat_lookup(&s->key, tcp);
 	if (!reverse || !nat_is_of(reverse, &a->p, path->frontend_id))
 		return 0;
 	/* A SYN ends no flow that lives: its backend says what it thinks of it (RFC 5961 §4). */
