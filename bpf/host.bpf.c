@@ -10,6 +10,7 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "lib/alias.h"
 #include "lib/balance.h"
 #include "lib/deny.h"
 #include "lib/deliver.h"
@@ -77,7 +78,7 @@ __noinline enum drop_reason device_judge(struct __sk_buff *skb, struct packet *p
 }
 
 /* Later fragments come to the frontend too. */
-__noinline int device_remember(const struct packet *p, const struct rewrite *w)
+__noinline int device_remember(const struct packet *p, const struct rewrite *w, __be16 client_port)
 {
 	struct frag_entry ports = {};
 	struct frag_key key;
@@ -86,7 +87,7 @@ __noinline int device_remember(const struct packet *p, const struct rewrite *w)
 		return 0;
 	key = fragment_key(p);
 	key.dst = w->from;
-	ports.sport = p->sport;
+	ports.sport = client_port ? client_port : p->sport;
 	ports.dport = w->from_port;
 	return (int)bpf_map_update_elem(&weir_frag, &key, &ports, BPF_ANY);
 }
@@ -94,13 +95,16 @@ __noinline int device_remember(const struct packet *p, const struct rewrite *w)
 /* Is the packet one that a local backend sent its client through a service? Then says whose. */
 __noinline int device_related(const struct packet *quoted, struct report *r, struct ruling *v)
 {
+	__u32 zero = 0;
+	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	struct ct_entry *entry;
-	bool source_is_b;
+	bool reply;
 
-	if (!quoted || !r || !v)
+	if (!s || !quoted || !r || !v)
 		return false;
-	entry = ct_find_quoted(quoted, &source_is_b, bpf_ktime_get_coarse_ns());
-	if (!entry || !(entry->flags & CT_SERVICE) || !ct_is_reply(entry, source_is_b))
+	entry = related_flow(quoted, s->revision, bpf_ktime_get_coarse_ns(), &reply);
+	if (!entry || !(entry->flags & CT_SERVICE) || !reply ||
+	    entry->frontend_id != r->frontend_id)
 		return false;
 	r->src_identity = entry->src_identity;
 	r->dst_identity = entry->dst_identity;
@@ -115,6 +119,7 @@ enum concern {
 	CONCERN_OTHER, /* none of ours, and unchanged */
 	CONCERN_BACKEND,
 	CONCERN_BROKEN, /* a backend's, and cut short */
+	CONCERN_FORGED, /* nobody who forwards a backend's packets sends it */
 };
 
 /* An ICMP error about what a backend sent its client from the frontend's address: made one about
@@ -123,6 +128,7 @@ __noinline int device_error(struct __sk_buff *skb, const struct packet *p, struc
 			    struct rewrite *w, struct ruling *v)
 {
 	struct packet quoted = {};
+	__be16 port;
 
 	if (!p || !r || !w || !v)
 		return CONCERN_OTHER;
@@ -131,9 +137,20 @@ __noinline int device_error(struct __sk_buff *skb, const struct packet *p, struc
 		return CONCERN_OTHER;
 	quoted.src = w->to;
 	quoted.sport = w->to_port;
-	if (!device_related(&quoted, r, v))
-		return CONCERN_OTHER;
-	return rewrite_error(skb, p, &quoted, w) ? CONCERN_BACKEND : CONCERN_BROKEN;
+	if (!related_fits(skb, p) || identity_local_endpoint(&p->src))
+		return CONCERN_FORGED;
+	port = quoted.dport;
+	if (!device_related(&quoted, r, v)) {
+		quoted.dport = alias_of(&quoted, w);
+		if (!quoted.dport || !device_related(&quoted, r, v))
+			return CONCERN_FORGED;
+	}
+	return rewrite_error(skb, p, &quoted, w) &&
+		       (port == quoted.dport ||
+			rewrite_quoted_port(skb, p, &quoted, port, quoted.dport,
+					    REWRITE_DESTINATION))
+		   ? CONCERN_BACKEND
+		   : CONCERN_BROKEN;
 }
 
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
@@ -155,11 +172,15 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 				  const struct report *r, enum drop_reason reason,
 				  const struct ip_addr *frontend)
 {
+	bool answered = false;
+
 	drop(skb, p, r, reason);
-	if (!deny_is_verdict(reason) ||
-	    !deny_answer(skb, p, r->endpoint_id, DENY_ASKER_OUTSIDE, frontend))
-		return TC_ACT_SHOT;
-	return (int)bpf_redirect(skb->ifindex, 0);
+	/* A connection that went without the proxy so far, or that nobody knows: that is no denial. */
+	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID)
+		answered = deny_may_answer(DENY_ASKER_OUTSIDE) && reset_answer(skb, p);
+	else if (deny_is_verdict(reason))
+		answered = deny_answer(skb, p, r->endpoint_id, DENY_ASKER_OUTSIDE, frontend);
+	return answered ? (int)bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
 }
 
 /* What a device receives. */
@@ -187,8 +208,11 @@ int weir_from_dev(struct __sk_buff *skb)
 		concern = device_error(skb, &p, &r, &w, &v);
 		if (concern == CONCERN_OTHER)
 			return UNTOUCHED;
-		return concern == CONCERN_BROKEN ? drop(skb, &p, &r, DROP_REASON_TRUNCATED)
-						 : deliver(skb, &p, &r, &v);
+		if (concern == CONCERN_BACKEND)
+			return deliver(skb, &p, &r, &v);
+		return drop(skb, &p, &r,
+			    concern == CONCERN_BROKEN ? DROP_REASON_TRUNCATED
+						      : DROP_REASON_ICMP_UNRELATED);
 	}
 	if (p.protocol != L4_TCP && p.protocol != L4_UDP)
 		return UNTOUCHED;
@@ -209,11 +233,14 @@ int weir_from_dev(struct __sk_buff *skb)
 	r.direction = DIRECTION_INGRESS;
 	r.dst_endpoint = r.endpoint_id = (__u16)identity_local_endpoint(&p.dst);
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
+	if (reason == DROP_REASON_CT_INVALID && alias_take(&p, &w, &v))
+		reason = device_judge(skb, &p, &r, &v);
 	if (reason)
 		return refuse(skb, &p, &r, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)
-		device_remember(&p, &w);
-	if (!rewrite_packet(skb, &p, &w))
+		device_remember(&p, &w, v.client_port);
+	if (!rewrite_packet(skb, &p, &w) ||
+	    (v.client_port && !rewrite_end_port(skb, &p, v.client_port, p.sport, REWRITE_SOURCE)))
 		return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
 	return deliver(skb, &p, &r, &v);
 }
@@ -225,6 +252,7 @@ int weir_to_dev(struct __sk_buff *skb)
 	enum l3_proto l3 = l3_of(skb);
 	struct packet p = {};
 	struct rewrite w = {};
+	__u64 now = bpf_ktime_get_coarse_ns();
 	struct ct_entry *entry;
 	struct ct_key key;
 	bool source_is_b;
@@ -235,13 +263,15 @@ int weir_to_dev(struct __sk_buff *skb)
 	if (parse_packet(skb, l3, &p) || p.protocol != L4_TCP || p.flags & PACKET_LATER_FRAGMENT)
 		return UNTOUCHED;
 	source_is_b = ct_key_of(&p, &key);
-	entry = bpf_map_lookup_elem(&weir_ct, &key);
+	entry = ct_find(&key, now);
 	if (!entry || (entry->flags & (CT_PROXY | CT_SERVICE)) != (CT_PROXY | CT_SERVICE) ||
 	    !ct_is_reply(entry, source_is_b))
 		return UNTOUCHED;
-	if (!reply_rewrite_of(&p, entry->frontend_id, &w) || !rewrite_packet(skb, &p, &w))
+	if (!reply_rewrite_of(&p, entry->frontend_id, &w) || !rewrite_packet(skb, &p, &w) ||
+	    (entry->client_port &&
+	     !rewrite_end_port(skb, &p, p.dport, entry->client_port, REWRITE_DESTINATION)))
 		return TC_ACT_SHOT;
-	ct_touch(entry, &p, true, bpf_ktime_get_coarse_ns(), skb->len);
+	flow_advance(&key, entry, &p, true, true, now, skb->len);
 	return UNTOUCHED;
 }
 

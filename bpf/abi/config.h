@@ -42,4 +42,5 @@ struct settings {
 	__u16 lb_flags;		 /* enum lb_flag: what a packet at a device must be looked up in */
 	__u16 nat_first_port;	 /* of this host's ports, those that SNAT uses */
 	__u16 nat_last_port;
+	__u32 ct_capacity;	 /* entries that weir_ct has room for */
 };

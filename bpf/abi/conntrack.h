@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_ct: one entry per flow, found from either direction. */
+/* weir_ct and weir_ct_brief: one entry per flow, found from either direction. */
 #pragma once
 #include "address.h"
 
@@ -19,13 +19,36 @@ enum ct_flag {
 	CT_REPLIED = 2,	 /* a packet came back */
 	CT_FIN_ORIGIN = 4,
 	CT_FIN_REPLY = 8,
-	CT_ESTABLISHED = 16, /* TCP: handshake complete */
+	CT_ESTABLISHED = 16, /* the opener went on after the reply; TCP: handshake complete */
 	CT_CLOSED = 32,	     /* TCP: reset, or FIN both ways */
 	CT_PROXY = 64,	     /* the proxy is between the ends; both its legs are this flow */
 	CT_CUT = 128, /* began without the proxy that policy now asks for: must be opened anew */
 	CT_SERVICE = 256, /* its packets are rewritten: replies get the frontend's address */
+	CT_NUMBERS = 512, /* TCP: the numbers of the end that did not open it are known */
+	CT_BRIEF = 1024,  /* the entry lies in weir_ct_brief */
 };
 
+/* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */
+enum ct_timeout {
+	CT_TIMEOUT_TCP_SYN_SENT = 120,
+	CT_TIMEOUT_TCP_SYN_RECEIVED = 60,
+	CT_TIMEOUT_TCP_ESTABLISHED = 21600,
+	CT_TIMEOUT_TCP_CLOSING = 120, /* FIN one way, or both: repetitions and last answers */
+	CT_TIMEOUT_TCP_RESET = 10,
+	CT_TIMEOUT_UDP = 30,
+	CT_TIMEOUT_UDP_ESTABLISHED = 180,
+	CT_TIMEOUT_ICMP = 30,
+	CT_TIMEOUT_OTHER = 120,
+};
+
+/* What one end of a TCP connection has sent, as far as it was seen (RFC 9293 §3.3.1). */
+struct ct_sent {
+	__u32 una; /* the other end has acknowledged what is before it */
+	__u32 nxt; /* behind all that was sent */
+};
+
+/* A value of weir_ct, which has the flows that are somebody's, and of weir_ct_brief, which has
+ * those that nobody owes a place: opened from outside and not established yet, or closed. */
 struct ct_entry {
 	__u64 expires_ns; /* CLOCK_MONOTONIC, coarse; a packet moves it */
 	__u64 created_ns;
@@ -40,8 +63,23 @@ struct ct_entry {
 	__u32 http_egress; /* HTTP policies of both ends, for the proxy; 0 = does not look at
 			      requests */
 	__u32 http_ingress;
-	__u32 frontend_id; /* the service address it was opened to; 0 = none */
-	__u32 ifindex;	   /* CT_SERVICE: the device it came in by, where replies leave */
+	__u32 frontend_id;     /* the service address it was opened to; 0 = none */
+	__u32 ifindex;	       /* CT_SERVICE: the device it came in by, where replies leave */
+	struct ct_sent opener; /* TCP without the proxy between */
+	struct ct_sent answerer;
+	__be16 client_port; /* CT_SERVICE: the client's own, where another stands for it; else 0 */
+	__u8 _pad0[6];
+};
+
+/* weir_alias: the port that stands for a client's own towards a backend which has a flow from that
+ * one already, through another frontend or none. The key's ends are the client and the frontend. */
+struct alias_entry {
+	__be16 port;
+};
+
+/* weir_ct_use: how much of weir_ct is in use, by all. Whose it is, struct endpoint_entry counts. */
+struct ct_use {
+	__u32 entries;
 };
 
 /* weir_frag: ports of a fragmented datagram, by what its fragments share. */

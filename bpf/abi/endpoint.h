@@ -25,8 +25,8 @@ struct endpoint_entry {
 	__u8 gateway_mac[6]; /* source MAC of what is delivered to the container */
 	__u8 deny_answer;    /* enum deny_answer */
 	__u8 _pad0;
-	__u32 ct_count; /* conntrack entries it originated; counted up by programs, set by the
-			   sweeper */
+	__u32 ct_count; /* its flows in weir_ct, by who opened them; kept by programs, set right by the
+			   sweeper. Slot 0: of all that is no endpoint here */
 };
 
 /* weir_local: address -> endpoint id. */

@@ -5,6 +5,7 @@
 #include "event.h"
 #include "identity.h"
 #include "policy.h"
+#include "room.h"
 #include "ruling.h"
 
 /* A flow as its first packet shows it: from the end that opens it to the other. */
@@ -62,8 +63,9 @@ static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 	return entry && entry->flags & ENDPOINT_PRESENT ? entry : 0;
 }
 
-/* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule decided.
- * A local flow needs the source's egress and the destination's ingress (POLICY: both ends). */
+/* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule
+ * decided. A local flow needs the source's egress and the destination's ingress (POLICY: both
+ * ends). */
 __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, struct ruling *v)
 {
 	struct endpoint_entry *src = 0, *dst = 0;
@@ -133,24 +135,15 @@ static __always_inline enum drop_reason flow_judge_at(const struct flow *f, stru
 	return reason;
 }
 
-/* Makes the conntrack entry of a flow that was allowed. Static: the verifier then knows its arguments,
- * and takes the caller's key as it is. */
+/* Makes the conntrack entry of a flow that was allowed. Static: the verifier then knows its
+ * arguments, and takes the caller's key as it is. */
 static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct ct_key *key,
-				      const struct packet *p, const struct report *r,
-				      const struct ruling *v)
+					     const struct packet *p, const struct report *r,
+					     const struct ruling *v)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	__u64 now = bpf_ktime_get_coarse_ns();
-	struct endpoint_entry *src = 0;
 	struct ct_entry entry = {};
 
-	if (!s)
-		return DROP_REASON_MALFORMED;
-	if (r->src_endpoint)
-		src = endpoint_of(r->src_endpoint);
-	if (src && src->ct_count >= s->ct_endpoint_limit)
-		return DROP_REASON_CT_ENDPOINT_LIMIT;
 	entry.created_ns = now;
 	entry.revision = v->revision;
 	entry.src_identity = r->src_identity;
@@ -163,16 +156,42 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 	entry.http_ingress = v->http_ingress;
 	entry.frontend_id = r->frontend_id;
 	entry.ifindex = v->ifindex;
+	entry.client_port = v->client_port;
 	if (!ip_addr_equal(&key->addr_a, &p->src) || key->port_a != p->sport)
 		entry.flags |= CT_ORIGIN_B;
 	if (v->way == WAY_PROXY)
 		entry.flags |= CT_PROXY;
 	if (v->ifindex)
 		entry.flags |= CT_SERVICE;
+	if (p->protocol == L4_TCP)
+		sequence_begin(&entry, p);
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);
-	if (bpf_map_update_elem(&weir_ct, key, &entry, BPF_ANY))
-		return DROP_REASON_CT_TABLE_FULL;
-	if (src)
-		__sync_fetch_and_add(&src->ct_count, 1);
+	if (r->src_endpoint)
+		return room_keep(key, &entry);
+	entry.flags |= CT_BRIEF;
+	return bpf_map_update_elem(&weir_ct_brief, key, &entry, BPF_ANY) ? DROP_REASON_CT_TABLE_FULL
+									 : DROP_REASON_NONE;
+}
+
+/* Keeps the flow's state, time-out and counts by a packet of it. Writes are not atomic: two CPUs
+ * may lose a count, never a state that matters. The entry may have moved afterwards. */
+static __always_inline enum drop_reason flow_advance(const struct ct_key *key,
+						     struct ct_entry *entry, const struct packet *p,
+						     bool reply, bool believed, __u64 now,
+						     __u32 length)
+{
+	__u32 flags = believed ? ct_next_flags(p, entry->flags, reply) : entry->flags;
+	__u32 news = flags & ~entry->flags;
+
+	entry->expires_ns = now + ct_timeout(p->protocol, flags);
+	entry->packets++;
+	entry->bytes += length;
+	if (!news)
+		return DROP_REASON_NONE;
+	entry->flags = flags;
+	if (news & CT_CLOSED && !(flags & CT_BRIEF))
+		room_retire(key, entry);
+	else if (news & CT_ESTABLISHED && (flags & (CT_BRIEF | CT_CLOSED)) == CT_BRIEF)
+		return room_settle(key, entry);
 	return DROP_REASON_NONE;
 }

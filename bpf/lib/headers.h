@@ -10,6 +10,10 @@ enum fragment_mask {
 	IP6_MORE_FRAGMENTS = 1,
 };
 
+enum jumbo_option {
+	IP6_JUMBO = __builtin_bswap16(0xc204), /* type 194, of four bytes */
+};
+
 struct ports {
 	__be16 source;
 	__be16 dest;
@@ -30,6 +34,15 @@ struct icmp_head {
 	__be16 checksum;
 	__be16 id;
 	__be16 sequence;
+};
+
+/* What a packet of more than 65 535 bytes has between its headers (RFC 2675 §2): the kernel's own, it
+ * is gone when the packet is cut into segments. */
+struct ipv6_jumbo {
+	__u8 next;
+	__u8 length; /* in eight bytes, without the first: 0 */
+	__be16 option;
+	__be32 payload;
 };
 
 struct ipv6_fragment {

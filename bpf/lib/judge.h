@@ -33,18 +33,22 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		if (reason)
 			return reason;
 	}
-	if (side != JUDGE_FROM_DEVICE && p->flags & PACKET_ICMP_ERROR)
-		return related_judge(skb, p, r, side, own, v, now);
+	if (side != JUDGE_FROM_DEVICE && p->flags & PACKET_ICMP_ERROR) {
+		reason = related_judge(skb, p, r, v, side);
+		if (!reason && s->flags & SETTINGS_TRACE)
+			event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
+		return reason;
+	}
 
 	/* 4 */
 	source_is_b = ct_key_of(p, &key);
-	entry = p->flags & PACKET_ICMP_OTHER ? 0 : bpf_map_lookup_elem(&weir_ct, &key);
-	if (entry && ct_alive(entry, p, now)) {
+	entry = p->flags & PACKET_ICMP_OTHER ? 0 : ct_find(&key, now);
+	if (entry && !ct_reopens(entry, p)) {
 		bool reply = ct_is_reply(entry, source_is_b);
 
-		reason = known_judge(skb, p, r, side, own, v, &key, entry, reply, now);
 		if (s->flags & SETTINGS_TRACE)
 			r->frontend_id = entry->frontend_id;
+		reason = known_judge(skb, p, r, side, own, v, &key, entry, reply, now);
 	} else if (p->flags & PACKET_LATER_FRAGMENT) {
 		return DROP_REASON_FRAGMENT_NOT_FOUND;
 	} else {

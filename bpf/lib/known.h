@@ -7,17 +7,19 @@
 #include "proxy.h"
 
 /* A flow that a service led here belongs to it. The same ports towards another of its addresses are
- * another connection, which the backend could not tell from this one. */
-static __always_inline enum drop_reason known_service(struct ct_entry *entry,
-						      const struct packet *p,
-						      const struct ruling *v, bool reply)
+ * another connection, which the backend could not tell from this one: alias.h. */
+static __always_inline enum drop_reason
+known_service(struct ct_entry *entry, const struct packet *p, struct ruling *v, bool reply)
 {
 	if (reply)
 		return DROP_REASON_CT_INVALID;
-	if (entry->frontend_id != v->frontend_id) {
-		if (!(entry->flags & CT_SERVICE) || packet_opens_tcp(p))
+	if (!(entry->flags & CT_SERVICE) || entry->frontend_id != v->frontend_id)
+		return DROP_REASON_CT_INVALID;
+	/* Later fragments take the port that their first one was given. */
+	if (entry->client_port != v->client_port) {
+		if (!(p->flags & PACKET_LATER_FRAGMENT))
 			return DROP_REASON_CT_INVALID;
-		entry->frontend_id = v->frontend_id;
+		v->client_port = entry->client_port;
 	}
 	if (entry->ifindex != v->ifindex)
 		entry->ifindex = v->ifindex;
@@ -43,14 +45,18 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 			v->way = WAY_CLIENT;
 			v->frontend_id = entry->frontend_id;
 			v->ifindex = entry->ifindex;
+			v->client_port = entry->client_port;
 		}
 	}
 }
 
-/* 5 and 6 for a flow whose verdict is of an older policy. */
-static __always_inline enum drop_reason
-known_rejudge(const struct packet *p, struct report *r, enum judge_side side, __u32 own,
-	      struct ruling *v, const struct ct_key *key, struct ct_entry *entry, bool reply)
+/* 5 and 6 for a flow whose verdict is of an older policy. One that is denied is not forgotten: no
+ * packet of its other end passes for the first of a new flow, and it goes on if policy lets it
+ * again. */
+static __always_inline enum drop_reason known_rejudge(const struct packet *p, struct report *r,
+						      enum judge_side side, __u32 own,
+						      struct ruling *v, const struct ct_key *key,
+						      struct ct_entry *entry, bool reply)
 {
 	enum drop_reason reason;
 	struct flow f;
@@ -61,13 +67,17 @@ known_rejudge(const struct packet *p, struct report *r, enum judge_side side, __
 	r->frontend_id = entry->frontend_id;
 	reason = flow_judge_at(&f, r, side, v);
 	if (reason) {
-		bpf_map_delete_elem(&weir_ct, key);
+		/* The proxy ends a connection that it does not find. */
+		if (entry->flags & CT_PROXY)
+			room_forget(key, entry);
 		return reason;
 	}
 	/* What went through the proxy once stays with it: its connections end there. */
 	if (v->way == WAY_PROXY && !(entry->flags & CT_PROXY)) {
 		r->proxy = true;
-		ct_close(entry, CT_PROXY | CT_CLOSED | CT_CUT);
+		entry->flags |= CT_PROXY | CT_CLOSED | CT_CUT;
+		if (!(entry->flags & CT_BRIEF))
+			room_retire(key, entry);
 		return DROP_REASON_PROXY_REQUIRED;
 	}
 	entry->http_egress = v->http_egress;
@@ -80,12 +90,39 @@ known_rejudge(const struct packet *p, struct report *r, enum judge_side side, __
 	return DROP_REASON_NONE;
 }
 
-static __always_inline enum drop_reason
-known_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
-	    __u32 own, struct ruling *v, const struct ct_key *key, struct ct_entry *entry,
-	    bool reply, __u64 now)
+/* Does what the packet says change the flow? TCP's numbers tell. The proxy's two legs have numbers
+ * of their own: there it is the proxy that ends a flow, or an endpoint, whose packets nobody
+ * forges. */
+static __always_inline enum drop_reason known_believe(const struct packet *p, enum judge_side side,
+						      struct ct_entry *entry, bool reply,
+						      bool *believed)
+{
+	*believed = p->protocol != L4_TCP;
+	/* A fragment has not all of its numbers: it changes nothing. */
+	if (*believed || p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
+		return DROP_REASON_NONE;
+	if (entry->flags & CT_PROXY) {
+		*believed = side == JUDGE_FROM_ENDPOINT || !(p->tcp_flags & (TCP_RST | TCP_FIN));
+	} else if (p->tcp_flags & TCP_RST) {
+		enum sequence_reset reset = sequence_reset(entry, p, reply);
+
+		*believed = reset == SEQUENCE_RESET_TRUE;
+		if (reset == SEQUENCE_RESET_FORGED)
+			return DROP_REASON_TCP_SEQUENCE;
+	} else {
+		*believed = sequence_follow(entry, p, reply);
+	}
+	return DROP_REASON_NONE;
+}
+
+static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const struct packet *p,
+						    struct report *r, enum judge_side side,
+						    __u32 own, struct ruling *v,
+						    const struct ct_key *key,
+						    struct ct_entry *entry, bool reply, __u64 now)
 {
 	enum drop_reason reason;
+	bool believed;
 
 	r->is_reply = reply;
 	r->src_endpoint = entry->src_endpoint;
@@ -109,7 +146,9 @@ known_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 		if (reason)
 			return reason;
 	}
-	ct_touch(entry, p, reply, now, skb->len);
+	reason = known_believe(p, side, entry, reply, &believed);
+	if (reason)
+		return reason;
 	known_way(entry, side, own, reply, v, r);
-	return DROP_REASON_NONE;
+	return flow_advance(key, entry, p, reply, believed, now, skb->len);
 }

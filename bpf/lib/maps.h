@@ -19,6 +19,8 @@ enum map_size {
 	MAX_PREFIXES = 131072,
 	MAX_POLICY_ENTRIES = 16384,
 	MAX_FLOWS = 131072,
+	MAX_BRIEF_FLOWS = 65536,
+	MAX_ALIASES = 16384,
 	MAX_FRAGMENTS = 8192,
 	EVENT_BYTES = 2 * 1024 * 1024,
 	MAX_FRONTENDS = 16384,
@@ -42,7 +44,7 @@ struct {
 	__type(value, struct settings);
 } weir_settings SEC(".maps");
 
-/* By endpoint id. Written by the agent; ct_count is counted up by programs. The agent maps it, so
+/* By endpoint id. Written by the agent; ct_count is kept by programs. The agent maps it, so
  * that it can set ct_count without losing an increment. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -86,13 +88,38 @@ struct {
 } weir_policy SEC(".maps");
 
 /* Written by programs; the agent sweeps what has expired, the proxy reads whose flow it has. Not an
- * LRU: a flood must not push out living flows. Full: new flows are dropped with a reason. */
+ * LRU: a flood must not push out living flows. Nobody can fill it: lib/room.h. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, MAX_FLOWS);
 	__type(key, struct ct_key);
 	__type(value, struct ct_entry);
 } weir_ct SEC(".maps");
+
+/* Written by programs, read by the proxy too. Full: the flow that was silent longest is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_BRIEF_FLOWS);
+	__type(key, struct ct_key);
+	__type(value, struct ct_entry);
+} weir_ct_brief SEC(".maps");
+
+/* Kept by programs, set right by the sweeper. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct ct_use);
+} weir_ct_use SEC(".maps");
+
+/* Written and read by programs. Full: the flow that was silent longest ends. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_ALIASES);
+	__type(key, struct ct_key);
+	__type(value, struct alias_entry);
+} weir_alias SEC(".maps");
 
 /* Written and read by programs. Full: the oldest datagram's later fragments are dropped. */
 struct {

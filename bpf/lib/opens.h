@@ -21,21 +21,49 @@ __noinline __u32 opens_frontend(struct __sk_buff *skb, const struct packet *p)
 	return entry ? entry->frontend_id : 0;
 }
 
+/* May a flow be taken up in its middle, whose entry is gone: silent too long, or its table lost?
+ * Who opened it is not known, so policy must let either end have done so: no packet passes for a
+ * reply, and what policy forbids does not go on because the other end spoke first. docs/adr/0022.
+ */
+__noinline enum drop_reason opens_midway(const struct packet *p, const struct flow *f,
+					 struct report *r, struct ruling *v)
+{
+	enum drop_reason reason;
+	struct flow back;
+
+	if (!p || !f || !r || !v || p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT) ||
+	    p->protocol != L4_TCP || (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+		return DROP_REASON_CT_INVALID;
+	back = *f;
+	back.src = f->dst;
+	back.dst = f->src;
+	back.src_endpoint = f->dst_endpoint;
+	back.dst_endpoint = f->src_endpoint;
+	back.policy_port = p->sport;
+	reason = flow_judge(&back, r, v);
+	r->rule_id = 0;
+	return reason ? DROP_REASON_CT_INVALID : DROP_REASON_NONE;
+}
+
 /* 5 and 6 */
 static __always_inline enum drop_reason
 opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
 	    __u32 own, struct ruling *v, const struct ct_key *key, const struct settings *s)
 {
+	bool tracked = !(p->flags & PACKET_ICMP_OTHER), midway = tracked && !ct_may_open(p);
 	enum drop_reason reason;
 	struct flow f;
 
 	reason = flow_of(p, side, own, false, &f);
 	if (reason)
 		return reason;
-	if (!(p->flags & PACKET_ICMP_OTHER) && !ct_may_open(p)) {
+	if (midway) {
+		reason =
+		    side == JUDGE_FROM_DEVICE ? DROP_REASON_CT_INVALID : opens_midway(p, &f, r, v);
 		r->src_endpoint = (__u16)f.src_endpoint;
 		r->dst_endpoint = (__u16)f.dst_endpoint;
-		return DROP_REASON_CT_INVALID;
+		if (reason)
+			return reason;
 	}
 	if (side == JUDGE_FROM_DEVICE)
 		r->frontend_id = v->frontend_id;
@@ -43,18 +71,19 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 		r->frontend_id = opens_frontend(skb, p);
 	reason = flow_judge_at(&f, r, side, v);
 	if (reason)
-		return reason;
-	if (!(p->flags & PACKET_ICMP_OTHER)) {
-		reason = flow_open(skb, key, p, r, v);
-		if (reason)
-			return reason;
-	}
+		return midway ? DROP_REASON_CT_INVALID : reason;
 	v->endpoint = side == JUDGE_FROM_ENDPOINT ? r->dst_endpoint : own;
-	if (v->way == WAY_PROXY)
+	if (v->way == WAY_PROXY) {
 		r->proxy = true;
-	else if (side != JUDGE_TO_ENDPOINT && v->endpoint)
+		if (midway)
+			return DROP_REASON_PROXY_REQUIRED;
+	} else if (side != JUDGE_TO_ENDPOINT && v->endpoint) {
 		v->way = WAY_ENDPOINT;
-	if (!(p->flags & PACKET_ICMP_OTHER) && s->flags & SETTINGS_VERDICT)
+	}
+	if (!tracked)
+		return DROP_REASON_NONE;
+	reason = flow_open(skb, key, p, r, v);
+	if (!reason && s->flags & SETTINGS_VERDICT)
 		event_emit(skb, p, r, EVENT_VERDICT, DROP_REASON_NONE);
-	return DROP_REASON_NONE;
+	return reason;
 }

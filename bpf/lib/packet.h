@@ -74,9 +74,17 @@ struct packet {
 	__be16 policy_port; /* what policy looks at: dport; ICMP: type << 8 | code */
 	__u8 protocol;	    /* enum l4_proto */
 	__u8 tcp_flags;
-	__u32 flags; /* enum packet_flag */
-	__u32 l4_off;
-	__be32 frag_id;
+	__u16 flags; /* enum packet_flag */
+	__u16 l4_off;
+	union {
+		__be32 frag_id; /* of a fragment */
+		__u32 ack;	/* of a whole TCP packet, if tcp_flags has it */
+	};
+	__u32 seq; /* TCP */
+	union {
+		__u32 length;  /* from the transport header on */
+		__u32 seq_end; /* TCP: behind what the packet carries, SYN and FIN included */
+	};
 };
 
 static __always_inline bool ip_addr_equal(const struct ip_addr *a, const struct ip_addr *b)

@@ -81,9 +81,16 @@ static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct p
 			return DROP_REASON_TRUNCATED;
 		if (tcp->offset >> 4 < 5)
 			return DROP_REASON_MALFORMED;
+		if (p->length < (tcp->offset >> 4) * 4)
+			return DROP_REASON_TRUNCATED;
 		p->sport = tcp->source;
 		p->dport = tcp->dest;
 		p->tcp_flags = tcp->flags;
+		p->seq = bpf_ntohl(tcp->seq);
+		if (!(p->flags & PACKET_FIRST_FRAGMENT))
+			p->ack = bpf_ntohl(tcp->ack_seq);
+		p->seq_end = p->seq + p->length - (tcp->offset >> 4) * 4 +
+			     !!(tcp->flags & TCP_SYN) + !!(tcp->flags & TCP_FIN);
 	} else if (p->protocol == L4_UDP || p->protocol == L4_SCTP) {
 		/* Both headers are at least 8 bytes; read as ICMP's of the same length. */
 		struct icmp_head *whole = PARSE_AT(skb, offset, struct icmp_head);
@@ -110,16 +117,22 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, __u32 
 						   struct packet *p, bool inner)
 {
 	struct iphdr *ip = PARSE_AT(skb, offset, struct iphdr);
+	__u32 length;
 	__u16 fragment;
 
 	if (!ip)
 		return DROP_REASON_TRUNCATED;
 	if (ip->version != 4 || ip->ihl < 5)
 		return DROP_REASON_MALFORMED;
-	if (bpf_ntohs(ip->tot_len) < sizeof(*ip))
+	length = bpf_ntohs(ip->tot_len);
+	/* Many segments in one, more than the field can say (BIG TCP). */
+	if (!length && !inner && skb->gso_size)
+		length = skb->len - offset;
+	if (length < sizeof(*ip))
 		return DROP_REASON_MALFORMED;
-	if (!inner && bpf_ntohs(ip->tot_len) + offset > skb->len)
+	if (!inner && length + offset > skb->len)
 		return DROP_REASON_TRUNCATED;
+	p->length = length - sizeof(*ip);
 	ip_addr_set_v4(&p->src, ip->saddr);
 	ip_addr_set_v4(&p->dst, ip->daddr);
 	if (ip->ihl != 5)
@@ -145,7 +158,11 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 		return DROP_REASON_TRUNCATED;
 	if (ip->version != 6)
 		return DROP_REASON_MALFORMED;
-	if (!inner && bpf_ntohs(ip->payload_len) + offset + sizeof(*ip) > skb->len)
+	p->length = bpf_ntohs(ip->payload_len);
+	/* Many segments in one, more than the field can say (BIG TCP). */
+	if (!p->length && !inner && skb->gso_size)
+		p->length = skb->len - behind;
+	if (!inner && p->length + behind > skb->len)
 		return DROP_REASON_TRUNCATED;
 	__builtin_memcpy(&p->src, &ip->saddr, sizeof(p->src));
 	__builtin_memcpy(&p->dst, &ip->daddr, sizeof(p->dst));
@@ -155,6 +172,17 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 	/* In IPv6 clothes they would be taken for the IPv4 ones (RFC 6890: not on the wire). */
 	if (ip_addr_is_v4(&p->src) || ip_addr_is_v4(&p->dst))
 		return DROP_REASON_MALFORMED;
+	if (p->protocol == L4_HOPOPTS && !inner && skb->gso_size && !ip->payload_len) {
+		struct ipv6_jumbo *jumbo = PARSE_AT(skb, behind, struct ipv6_jumbo);
+
+		if (!jumbo)
+			return DROP_REASON_TRUNCATED;
+		if (jumbo->length || jumbo->option != IP6_JUMBO || bpf_ntohl(jumbo->payload) != p->length)
+			return DROP_REASON_EXTENSION_HEADER;
+		p->protocol = jumbo->next;
+		p->l4_off = behind + sizeof(*jumbo);
+		p->length -= sizeof(*jumbo);
+	}
 	if (p->protocol == L4_FRAGMENT) {
 		struct ipv6_fragment *f = PARSE_AT(skb, behind, struct ipv6_fragment);
 		__u16 fragment;
@@ -164,6 +192,7 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 		fragment = bpf_ntohs(f->offset);
 		p->protocol = f->next;
 		p->l4_off = behind + sizeof(*f);
+		p->length -= sizeof(*f);
 		p->frag_id = f->id;
 		if (fragment & IP6_FRAGMENT_MASK)
 			p->flags |= PACKET_LATER_FRAGMENT;
@@ -219,6 +248,8 @@ __noinline enum drop_reason parse_quoted(struct __sk_buff *skb, const struct pac
 	    quoted->protocol == L4_SCTP) {
 		quoted->sport = ((struct ports *)head)->source;
 		quoted->dport = ((struct ports *)head)->dest;
+		/* Where TCP's number is. */
+		quoted->seq = bpf_ntohl(*(__be32 *)&head->id);
 	}
 	return DROP_REASON_NONE;
 }

@@ -16,13 +16,8 @@ static __always_inline bool mark_is(const struct __sk_buff *skb, enum proxy_mark
 	return (skb->mark & MARK_MASK) == (__u32)mark;
 }
 
-static __always_inline bool packet_opens_tcp(const struct packet *p)
-{
-	return p->protocol == L4_TCP && ct_may_open(p);
-}
-
-/* At an ingress: makes the host's stack take the packet for its own. It finds the proxy's socket by the
- * packet's addresses, or the listener by weir_listener. */
+/* At an ingress: makes the host's stack take the packet for its own. It finds the proxy's socket by
+ * the packet's addresses, or the listener by weir_listener. */
 static __always_inline enum drop_reason proxy_take(struct __sk_buff *skb, const struct packet *p,
 						   __u32 identity)
 {
@@ -51,11 +46,10 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 	if (!s)
 		return DROP_REASON_POLICY_DENIED;
 	source_is_b = ct_key_of(p, &key);
-	entry = bpf_map_lookup_elem(&weir_ct, &key);
-	if (entry && ct_alive(entry, p, now)) {
+	entry = ct_find(&key, now);
+	if (entry && !ct_reopens(entry, p)) {
 		r->is_reply = ct_is_reply(entry, source_is_b);
-		ct_touch(entry, p, r->is_reply, now, skb->len);
-		return DROP_REASON_NONE;
+		return flow_advance(&key, entry, p, r->is_reply, true, now, skb->len);
 	}
 	if (!packet_opens_tcp(p))
 		return DROP_REASON_NONE; /* the end of a flow that is forgotten already */

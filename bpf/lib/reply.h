@@ -25,7 +25,7 @@ static __always_inline bool reply_rewrite_of(const struct packet *p, __u32 front
 
 /* The error tells of a packet from the client to the backend that sends it. */
 static __always_inline enum drop_reason reply_error(struct __sk_buff *skb, const struct packet *p,
-						    struct rewrite *w)
+						    struct rewrite *w, __be16 client_port)
 {
 	struct packet quoted = {};
 	enum drop_reason reason = parse_quoted(skb, p, &quoted);
@@ -35,12 +35,16 @@ static __always_inline enum drop_reason reply_error(struct __sk_buff *skb, const
 	if (!ip_addr_equal(&quoted.dst, &p->src))
 		return DROP_REASON_CT_INVALID;
 	w->from_port = quoted.dport;
-	return rewrite_error(skb, p, &quoted, w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
+	return rewrite_error(skb, p, &quoted, w) &&
+		       (!client_port || rewrite_quoted_port(skb, p, &quoted, quoted.sport,
+							    client_port, REWRITE_SOURCE))
+		   ? DROP_REASON_NONE
+		   : DROP_REASON_TRUNCATED;
 }
 
 /* Makes a reply, or an error about the client's packet, the frontend's. */
 __noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct packet *p,
-					  __u32 frontend_id)
+					  __u32 frontend_id, __be16 client_port)
 {
 	struct rewrite w = {};
 
@@ -49,16 +53,19 @@ __noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct pa
 	if (!reply_rewrite_of(p, frontend_id, &w))
 		return DROP_REASON_NO_BACKEND;
 	if (p->flags & PACKET_ICMP_ERROR)
-		return reply_error(skb, p, &w);
+		return reply_error(skb, p, &w, client_port);
 	return rewrite_packet(skb, p, &w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
 }
 
 static __always_inline int reply_send(struct __sk_buff *skb, const struct packet *p,
 				      struct report *r, const struct ruling *v)
 {
-	enum drop_reason reason = reply_rewrite(skb, p, v->frontend_id);
+	enum drop_reason reason = reply_rewrite(skb, p, v->frontend_id, v->client_port);
 
 	r->frontend_id = v->frontend_id;
+	if (!reason && v->client_port && !(p->flags & PACKET_ICMP_ERROR) &&
+	    !rewrite_end_port(skb, p, p->dport, v->client_port, REWRITE_DESTINATION))
+		reason = DROP_REASON_TRUNCATED;
 
 	if (!reason && !rewrite_hop(skb, p->flags & PACKET_IPV6))
 		reason = DROP_REASON_MALFORMED;

@@ -89,6 +89,32 @@ __noinline int rewrite_packet(struct __sk_buff *skb, const struct packet *p,
 	return !rewrite_address(skb, v6, ETH_HLEN, w, w->end, difference, BPF_F_RECOMPUTE_CSUM);
 }
 
+/* Gives one end another port. */
+__noinline int rewrite_end_port(struct __sk_buff *skb, const struct packet *p, __be16 from, __be16 to,
+				enum rewrite_end end)
+{
+	struct rewrite w = {};
+
+	if (!p)
+		return false;
+	w.from = w.to = end == REWRITE_SOURCE ? p->src : p->dst;
+	w.from_port = from;
+	w.to_port = to;
+	w.end = end;
+	return rewrite_packet(skb, p, &w);
+}
+
+/* The same for the packet that an ICMP error quotes. */
+static __always_inline bool rewrite_quoted_port(struct __sk_buff *skb, const struct packet *p,
+						const struct packet *quoted, __be16 from, __be16 to,
+						enum rewrite_end end)
+{
+	__u32 at = quoted->l4_off + (end == REWRITE_SOURCE ? 0 : sizeof(__be16));
+
+	return !bpf_l4_csum_replace(skb, p->l4_off + REWRITE_ICMP_CHECK, from, to, sizeof(__be16)) &&
+	       !bpf_skb_store_bytes(skb, at, &to, sizeof(to), 0);
+}
+
 /* Rewrites an ICMP error: this end of it, and the same end of the packet that it quotes, where it
  * is the other of the two. What the quoted packet's own checksum covers is not whole: it stays. */
 __noinline int rewrite_error(struct __sk_buff *skb, const struct packet *p,

@@ -16,11 +16,13 @@ enum way {
 struct ruling {
 	__u32 way;	/* enum way */
 	__u32 endpoint; /* WAY_ENDPOINT */
-	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT. */
+	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT.
+	 */
 	__u32 frontend_id;
-	__u32 ifindex;	/* the device that the service's clients come by; 0: no service */
-	__u32 revision; /* of the policy that is asked */
-	__u32 http_egress; /* see struct ct_entry */
+	__u32 ifindex;	    /* the device that the service's clients come by; 0: no service */
+	__be16 client_port; /* the client's own, where another stands for it; else 0 */
+	__u32 revision;	    /* of the policy that is asked */
+	__u32 http_egress;  /* see struct ct_entry */
 	__u32 http_ingress;
 };
 

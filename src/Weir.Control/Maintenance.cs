@@ -13,6 +13,7 @@ public sealed class Maintenance : IDisposable
 {
     private const long MuchGarbage = 8 * 1024 * 1024; // bytes
     private static readonly TimeSpan _sweepEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _sweepUnderPressure = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(500);
 
     private readonly ControlPlane _control;
@@ -55,7 +56,7 @@ public sealed class Maintenance : IDisposable
             Try("sweeping conntrack", () => LastSweep = _control.Sweep(Clock.MonotonicNs()));
             ReturnMemory();
         }
-        while (!_stopping.Wait(_sweepEvery));
+        while (!_stopping.Wait(LastSweep.IsPressed ? _sweepUnderPressure : _sweepEvery));
     }
 
     /// <summary>After a burst of work, such as a large policy, the agent waits for hours with what the

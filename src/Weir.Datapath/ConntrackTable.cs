@@ -7,12 +7,21 @@ using Weir.Net;
 
 namespace Weir.Datapath;
 
-/// <summary>weir_ct: programs write it, the agent removes what is over.</summary>
-internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> endpoints)
+/// <summary>weir_ct and weir_ct_brief: programs write them, the agent removes what is over.</summary>
+/// <param name="flows">weir_ct, which has room only for so many, and accounts for whose they are.</param>
+/// <param name="brief">weir_ct_brief, which forgets by itself.</param>
+/// <param name="mostPerEndpoint">Flows that one endpoint may have.</param>
+internal sealed class ConntrackTable(
+    BpfMap flows,
+    BpfMap brief,
+    BpfMapMemory<EndpointEntry> endpoints,
+    BpfMapMemory<CtUse> use,
+    uint mostPerEndpoint)
 {
-    private delegate bool Condition(in CtEntry entry);
+    private delegate bool Condition(in CtKey key, in CtEntry entry);
 
-    /// <summary>Removes expired entries and sets every endpoint's count of flows right.</summary>
+    /// <summary>Removes expired entries, early where whoever opened them has used up half of what he may have, and sets
+    /// all counts right.</summary>
     internal SweepResult Sweep(ulong nowNs)
     {
         // Programs go on counting: what they add and take from here on is kept, what is there now is replaced.
@@ -23,23 +32,24 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             before[id] = Volatile.Read(ref endpoints[id].CtCount);
         }
 
+        uint usedBefore = Volatile.Read(ref use[0].Entries);
+        uint left = flows.Spec.MaxEntries - Math.Min(usedBefore, flows.Spec.MaxEntries);
+        uint much = Math.Min(mostPerEndpoint, left / 2) / 2;
+        bool IsPressed(int opener) => before[opener] > (opener == 0 ? left / 2 : much);
         int total = 0;
-        int deleted = RemoveWhere((in CtEntry entry) =>
+        int deleted = RemoveWhere(flows, (in CtKey key, in CtEntry entry) =>
         {
-            if (entry.ExpiresNs < nowNs)
+            int opener = entry.SrcEndpoint % living.Length;
+            if (entry.ExpiresNs < nowNs || (IsPressed(opener) && FlowAge.IsDispensable((IpProtocol)key.Protocol, in entry, nowNs)))
             {
                 return true;
             }
 
             total++;
-            if ((entry.Flags & CtFlag.Closed) == 0)
-            {
-                living[entry.SrcEndpoint % living.Length]++;
-            }
-
+            living[opener]++;
             return false;
         });
-        for (int id = 1; id < before.Length; id++)
+        for (int id = 0; id < before.Length; id++)
         {
             if (living[id] != before[id])
             {
@@ -47,29 +57,38 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             }
         }
 
-        return new SweepResult(total, deleted, (int)map.Spec.MaxEntries);
+        Correct(ref use[0].Entries, usedBefore, (uint)total);
+        return new SweepResult(total, deleted, (int)flows.Spec.MaxEntries, Enumerable.Range(0, before.Length).Any(IsPressed));
     }
 
     /// <summary>Removes all flows of an endpoint: its number and addresses may serve another.</summary>
-    internal int Purge(ushort id) => RemoveWhere((in CtEntry entry) => entry.SrcEndpoint == id || entry.DstEndpoint == id);
+    internal int Purge(ushort id) => RemoveWhere((in _, in entry) => entry.SrcEndpoint == id || entry.DstEndpoint == id);
 
     /// <summary>Removes all flows through frontends that are gone: their numbers may serve others.</summary>
     internal int PurgeFrontends(IReadOnlySet<uint> ids) =>
-        RemoveWhere((in CtEntry entry) => (entry.Flags & CtFlag.Service) != 0 && ids.Contains(entry.FrontendId));
+        RemoveWhere((in _, in entry) => (entry.Flags & CtFlag.Service) != 0 && ids.Contains(entry.FrontendId));
 
+    /// <param name="nowNs">What is over by then and lies where nobody sweeps is left out.</param>
     /// <param name="most">Stops there.</param>
-    internal IReadOnlyList<ConntrackRow> List(int most)
+    internal IReadOnlyList<ConntrackRow> List(ulong nowNs, int most)
     {
         List<ConntrackRow> rows = [];
-        map.ForEachBatch((keys, values, _) =>
+        foreach (BpfMap map in (BpfMap[])[flows, brief])
         {
-            ReadOnlySpan<CtKey> k = MemoryMarshal.Cast<byte, CtKey>(keys);
-            ReadOnlySpan<CtEntry> v = MemoryMarshal.Cast<byte, CtEntry>(values);
-            for (int i = 0; i < k.Length && rows.Count < most; i++)
+            map.ForEachBatch((keys, values, _) =>
             {
-                rows.Add(Describe(in k[i], in v[i]));
-            }
-        });
+                ReadOnlySpan<CtKey> k = MemoryMarshal.Cast<byte, CtKey>(keys);
+                ReadOnlySpan<CtEntry> v = MemoryMarshal.Cast<byte, CtEntry>(values);
+                for (int i = 0; i < k.Length && rows.Count < most; i++)
+                {
+                    if (map == flows || v[i].ExpiresNs >= nowNs)
+                    {
+                        rows.Add(Describe(in k[i], in v[i]));
+                    }
+                }
+            });
+        }
+
         return rows;
     }
 
@@ -108,7 +127,9 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             entry.FrontendId);
     }
 
-    private int RemoveWhere(Condition condition)
+    private int RemoveWhere(Condition condition) => RemoveWhere(flows, condition) + RemoveWhere(brief, condition);
+
+    private static int RemoveWhere(BpfMap map, Condition condition)
     {
         int deleted = 0;
         CtKey[] doomed = [];
@@ -124,7 +145,7 @@ internal sealed class ConntrackTable(BpfMap map, BpfMapMemory<EndpointEntry> end
             int found = 0;
             for (int i = 0; i < count; i++)
             {
-                if (condition(in v[i]))
+                if (condition(in k[i], in v[i]))
                 {
                     doomed[found++] = k[i];
                 }

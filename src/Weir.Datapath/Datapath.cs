@@ -32,6 +32,7 @@ public sealed class Datapath : IDisposable
     private readonly RingBuffer _events;
     private readonly EndpointTable _endpoints;
     private readonly PolicyTable _policies;
+    private readonly BpfMapMemory<CtUse> _conntrackUse;
     private readonly ConntrackTable _conntrack;
     private XdpProgram? _xdp;
 
@@ -51,13 +52,18 @@ public sealed class Datapath : IDisposable
         _events = new(maps[MapNames.Events]);
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
-        _conntrack = new(maps[MapNames.Ct], _endpointMemory);
+        _conntrackUse = new(maps[MapNames.CtUse]);
+        _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
-        ChangeSettings((ref Settings s) => s.CtEndpointLimit = options.MaxFlowsPerEndpoint);
         ChangeSettings((ref Settings s) => (s.NatFirstPort, s.NatLastPort) = (options.SnatPorts.First, options.SnatPorts.Last));
+        ChangeSettings((ref Settings s) =>
+        {
+            s.CtEndpointLimit = options.MaxFlowsPerEndpoint;
+            s.CtCapacity = options.MaxFlows;
+        });
     }
 
     private delegate void SettingsChange(ref Settings settings);
@@ -414,7 +420,7 @@ public sealed class Datapath : IDisposable
     /// <summary>An endpoint's decisions; empty also when it has no policy.</summary>
     public IReadOnlyList<PolicyMapEntry> ListPolicy(ushort id) => _policies.List(id);
 
-    public IReadOnlyList<ConntrackRow> ListConntrack(int most = int.MaxValue) => _conntrack.List(most);
+    public IReadOnlyList<ConntrackRow> ListConntrack(int most = int.MaxValue) => _conntrack.List(Clock.MonotonicNs(), most);
 
     /// <summary>Removes expired flows. Every ten seconds or so.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>

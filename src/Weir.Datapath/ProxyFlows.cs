@@ -11,17 +11,21 @@ namespace Weir.Datapath;
 public sealed class ProxyFlows : IDisposable
 {
     private readonly BpfMap _ctMap;
+    private readonly BpfMap _briefMap;
     private readonly BpfMap _settingsMap;
     private readonly BpfMap _listeners;
     private readonly BpfMap<CtKey, CtEntry> _ct;
+    private readonly BpfMap<CtKey, CtEntry> _brief;
     private readonly BpfMapMemory<Settings> _settings;
 
-    private ProxyFlows(BpfMap ct, BpfMap settings, BpfMap listeners)
+    private ProxyFlows(BpfMap ct, BpfMap brief, BpfMap settings, BpfMap listeners)
     {
         _listeners = listeners;
         _ctMap = ct;
+        _briefMap = brief;
         _settingsMap = settings;
         _ct = new BpfMap<CtKey, CtEntry>(ct);
+        _brief = new BpfMap<CtKey, CtEntry>(brief);
         _settings = new BpfMapMemory<Settings>(settings);
     }
 
@@ -32,14 +36,16 @@ public sealed class ProxyFlows : IDisposable
     public static ProxyFlows Open(string pinRoot)
     {
         BpfMap? ct = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Ct));
+        BpfMap? brief = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.CtBrief));
         BpfMap? settings = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Settings));
         BpfMap? listeners = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Listeners));
-        if (ct is not null && settings is not null && listeners is not null)
+        if (ct is not null && brief is not null && settings is not null && listeners is not null)
         {
-            return new ProxyFlows(ct, settings, listeners);
+            return new ProxyFlows(ct, brief, settings, listeners);
         }
 
         ct?.Dispose();
+        brief?.Dispose();
         listeners?.Dispose();
         settings?.Dispose();
         throw new DatapathException($"there is no datapath in {pinRoot}", [], "Start 'weir agent', which starts the proxy.");
@@ -64,7 +70,7 @@ public sealed class ProxyFlows : IDisposable
         ArgumentNullException.ThrowIfNull(destination);
         CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
         flow = default;
-        if (!_ct.TryGet(in key, out CtEntry entry)
+        if ((!_ct.TryGet(in key, out CtEntry entry) && !_brief.TryGet(in key, out entry))
             || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
             || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
         {
@@ -87,6 +93,7 @@ public sealed class ProxyFlows : IDisposable
         _settings.Dispose();
         _settingsMap.Dispose();
         _listeners.Dispose();
+        _briefMap.Dispose();
         _ctMap.Dispose();
     }
 }

@@ -6,4 +6,5 @@ namespace Weir.Datapath;
 /// <param name="Living">Entries left.</param>
 /// <param name="Deleted">Expired entries removed.</param>
 /// <param name="Capacity">Entries that fit.</param>
-public readonly record struct SweepResult(int Living, int Deleted, int Capacity);
+/// <param name="IsPressed">Somebody had used up half of what he may have: the next sweep should be soon.</param>
+public readonly record struct SweepResult(int Living, int Deleted, int Capacity, bool IsPressed = false);

@@ -170,7 +170,7 @@ public sealed class DatapathTests : IDisposable
             map.Set(Key(port), new CtEntry { SrcEndpoint = (ushort)(1 + (port % 2)), ExpiresNs = port <= 300 ? 10 * Second : 20 * Second });
         }
 
-        memory[1].CtCount = 5000;
+        memory[1].CtCount = 20;
         memory[2].CtCount = 0;
 
         SweepResult result = datapath.SweepConntrack(15 * Second);
@@ -182,22 +182,34 @@ public sealed class DatapathTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void SweepConntrack_ClosedFlows_AreKeptButNotCounted()
+    public void SweepConntrack_Pressed_RemovesFirstWhatIsUnansweredOrClosing()
     {
         using Datapath datapath = Datapath.Open(Options);
         using BpfMap conntrack = BpfMap.OpenPinned(_pins.Root + "/weir_ct")!;
         using BpfMap endpoints = BpfMap.OpenPinned(_pins.Root + "/weir_endpoint")!;
         using var memory = new BpfMapMemory<EndpointEntry>(endpoints);
         var map = new BpfMap<CtKey, CtEntry>(conntrack);
-        for (ushort port = 1; port <= 100; port++)
+        const ulong now = 100_000 * Second;
+        for (ushort port = 1; port <= 200; port++)
         {
-            map.Set(Key(port), new CtEntry { SrcEndpoint = 1, ExpiresNs = 20 * Second, Flags = port <= 60 ? CtFlag.Closed : 0 });
+            // Of each endpoint 50 unanswered, 50 established; the last packet was 10 s ago.
+            CtFlag flags = port % 2 == 0 ? 0 : CtFlag.Replied | CtFlag.Established;
+            CtKey key = Key(port);
+            key.Protocol = 6;
+            map.Set(key, new CtEntry { SrcEndpoint = port <= 100 ? (ushort)1 : (ushort)2, ExpiresNs = now + FlowAge.TimeoutNs(IpProtocol.Tcp, flags) - (10 * Second), Flags = flags });
         }
 
-        SweepResult result = datapath.SweepConntrack(15 * Second);
+        memory[1].CtCount = 100;
+        memory[2].CtCount = 100;
+        Assert.Equal(new SweepResult(200, 0, 1024), datapath.SweepConntrack(now));
 
-        Assert.Equal(new SweepResult(100, 0, 1024), result);
-        Assert.Equal(40u, memory[1].CtCount);
+        // Only the first has used up much of what it may have.
+        memory[1].CtCount = 300;
+        SweepResult result = datapath.SweepConntrack(now);
+
+        Assert.Equal(new SweepResult(150, 50, 1024, IsPressed: true), result);
+        Assert.Equal((50u, 100u), (memory[1].CtCount, memory[2].CtCount));
+        Assert.Equal(new SweepResult(150, 0, 1024), datapath.SweepConntrack(now));
     }
 
     [PrivilegedFact]

@@ -52,6 +52,7 @@ public sealed class LocalBackendTests : IDisposable
         CtEntry flow = _h.OnlyFlow();
         Assert.True((flow.Flags & CtFlag.Service) != 0);
         Assert.Equal((v6 ? World6 : World, 256u, (ushort)0, (ushort)1), (flow.SrcIdentity, flow.DstIdentity, flow.SrcEndpoint, flow.DstEndpoint));
+        Assert.True((flow.Flags & CtFlag.Brief) != 0);
         Assert.Equal((protocol == Tcp ? 1u : 2u) + (v6 ? 2u : 0u), flow.FrontendId);
 
         Frame answer = FromBackend(v6, protocol);
@@ -201,8 +202,9 @@ public sealed class LocalBackendTests : IDisposable
     {
         Frame quoted = Answered(FromBackend(v6, Tcp) with { TcpFlags = Ack }) with { Payload = [] };
         Frame error = Error(v6, v6 ? "2001:db8:1::1" : "192.0.2.77", v6 ? Frontend6 : Frontend, quoted) with { DestinationMac = Frame.DeviceMac, SourceMac = Frame.GatewayMac };
-        Assert.Equal(ProgramHarness.Untouched, _h.FromDevice(error).Action);
+        Assert.Equal(DropReason.IcmpUnrelated, _h.FromDevice(error).Reason);
         _h.FromDevice(FromClient(v6, Tcp));
+        _h.FromContainer(1, FromBackend(v6, Tcp));
         Outcome outcome = _h.FromDevice(error.WithChecksums());
         Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
         Frame inner = quoted with { Source = v6 ? Web6 : Web, SourcePort = BackendPort };
@@ -256,13 +258,51 @@ public sealed class LocalBackendTests : IDisposable
         Assert.Equal(answer.ToBytes(), outcome.Frame);
     }
 
-    [Fact]
-    public void OtherFrontend_WithTheSamePorts_IsNoPartOfALivingFlow()
+    [Theory]
+    [InlineData(Tcp)]
+    [InlineData(Udp)]
+    public void OtherFrontend_WithTheSamePorts_GetsAFlowOfItsOwn_FromAnotherPort(byte protocol)
     {
-        _h.AddService(5, "203.0.113.11", Port, Tcp, Web, BackendPort, BackendFlag.Present | BackendFlag.Local);
-        _h.FromDevice(FromClient(false, Tcp));
-        Assert.Equal(DropReason.CtInvalid, _h.FromDevice(FromClient(false, Tcp) with { Destination = "203.0.113.11" }).Reason);
-        Assert.Equal(1u, _h.OnlyFlow().FrontendId);
+        const string other = "203.0.113.11";
+        _h.AddService(5, other, Port, protocol, Web, BackendPort, BackendFlag.Present | BackendFlag.Local);
+        _h.FromDevice(FromClient(false, protocol));
+        _h.FromContainer(1, FromBackend(false, protocol));
+        Frame second = FromClient(false, protocol) with { Destination = other };
+        Outcome outcome = _h.FromDevice(second.WithChecksums());
+        Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
+        ushort port = (ushort)((outcome.Frame[34] << 8) | outcome.Frame[35]);
+        Assert.NotEqual(second.SourcePort, port);
+        Assert.Equal((Translated(second) with { SourcePort = port }).WithChecksums(), outcome.Frame);
+        Assert.Equal(2, _h.Flows().Count);
+
+        Frame answer = FromBackend(false, protocol) with { DestinationPort = port };
+        outcome = _h.FromContainer(1, answer.WithChecksums());
+        Assert.Equal((Answered(answer) with { Source = other, DestinationPort = second.SourcePort }).WithChecksums(), outcome.Frame);
+        outcome = _h.FromDevice((second with { TcpFlags = Ack }).WithChecksums());
+        Assert.Equal((Translated(second) with { SourcePort = port, TcpFlags = Ack }).WithChecksums(), outcome.Frame);
+
+        // Errors go both ways, each about the flow as its receiver knows it.
+        Frame received = Translated(second) with { SourcePort = port, TcpFlags = Ack, Sequence = 1001 };
+        outcome = _h.FromContainer(1, Error(false, Web, Client, received).WithChecksums());
+        Frame expected = Error(false, other, Client, received with { Destination = other, DestinationPort = Port, SourcePort = second.SourcePort });
+        Assert.Equal((expected with { HopLimit = expected.Hops - 1 }).WithChecksums()[14..], outcome.Frame[14..]);
+        Frame sent = Answered(answer with { TcpFlags = Ack, Sequence = 1001 }) with { Source = other, DestinationPort = second.SourcePort, Payload = [] };
+        outcome = _h.FromDevice((Error(false, "192.0.2.77", other, sent) with { DestinationMac = Frame.DeviceMac }).WithChecksums());
+        Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
+        Assert.Equal(Error(false, "192.0.2.77", Web, sent with { Source = Web, SourcePort = BackendPort, DestinationPort = port }).WithChecksums()[14..], outcome.Frame[14..]);
+
+        // The first goes on as it was.
+        outcome = _h.FromDevice((FromClient(false, protocol) with { TcpFlags = Ack }).WithChecksums());
+        Assert.Equal((Translated(FromClient(false, protocol)) with { TcpFlags = Ack }).WithChecksums(), outcome.Frame);
+    }
+
+    [Fact]
+    public void ForgottenFlow_IsAnsweredWithAReset_FromTheFrontend()
+    {
+        Outcome outcome = _h.FromDevice((FromClient(false, Tcp) with { TcpFlags = Ack }).WithChecksums());
+        Assert.Equal((ProgramHarness.Redirect, DropReason.CtInvalid), (outcome.Action, outcome.Reason));
+        Frame reset = FromClient(false, Tcp).Reply(4) with { SourceMac = Frame.DeviceMac, DestinationMac = Frame.GatewayMac, Sequence = 1001, Payload = [], FragmentId = 0 };
+        Assert.Equal(reset.WithChecksums(), outcome.Frame);
     }
 
     [Fact]
@@ -275,9 +315,9 @@ public sealed class LocalBackendTests : IDisposable
             Assert.Equal(DropReason.None, _h.FromContainer(1, syn).Reason);
             Assert.Equal(1u, _h.FlowsOf(1));
             Frame last = port % 2 == 0 ? syn with { TcpFlags = 4 } : syn with { TcpFlags = 0x11 };
-            _h.FromContainer(1, last);
-            _h.ToContainer(1, syn.Reply(0x11) with { SourceMac = Frame.GatewayMac });
-            _h.FromContainer(1, last);
+            _h.ToContainer(1, syn.Reply() with { SourceMac = Frame.GatewayMac });
+            _h.FromContainer(1, last with { Sequence = 1001 });
+            _h.ToContainer(1, syn.Reply(0x11) with { SourceMac = Frame.GatewayMac, Sequence = 1005, Acknowledgement = 1005 });
             Assert.Equal(0u, _h.FlowsOf(1));
         }
 

@@ -111,7 +111,7 @@ public sealed class ProxyTests : IDisposable
         Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
         // What quotes no flow goes nowhere.
         Frame stray = error with { IcmpType = v6 ? (byte)1 : (byte)3, IcmpCode = 1, Payload = (Syn(v6) with { SourcePort = 999 }).Quote() };
-        Assert.Equal(DropReason.CtInvalid, _h.FromContainer(2, stray).Reason);
+        Assert.Equal(DropReason.IcmpUnrelated, _h.FromContainer(2, stray).Reason);
     }
 
     [Fact]

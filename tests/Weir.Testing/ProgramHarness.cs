@@ -41,7 +41,12 @@ public sealed class ProgramHarness : IDisposable
         using BpfObject template = BpfObject.Open(_image, "harness");
         foreach (BpfMapSpec spec in template.DeclaredMaps())
         {
-            _maps[spec.Name] = BpfMap.Create(spec.Name == "weir_ct" ? spec with { MaxEntries = flows } : spec);
+            _maps[spec.Name] = BpfMap.Create(spec.Name switch
+            {
+                "weir_ct" => spec with { MaxEntries = flows },
+                "weir_ct_brief" => spec with { MaxEntries = 8192 },
+                _ => spec,
+            });
         }
 
         WriteSettings();
@@ -173,7 +178,11 @@ public sealed class ProgramHarness : IDisposable
     }
 
     /// <summary>The only flow that there is.</summary>
-    public CtEntry OnlyFlow() => new BpfMap<CtKey, CtEntry>(_maps["weir_ct"]).ToList().Single().Value;
+    public CtEntry OnlyFlow() => Flows().Single();
+
+    /// <summary>All flows, wherever they lie.</summary>
+    public IReadOnlyList<CtEntry> Flows() =>
+        [.. ((string[])["weir_ct", "weir_ct_brief"]).SelectMany(name => new BpfMap<CtKey, CtEntry>(_maps[name]).ToList()).Select(flow => flow.Value)];
 
     /// <summary>How many flows count against an endpoint's limit.</summary>
     public uint FlowsOf(uint id)
@@ -236,19 +245,21 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>Forgets every flow.</summary>
     public void ClearConntrack()
     {
-        List<byte[]> keys = [];
-        int size = (int)_maps["weir_ct"].Spec.KeySize;
-        _maps["weir_ct"].ForEachBatch((found, _, count) =>
+        foreach (BpfMap map in (BpfMap[])[_maps["weir_ct"], _maps["weir_ct_brief"]])
         {
-            for (int i = 0; i < count; i++)
+            List<byte[]> keys = [];
+            int size = (int)map.Spec.KeySize;
+            map.ForEachBatch((found, _, count) =>
             {
-                keys.Add(found.Slice(i * size, size).ToArray());
-            }
-        });
-        foreach (byte[] key in keys)
-        {
-            _maps["weir_ct"].Delete(key);
+                for (int i = 0; i < count; i++)
+                {
+                    keys.Add(found.Slice(i * size, size).ToArray());
+                }
+            });
+            keys.ForEach(key => map.Delete(key));
         }
+
+        _maps["weir_ct_use"].Update(Word(0), Word(0));
     }
 
     /// <summary>A loaded program, for those who time it.</summary>
@@ -256,7 +267,8 @@ public sealed class ProgramHarness : IDisposable
 
     public Outcome FromContainer(uint id, Frame frame) => Run(id, "weir_from_ep", frame.ToBytes());
 
-    public Outcome FromContainer(uint id, byte[] frame) => Run(id, "weir_from_ep", frame);
+    /// <param name="gsoSize">Not 0: the frame stands for many segments.</param>
+    public Outcome FromContainer(uint id, byte[] frame, uint gsoSize = 0) => Run(_objects[id], "weir_from_ep", frame, gsoSize: gsoSize);
 
     public Outcome FromContainer(uint id, Frame frame, uint mark) => Run(id, "weir_from_ep", frame.ToBytes(), mark);
 
@@ -301,10 +313,11 @@ public sealed class ProgramHarness : IDisposable
 
     private Outcome Run(uint id, string program, byte[] frame, uint mark = 0) => Run(_objects[id], program, frame, mark);
 
-    private Outcome Run(BpfObject loaded, string program, byte[] frame, uint mark = 0)
+    private Outcome Run(BpfObject loaded, string program, byte[] frame, uint mark = 0, uint gsoSize = 0)
     {
         byte[] context = new byte[192]; // struct __sk_buff
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(176), gsoSize);
         byte[] output = new byte[frame.Length + 64];
         ulong[] before = Counters();
         TestRunResult result = loaded.Program(program).TestRun(frame, output, context: context);
@@ -319,7 +332,7 @@ public sealed class ProgramHarness : IDisposable
         }
 
         // Some are answered where they can be.
-        bool answered = (DropReason)reason is DropReason.ProxyRequired or DropReason.PolicyDenied or DropReason.PolicyDenyRule
+        bool answered = (DropReason)reason is DropReason.ProxyRequired or DropReason.CtInvalid or DropReason.PolicyDenied or DropReason.PolicyDenyRule
             or DropReason.NetworkIsolated or DropReason.NetworkInternal && result.ReturnValue == Redirect;
         if (!answered && result.ReturnValue == Drop != (reason != 0))
         {
@@ -347,7 +360,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags };
+        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries };
         new BpfMap<uint, Settings>(_maps["weir_settings"]).Set(0, settings);
     }
 }

@@ -13,10 +13,13 @@ internal static class AbiLayout
     [
         AffinityEntry.Layout(),
         AffinityKey.Layout(),
+        AliasEntry.Layout(),
         BackendEntry.Layout(),
         ChangeEntry.Layout(),
         CtEntry.Layout(),
         CtKey.Layout(),
+        CtSent.Layout(),
+        CtUse.Layout(),
         EndpointConfig.Layout(),
         EndpointEntry.Layout(),
         Event.Layout(),

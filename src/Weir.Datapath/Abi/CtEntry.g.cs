@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(64 bytes)</summary>
+/// <summary>A value of weir_ct, which has the flows that are somebody&apos;s, and of weir_ct_brief, which has those that nobody owes a place: opened from outside and not established yet, or closed. (88 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct CtEntry
 {
@@ -36,6 +36,14 @@ public partial struct CtEntry
     public uint FrontendId;
     /// <summary>CT_SERVICE: the device it came in by, where replies leave</summary>
     public uint Ifindex;
+    /// <summary>TCP without the proxy between</summary>
+    public CtSent Opener;
+    public CtSent Answerer;
+    /// <summary>CT_SERVICE: the client&apos;s own, where another stands for it; else 0</summary>
+    public BigEndianUInt16 ClientPort;
+#pragma warning disable CS0169, IDE0051
+    private InlineArray6<byte> _pad0;
+#pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -56,6 +64,9 @@ public partial struct CtEntry
             global::Weir.Datapath.AbiField.Of("http_ingress", ref value, ref value.HttpIngress),
             global::Weir.Datapath.AbiField.Of("frontend_id", ref value, ref value.FrontendId),
             global::Weir.Datapath.AbiField.Of("ifindex", ref value, ref value.Ifindex),
+            global::Weir.Datapath.AbiField.Of("opener", ref value, ref value.Opener),
+            global::Weir.Datapath.AbiField.Of("answerer", ref value, ref value.Answerer),
+            global::Weir.Datapath.AbiField.Of("client_port", ref value, ref value.ClientPort),
         ]);
     }
 }

@@ -15,7 +15,7 @@ public enum CtFlag : uint
     Replied = 2,
     FinOrigin = 4,
     FinReply = 8,
-    /// <summary>TCP: handshake complete</summary>
+    /// <summary>the opener went on after the reply; TCP: handshake complete</summary>
     Established = 16,
     /// <summary>TCP: reset, or FIN both ways</summary>
     Closed = 32,
@@ -25,4 +25,8 @@ public enum CtFlag : uint
     Cut = 128,
     /// <summary>its packets are rewritten: replies get the frontend&apos;s address</summary>
     Service = 256,
+    /// <summary>TCP: the numbers of the end that did not open it are known</summary>
+    Numbers = 512,
+    /// <summary>the entry lies in weir_ct_brief</summary>
+    Brief = 1024,
 }

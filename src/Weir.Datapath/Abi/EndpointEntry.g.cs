@@ -29,7 +29,7 @@ public partial struct EndpointEntry
 #pragma warning disable CS0169, IDE0051
     private byte _pad0;
 #pragma warning restore CS0169, IDE0051
-    /// <summary>conntrack entries it originated; counted up by programs, set by the sweeper</summary>
+    /// <summary>its flows in weir_ct, by who opened them; kept by programs, set right by the sweeper. Slot 0: of all that is no endpoint here</summary>
     public uint CtCount;
 
     internal static global::Weir.Datapath.AbiStruct Layout()

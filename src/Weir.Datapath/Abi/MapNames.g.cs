@@ -10,10 +10,13 @@ namespace Weir.Datapath.Abi;
 public static class MapNames
 {
     public const string Affinity = "weir_affinity";
+    public const string Alias = "weir_alias";
     public const string Answers = "weir_answers";
     public const string Backend = "weir_backend";
     public const string Change = "weir_change";
     public const string Ct = "weir_ct";
+    public const string CtBrief = "weir_ct_brief";
+    public const string CtUse = "weir_ct_use";
     public const string Endpoint = "weir_endpoint";
     public const string Events = "weir_events";
     public const string Frag = "weir_frag";

@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (20 bytes)</summary>
+/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (24 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct Settings
 {
@@ -26,6 +26,8 @@ public partial struct Settings
     /// <summary>of this host&apos;s ports, those that SNAT uses</summary>
     public ushort NatFirstPort;
     public ushort NatLastPort;
+    /// <summary>entries that weir_ct has room for</summary>
+    public uint CtCapacity;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -39,6 +41,7 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("lb_flags", ref value, ref value.LbFlags),
             global::Weir.Datapath.AbiField.Of("nat_first_port", ref value, ref value.NatFirstPort),
             global::Weir.Datapath.AbiField.Of("nat_last_port", ref value, ref value.NatLastPort),
+            global::Weir.Datapath.AbiField.Of("ct_capacity", ref value, ref value.CtCapacity),
         ]);
     }
 }
