@@ -144,6 +144,7 @@ setup_tests() {
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
+    command -v docker-compose > /dev/null || ! package_exists docker-compose || missing+=(docker-compose)
     # One test speaks Compose, and is skipped where the archive has none.
     if ! command -v docker-compose > /dev/null && package_exists docker-compose; then
         missing+=(docker-compose)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Control.Host;
+using Weir.Control.Networks;
 using Weir.Control.State;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -40,7 +41,7 @@ public static class Cleanup
             foreach (Subnet subnet in network.Subnets)
             {
                 links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-                links.DeleteBlackhole(subnet.Pool);
+                links.DeleteUnreachable(subnet.Pool, NetworkManager.RouteMetric);
             }
         }
 

@@ -54,13 +54,14 @@ public sealed class ControlPlane : IDisposable
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
-        _addresses = new AddressPools(durable, options, time, HostPrefixes);
+        _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
         _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, log);
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
         _devices = new DeviceManager(datapath, _links, options, log);
         _services = new ServiceManager(durable, datapath, _endpoints, _host, _devices, OnHealth, time, log);
+        Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
@@ -68,6 +69,9 @@ public sealed class ControlPlane : IDisposable
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
     }
+
+    /// <summary>Ranges for networks, addresses for endpoints.</summary>
+    public AddressDesk Addresses { get; }
 
     /// <summary>Apply, delete, explain.</summary>
     public PolicyDesk Policies { get; }
@@ -126,45 +130,6 @@ public sealed class ControlPlane : IDisposable
         }
     }
 
-    /// <param name="subnet">Null: any that is free.</param>
-    public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6)
-    {
-        lock (Lock)
-        {
-            AddressPool pool = _addresses.RequestPool(subnet, ipv6);
-            return (pool.Id, pool.Prefix);
-        }
-    }
-
-    public void ReleasePool(string poolId)
-    {
-        lock (Lock)
-        {
-            _addresses.ReleasePool(poolId);
-        }
-    }
-
-    /// <param name="wanted">Null: any that is free.</param>
-    public IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway)
-    {
-        lock (Lock)
-        {
-            return _addresses.RequestAddress(poolId, wanted, isGateway);
-        }
-    }
-
-    public void ReleaseAddress(string poolId, IPAddress address)
-    {
-        lock (Lock)
-        {
-            // A late release must not free what another endpoint got meanwhile.
-            if (!_endpoints.All.Any(endpoint => endpoint.Addresses.Contains(address)))
-            {
-                _addresses.ReleaseAddress(poolId, address);
-            }
-        }
-    }
-
     /// <param name="mtu">Null: the agent's default.</param>
     /// <param name="held">Addresses no endpoint may get, with their pools.</param>
     public void CreateNetwork(string id, bool isInternal, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
@@ -191,12 +156,11 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <param name="mac">Null: one is made from the address.</param>
-    /// <param name="ports">Ports of the host's that are to lead to it.</param>
-    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac, IReadOnlyList<PortWish> ports)
+    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
     {
         lock (Lock)
         {
-            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac, () => _ports.Take(ports, ipv6 is not null));
+            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac);
         }
     }
 
@@ -211,6 +175,35 @@ public sealed class ControlPlane : IDisposable
                 LinkNames.Container(endpointId),
                 endpoint.Ipv4 is null ? null : network.Gateway(ipv6: false),
                 endpoint.Ipv6 is null ? null : network.Gateway(ipv6: true));
+        }
+    }
+
+    /// <summary>Leads ports of the host to an endpoint, once its container is known. Nothing happens if it has its
+    /// ports already, or if its network is internal.</summary>
+    /// <exception cref="ControlException">A port is in use, or there is no room for all of them: none is taken.</exception>
+    public void Publish(string endpointId, IReadOnlyList<PortWish> ports)
+    {
+        lock (Lock)
+        {
+            Endpoint endpoint = FindEndpoint(endpointId);
+            if (ports.Count > 0 && endpoint.Published.Count == 0 && !FindNetwork(endpoint.NetworkId).Internal)
+            {
+                Publish(endpoint, ports);
+            }
+        }
+    }
+
+    /// <summary>Gives an endpoint's ports back: when this returns, anybody can have them.</summary>
+    public void Unpublish(string endpointId)
+    {
+        lock (Lock)
+        {
+            if (_endpoints.Find(endpointId) is { Published.Count: > 0 } endpoint)
+            {
+                _endpoints.SetPublished(endpoint, []);
+                _services.Refresh();
+                _ports.Release(endpoint.Published);
+            }
         }
     }
 
@@ -334,15 +327,28 @@ public sealed class ControlPlane : IDisposable
     private IEnumerable<Expectation> Expect() =>
         [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
 
-    /// <summary>What the host's interfaces and routes have: pools keep away from it.</summary>
-    private IEnumerable<IpPrefix> HostPrefixes() =>
-        _links.ListAddresses().Select(address => new IpPrefix(address.Address, address.PrefixLength));
-
     private Network FindNetwork(string id) => _networks.Find(id)
         ?? throw new ControlException($"network \"{id}\" is not known to weir: remove it from the runtime and create it again");
 
     private Endpoint FindEndpoint(string id) => _endpoints.Find(id)
         ?? throw new ControlException($"endpoint \"{id}\" is not known to weir: disconnect the container and connect it again");
+
+    private void Publish(Endpoint endpoint, IReadOnlyList<PortWish> ports)
+    {
+        IReadOnlyList<PublishedPort> taken = _ports.Take(ports, endpoint.Ipv6 is not null);
+        try
+        {
+            _services.RequireRoomFor(endpoint with { Published = taken });
+            _endpoints.SetPublished(endpoint, taken);
+        }
+        catch
+        {
+            _ports.Release(taken);
+            throw;
+        }
+
+        _services.Refresh();
+    }
 
     /// <summary>No one will release the addresses of what the runtime does not have.</summary>
     private void RemoveWithAddresses(Endpoint endpoint, string why)
@@ -354,6 +360,11 @@ public sealed class ControlPlane : IDisposable
     private void RemoveEndpoint(Endpoint endpoint, string why)
     {
         _endpoints.Remove(endpoint, why, _policies);
+        if (endpoint.WorkloadId is { } owner)
+        {
+            _addresses.Await(endpoint.Addresses, owner);
+        }
+
         _ports.Release(endpoint.Published);
         _services.Refresh();
     }

@@ -44,7 +44,7 @@ public sealed class ControlViews
     public PolicySet Policies => Locked(() => _policies.Set);
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() => _filter.Problem is { } problem ? new List<string> { problem } : []);
+    public IReadOnlyList<string> Warnings => Locked(() => (List<string>)[.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts()]);
 
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints

@@ -56,4 +56,7 @@ internal static partial class Log
 
     [LoggerMessage(4020, LogLevel.Information, "Reserved ports {Ports} for SNAT (net.ipv4.ip_local_reserved_ports)")]
     internal static partial void PortsReserved(ILogger log, string ports);
+
+    [LoggerMessage(4016, LogLevel.Information, "Published ports: {Put} put in force, {Removed} taken away, {All} in all")]
+    internal static partial void PublishedPortsChanged(ILogger log, int put, int removed, int all);
 }

@@ -35,7 +35,7 @@ public sealed record DatapathOptions
     public uint MaxPrefixes { get; init; } = 131072;
 
     /// <summary>Service addresses: one for each address, port and protocol.</summary>
-    public uint MaxFrontends { get; init; } = 16384;
+    public uint MaxFrontends { get; init; } = 65536;
 
     /// <summary>Backends of all services, each address and port once.</summary>
     public uint MaxBackends { get; init; } = 16384;

@@ -10,7 +10,7 @@ public sealed class AddressPoolsTests
 {
     private readonly MemoryStore _store = new();
     private readonly ManualTime _time = new();
-    private readonly List<IpPrefix> _host = [];
+    private readonly List<HostRange> _host = [];
 
     [Fact]
     public void Pools_WithoutSubnet_AreCutFromTheRange_OneAfterAnother()
@@ -25,11 +25,22 @@ public sealed class AddressPoolsTests
     [Fact]
     public void Pool_KeepsAwayFromWhatTheHostHas()
     {
-        _host.Add(IpPrefix.Parse("10.210.0.7/16"));
+        _host.Add(new HostRange(IpPrefix.Parse("10.210.0.7/16"), "10.210.0.7/16 of eth0"));
         ControlException e = Assert.Throws<ControlException>(() => Make().RequestPool(null, ipv6: false));
         Assert.Contains("10.210.0.0/16", e.Message, StringComparison.Ordinal);
-        _host[0] = IpPrefix.Parse("10.210.0.7/24");
+        _host[0] = new HostRange(IpPrefix.Parse("10.210.0.7/24"), "10.210.0.7/24 of eth0");
         Assert.Equal("10.210.1.0/24", Make().RequestPool(null, ipv6: false).Prefix.ToString());
+    }
+
+    [Theory]
+    [InlineData("192.0.2.0/24")] // the same
+    [InlineData("192.0.2.128/25")] // inside
+    [InlineData("192.0.0.0/16")] // around
+    public void SubnetOverTheHostsRoute_IsRefused_NamingIt(string subnet)
+    {
+        _host.Add(new HostRange(IpPrefix.Parse("192.0.2.7/24"), "192.0.2.7/24 of eth0"));
+        Assert.Contains("192.0.2.7/24 of eth0", Assert.Throws<ControlException>(() => Make().RequestPool(subnet, ipv6: false)).Message, StringComparison.Ordinal);
+        Assert.Empty(_store.Keys);
     }
 
     [Theory]
@@ -51,6 +62,19 @@ public sealed class AddressPoolsTests
     [InlineData("10.0.0.0/31")]
     [InlineData("10.0.0.1/32")]
     [InlineData("fd00::/127")]
+    [InlineData("0.0.0.0/0")]
+    [InlineData("0.1.0.0/16")]
+    [InlineData("10.0.0.0/7")]
+    [InlineData("127.5.0.0/16")]
+    [InlineData("169.254.7.0/24")]
+    [InlineData("224.1.0.0/16")]
+    [InlineData("255.255.255.0/24")]
+    [InlineData("::/0")]
+    [InlineData("::/120")]
+    [InlineData("::ffff:10.0.0.0/120")]
+    [InlineData("fd00::/16")]
+    [InlineData("fe80::/64")]
+    [InlineData("ff05::/64")]
     public void UselessSubnet_IsRefused(string subnet) =>
         Assert.Throws<ControlException>(() => Make().RequestPool(subnet, ipv6: false));
 
@@ -69,6 +93,69 @@ public sealed class AddressPoolsTests
         pools.ReleaseAddress(pool, IPAddress.Parse("10.1.0.3"));
         Assert.Equal("10.1.0.3", pools.RequestAddress(pool, null, isGateway: false).ToString());
         Assert.Equal("10.1.0.6", pools.RequestAddress(pool, null, isGateway: false).ToString());
+    }
+
+    [Theory]
+    [InlineData("10.1.0.0/24", "10.1.0.0")]
+    [InlineData("10.1.0.0/24", "10.1.0.255")]
+    [InlineData("10.1.0.0/24", "10.1.1.1")]
+    [InlineData("fd00::/64", "fd00::")]
+    public void AddressOfNoInterface_IsRefused_ForGatewaysToo(string subnet, string address)
+    {
+        AddressPools pools = Make();
+        string pool = pools.RequestPool(subnet, ipv6: false).Id;
+        foreach (bool isGateway in new[] { true, false })
+        {
+            ControlException e = Assert.Throws<ControlException>(() => pools.RequestAddress(pool, IPAddress.Parse(address), isGateway));
+            Assert.Contains(address, e.Message, StringComparison.Ordinal);
+        }
+
+        pools.RequestPool("fd01::/64", ipv6: true);
+        Assert.Equal("fd01::ffff:ffff:ffff:ffff", pools.RequestAddress("weir/fd01::/64", IPAddress.Parse("fd01::ffff:ffff:ffff:ffff"), isGateway: false).ToString());
+    }
+
+    [Fact]
+    public void StoppedContainersAddress_WaitsForIt_ANewContainerGetsAnother()
+    {
+        AddressPools pools = Make();
+        string pool = pools.RequestPool("10.1.0.0/29", ipv6: false).Id;
+        IPAddress[] had = [.. Enumerable.Range(0, 3).Select(_ => pools.RequestAddress(pool, null, isGateway: false))];
+        Stop("a", had[0]);
+        _time.Pass(TimeSpan.FromHours(1));
+        Assert.Equal("10.1.0.4", Ask(mayBeNew: true));
+        Assert.Equal(had[0].ToString(), Ask(mayBeNew: false));
+
+        // Stopped long ago: who stopped last comes back first.
+        Stop("b", had[1]);
+        _time.Pass(TimeSpan.FromMinutes(1));
+        Stop("c", had[2]);
+        _time.Pass(TimeSpan.FromMinutes(1));
+        Assert.Equal(had[2].ToString(), Ask(mayBeNew: false));
+        Assert.Equal(had[1].ToString(), Ask(mayBeNew: false));
+
+        // Restarted side by side: they come back in the order they went.
+        Stop("c", had[2]);
+        Stop("b", had[1]);
+        Assert.Equal(had[2].ToString(), Ask(mayBeNew: false));
+        Assert.Equal(had[1].ToString(), Ask(mayBeNew: false));
+
+        // Removed: the address rests, and only when no other is left it waits for nobody.
+        Stop("b", had[1]);
+        pools.Forget("b");
+        Stop("c", had[2]);
+        Assert.Equal("10.1.0.5", Ask(mayBeNew: true));
+        Assert.Equal("10.1.0.6", Ask(mayBeNew: true));
+        Assert.Equal(had[1].ToString(), Ask(mayBeNew: true));
+        Assert.Equal(had[2].ToString(), Ask(mayBeNew: true));
+        Assert.Throws<ControlException>(() => Ask(mayBeNew: true));
+
+        void Stop(string owner, IPAddress address)
+        {
+            pools.Await([address], owner);
+            pools.ReleaseAddress(pool, address);
+        }
+
+        string Ask(bool mayBeNew) => pools.RequestAddress(pool, null, isGateway: false, mayBeNew).ToString();
     }
 
     [Fact]

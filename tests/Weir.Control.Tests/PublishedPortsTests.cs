@@ -35,6 +35,16 @@ public sealed class PublishedPortsTests
         Assert.Equal(["127.0.0.1:8080/tcp"], PublishedPorts.SpecsOf([EndpointWith(ipv6: true, IPAddress.Loopback)], _host).Single().Frontends.Select(frontend => frontend.ToString()));
 
     [Fact]
+    public void OnePortOnSeveralAddresses_IsPublishedOnEach()
+    {
+        Endpoint endpoint = EndpointWith(ipv6: true);
+        PublishedPort[] ports = [.. _host.Take(2).Append(IPAddress.Loopback).Select(address => new PublishedPort(IpProtocol.Tcp, 80, address, 8080))];
+        Assert.Equal(
+            ["docker/web/198.51.100.1:8080/tcp", "docker/web/[2001:db8::1]:8080/tcp", "docker/web/127.0.0.1:8080/tcp"],
+            PublishedPorts.SpecsOf([endpoint with { Published = ports }], _host).Select(spec => spec.Name));
+    }
+
+    [Fact]
     public void UnknownContainer_PublishesNothingYet() =>
         Assert.Empty(PublishedPorts.SpecsOf([EndpointWith(ipv6: true) with { State = EndpointState.Init }], _host));
 

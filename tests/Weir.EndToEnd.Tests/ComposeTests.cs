@@ -17,15 +17,23 @@ public sealed class ComposeTests(DockerHost host)
             services:
               api:
                 image: weir-busybox
+                ports: ["8300:80"]
+                networks: [default, back]
                 command: sh -c "echo hello > /www/index.html; exec httpd -f -p 80 -h /www"
               web:
+                container_name: shop_web_1
                 image: weir-busybox
                 command: sleep 600
               batch:
+                container_name: shop_batch_1
                 image: weir-busybox
                 command: sleep 600
             networks:
               default:
+                driver: weir
+                ipam:
+                  driver: weir
+              back:
                 driver: weir
                 ipam:
                   driver: weir
@@ -39,6 +47,7 @@ public sealed class ComposeTests(DockerHost host)
                   "ingress": [{"fromEndpoints": [{"matchLabels": {"com.docker.compose.service": "web"}}]}]}]
                 """);
             host.MustReach("shop_web_1", "api");
+            host.Sandbox.Run(["busybox", "wget", "-qO-", "http://127.0.0.1:8300/"]).OrFail();
             host.MustNotReach("shop_batch_1", "api");
         }
         finally

@@ -53,6 +53,65 @@ public sealed class NetworkTests(DockerHost host) : IDisposable
     }
 
     [PrivilegedFact]
+    public void NetworkOverTheHostsRoutes_IsRefused_AndALaterRouteIsTold()
+    {
+        Assert.Contains("world0", Refused("--subnet", "198.51.100.0/24"), StringComparison.Ordinal);
+        Assert.Contains("198.51.100.0/24 dev world0", host.Sandbox.Shell("ip route show 198.51.100.0/24"), StringComparison.Ordinal);
+        host.Sandbox.Shell($"ip route add 10.124.0.0/16 via {DockerHost.WorldAddress} table 52");
+        Assert.Contains("table 52", Refused("--subnet", "10.124.7.0/24"), StringComparison.Ordinal);
+        host.Sandbox.Shell("ip route flush table 52");
+
+        string network = Network("--subnet", "10.124.7.0/24");
+        host.Sandbox.Shell($"ip route add 10.124.7.0/24 via {DockerHost.WorldAddress}");
+        Assert.Contains($"network {host.Docker("network", "inspect", "-f", "{{.Id}}", network)[..12]} (10.124.7.0/24)", host.Weir("status").OrFail().Output, StringComparison.Ordinal);
+        host.Docker("network", "rm", network);
+        _networks.Remove(network);
+        Assert.Contains(DockerHost.WorldAddress, host.Sandbox.Shell("ip route show 10.124.7.0/24; ip route del 10.124.7.0/24"), StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void HalfOfWeir_IsRefused_WithWhatToDo()
+    {
+        CommandResult half = host.TryDocker("network", "create", "--driver", "weir", "half");
+        Assert.False(half.Succeeded);
+        Assert.Contains("--ipam-driver weir", half.Error, StringComparison.Ordinal);
+        string other = host.Name("other");
+        _networks.Add(other);
+        host.Docker("network", "create", "--ipam-driver", "weir", other);
+        CommandResult run = host.TryDocker("run", "--rm", "--network", other, "weir-busybox", "true");
+        Assert.False(run.Succeeded);
+        Assert.Contains("--driver weir", run.Error, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void AddressOfNobody_IsAnsweredAtOnce_AndWaitsForItsContainer()
+    {
+        string network = Network();
+        string client = Client(network), server = Server(network), first = Client(network);
+        string[] addresses = [host.AddressOf(server, network), host.AddressOf(server, network, v6: true)];
+        host.Docker("stop", "-t", "0", server);
+        host.Sandbox.Shell($"ip -n world route replace {addresses[0]} via {DockerHost.HostAddress}");
+        foreach (string address in addresses)
+        {
+            Assert.Contains("unreachable", Nobody(() => host.Exec(client, "nc", "-w", "5", address, "80")), StringComparison.Ordinal);
+            Assert.Contains("unreachable", Nobody(() => host.Sandbox.Run(["busybox", "nc", "-w", "5", address, "80"])), StringComparison.Ordinal);
+        }
+
+        Assert.Contains("unreachable", Nobody(() => host.Sandbox.RunElsewhere("world", "busybox", "nc", "-w", "5", addresses[0], "80")), StringComparison.Ordinal);
+        host.Sandbox.Shell($"ip -n world route del {addresses[0]}");
+
+        // A new container gets another, and who comes back its own.
+        Assert.NotEqual(addresses[0], host.AddressOf(Client(network), network));
+        host.Docker("start", server);
+        Assert.Equal(addresses[0], host.AddressOf(server, network));
+        Assert.Equal(addresses[1], host.AddressOf(server, network, v6: true));
+        string[] before = [host.AddressOf(client, network), host.AddressOf(first, network)];
+        host.Docker("restart", "-t", "0", client, first);
+        Assert.Equal(before[0], host.AddressOf(client, network));
+        Assert.Equal(before[1], host.AddressOf(first, network));
+    }
+
+    [PrivilegedFact]
     public void IPv4OnlyNetwork_Works()
     {
         string network = Network("--no-ipv6");
@@ -166,6 +225,23 @@ public sealed class NetworkTests(DockerHost host) : IDisposable
         host.InNetworkOf(attacker, "ip", "link", "set", "eth0", "address", "02:00:00:00:00:99").OrFail();
         host.MustNotReach(attacker, target);
         host.MustReach(client, server);
+    }
+
+    private string Refused(params string[] flags)
+    {
+        CommandResult result = host.TryDocker(["network", "create", "--driver", "weir", "--ipam-driver", "weir", .. flags, "refused"]);
+        Assert.False(result.Succeeded);
+        return result.Error;
+    }
+
+    /// <summary>What is said of a connection to nobody, which must not take long.</summary>
+    private static string Nobody(Func<CommandResult> connect)
+    {
+        long start = Environment.TickCount64;
+        CommandResult result = connect();
+        Assert.False(result.Succeeded, result.All);
+        Assert.True(Environment.TickCount64 - start < 4000, $"no answer: {result.All}");
+        return result.All;
     }
 
     private string Network(params string[] flags) => Add(_networks, host.MakeNetwork(flags));

@@ -117,6 +117,53 @@ public sealed class PublishedPortTests : IDisposable
         Assert.Contains("8080/tcp is in use", again.Error, StringComparison.Ordinal);
     }
 
+    [PrivilegedFact]
+    public void TwoNetworks_ThePortIsWhereTheGatewayIs_AndMovesWithIt()
+    {
+        string second = _host.MakeNetwork(), bridge = _host.Name("bridge");
+        _host.Docker("network", "create", bridge);
+        string web = Run(_host.Name("web"));
+        try
+        {
+            _host.Docker("create", "--name", web, "--network", _network, "-p", "8080:80", "-p", "81", "weir-busybox", "sh", "-c", $"echo hello from {web} > /www/index.html; exec httpd -f -p 80 -h /www");
+            _host.Docker("network", "connect", second, web);
+            _host.Docker("start", web);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+            Assert.Equal(2, _host.Weir("service", "list").OrFail().Output.Split('\n').Count(line => line.StartsWith($"docker/{web}/", StringComparison.Ordinal)));
+
+            _host.Docker("network", "disconnect", _network, web);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+            _host.Docker("network", "connect", bridge, web);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+            _host.Docker("restart", "-t", "0", web);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+            _host.Docker("network", "disconnect", second, web);
+            Assert.DoesNotContain("docker/", _host.Weir("service", "list").OrFail().Output, StringComparison.Ordinal);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+            _host.Docker("network", "connect", _network, web);
+            MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
+        }
+        finally
+        {
+            _host.Remove(web);
+            _containers.Remove(web);
+            _host.Docker("network", "rm", second, bridge);
+        }
+    }
+
+    [PrivilegedFact]
+    public void ThousandsOfPorts_AreServedAll_OrRefused()
+    {
+        string echo = Run(_host.RunClient("echo", _network, "-p", "20000-21999:20000-21999/udp"));
+        Assert.Equal(2000, Ports(echo));
+        CommandResult more = _host.TryDocker("run", "--rm", "--network", _network, "-p", "22000-31999:22000-31999/udp", "weir-busybox", "true");
+        Assert.False(more.Succeeded);
+        Assert.Contains("do not fit", more.Error, StringComparison.Ordinal);
+        Assert.Equal(2000, Ports(echo));
+
+        int Ports(string container) => _host.Weir("service", "list").OrFail().Output.Split('\n').Count(line => line.StartsWith($"docker/{container}/", StringComparison.Ordinal));
+    }
+
     private const string UdpServer = """
         import socket
         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", 53)); print("ready", flush=True)

@@ -75,6 +75,22 @@ public sealed class RtnetlinkSocketTests : IDisposable
     }
 
     [PrivilegedFact]
+    public void Unreachable_BesideAnothersRoute_ComesAndGoesAlone() => InNamespace(links =>
+    {
+        int index = links.CreateVeth("weir00000001", "wc00000001", _mac, _peerMac, 1500);
+        foreach (IpPrefix prefix in new[] { IpPrefix.Parse("10.9.0.0/24"), IpPrefix.Parse("fd00:9::/64") })
+        {
+            links.AddRoute(prefix, index);
+            links.AddUnreachable(prefix, 77);
+            links.AddUnreachable(prefix, 77);
+            Assert.Equal(index, HostRoutes.List().Single(route => route.Destination == prefix).Ifindex);
+            links.DeleteUnreachable(prefix, 77);
+            links.DeleteUnreachable(prefix, 77);
+            Assert.Equal(index, HostRoutes.List().Single(route => route.Destination == prefix).Ifindex);
+        }
+    });
+
+    [PrivilegedFact]
     public void Routes_BothFamilies_AddTwiceDeleteTwice() => InNamespace(links =>
     {
         int index = links.CreateVeth("weir00000001", "wc00000001", _mac, _peerMac, 1500);

@@ -34,6 +34,16 @@ public sealed class CommandLineTests
         Assert.DoesNotContain(root.Parse([.. path.Split(' ')[1..], "-o", "json"]).Errors, error => error.Message.Contains("-o", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void LongLabels_AreCut_BetweenCharacters()
+    {
+        Assert.Equal("role=web", Labels.Cut(["container:role=web"]));
+        string cut = Labels.Cut([$"container:a={new string('x', 5000)}"]);
+        Assert.Equal(80, cut.Length);
+        Assert.EndsWith("x…", cut, StringComparison.Ordinal);
+        Assert.Equal($"{new string('x', 78)}…", Labels.Cut([new string('x', 78) + "😀😀"]));
+    }
+
     [Theory]
     [InlineData("conquer")]
     [InlineData("endpoint")]
@@ -73,6 +83,7 @@ public sealed class CommandLineTests
     [Fact]
     public void ControlCharacters_OfALabel_DoNotReachTheTerminal() =>
         Assert.Equal("a [31mb c", TextTable.OneLine("a\u001b[31mb\nc"));
+        Assert.Equal("a b c d", TextTable.OneLine("a\u202eb\u2028c\u200bd"));
 
     private static IEnumerable<(string Path, Command Command)> Walk(Command command, string path) =>
         command.Subcommands.SelectMany(sub => Walk(sub, $"{path} {sub.Name}")).Prepend((path, command));

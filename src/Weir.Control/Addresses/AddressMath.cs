@@ -25,6 +25,13 @@ internal static class AddressMath
         return new IPAddress(bytes);
     }
 
+    /// <summary>The last address of a range.</summary>
+    internal static IPAddress Last(IpPrefix prefix)
+    {
+        int bits = prefix.AddressBits - prefix.Length;
+        return Add(prefix.Masked.Address, bits >= 128 ? UInt128.MaxValue : (UInt128.One << bits) - 1);
+    }
+
     /// <summary>Addresses that a container can have: not the first (the network itself, or its routers'
     /// anycast address) and, in IPv4, not the last (broadcast).</summary>
     internal static UInt128 Usable(IpPrefix prefix)

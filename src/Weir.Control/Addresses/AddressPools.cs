@@ -18,16 +18,16 @@ internal sealed class AddressPools
     private readonly IStore _store;
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
-    private readonly Func<IEnumerable<IpPrefix>> _hostPrefixes;
+    private readonly Func<IEnumerable<HostRange>> _hostRanges;
     private readonly Dictionary<string, Leases> _pools = [];
 
-    /// <param name="hostPrefixes">What is in use around here: no pool is cut from it.</param>
-    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<IpPrefix>> hostPrefixes)
+    /// <param name="hostRanges">What is in use around here: no pool shares an address with it.</param>
+    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<HostRange>> hostRanges)
     {
         _store = store;
         _options = options;
         _time = time;
-        _hostPrefixes = hostPrefixes;
+        _hostRanges = hostRanges;
         foreach (AddressPool pool in store.List(Folder, StateContext.Default.AddressPool))
         {
             _pools[pool.Id] = new Leases(pool);
@@ -35,6 +35,9 @@ internal sealed class AddressPools
     }
 
     internal IEnumerable<AddressPool> All => _pools.Values.Select(leases => leases.Pool);
+
+    /// <summary>Whether the range was given to a network from here.</summary>
+    internal bool Has(IpPrefix prefix) => _pools.ContainsKey(IdPrefix + prefix.Masked);
 
     /// <param name="subnet">Null: any that is free.</param>
     internal AddressPool RequestPool(string? subnet, bool ipv6)
@@ -50,15 +53,16 @@ internal sealed class AddressPools
         }
 
         prefix = prefix.Masked;
-        if (prefix.AddressBits - prefix.Length < 2)
-        {
-            throw new ControlException($"subnet {prefix} is too small: a gateway and a container need two addresses beside the first and the last");
-        }
-
+        SubnetRules.Check(prefix);
         AddressPool? taken = All.FirstOrDefault(pool => pool.Prefix.Overlaps(prefix));
         if (taken is not null)
         {
             throw new ControlException($"subnet {prefix} overlaps {taken.Prefix}, which another weir network has; choose another --subnet");
+        }
+
+        if (_hostRanges().FirstOrDefault(range => range.Prefix.Overlaps(prefix)) is { } range)
+        {
+            throw new ControlException($"subnet {prefix} overlaps {range.What}, which this host would lose; choose another --subnet");
         }
 
         var made = new AddressPool(IdPrefix + prefix, prefix, []);
@@ -77,17 +81,18 @@ internal sealed class AddressPools
         }
     }
 
+    /// <summary>The range that a pool's id stands for.</summary>
+    internal IpPrefix PrefixOf(string poolId) => Find(poolId).Pool.Prefix;
+
     /// <param name="wanted">Null: any that is free.</param>
     /// <param name="isGateway">It stays the network's until the pool is released.</param>
-    internal IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway)
+    /// <param name="mayBeNew">A container may be asking that had no address before.</param>
+    internal IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway, bool mayBeNew = false)
     {
         Leases leases = Find(poolId);
-        IPAddress address = wanted ?? leases.FindFree()
+        IPAddress address = wanted ?? leases.FindFree(mayBeNew, _time.GetUtcNow())
             ?? throw new ControlException($"every address of subnet {leases.Pool.Prefix} is in use; remove containers or use a larger --subnet");
-        if (!leases.Pool.Prefix.Contains(address))
-        {
-            throw new ControlException($"address {address} is not in subnet {leases.Pool.Prefix}");
-        }
+        SubnetRules.CheckAddress(leases.Pool.Prefix, address);
 
         if (isGateway)
         {
@@ -110,6 +115,24 @@ internal sealed class AddressPools
         if (_pools.TryGetValue(IdPrefix + pool.Masked, out Leases? leases) && !leases.Pool.Held.Contains(address))
         {
             Hold(leases, address);
+        }
+    }
+
+    /// <summary>These addresses wait for who had them, as long as there are others to give.</summary>
+    internal void Await(IEnumerable<IPAddress> addresses, string owner)
+    {
+        foreach (IPAddress address in addresses)
+        {
+            PoolOf(address)?.Await(address, owner, _time.GetUtcNow());
+        }
+    }
+
+    /// <summary>No address waits for this one any more.</summary>
+    internal void Forget(string owner)
+    {
+        foreach (Leases leases in _pools.Values)
+        {
+            leases.Forget(owner);
         }
     }
 
@@ -192,7 +215,8 @@ internal sealed class AddressPools
     {
         IpPrefix range = ipv6 ? _options.Ipv6Range : _options.Ipv4Range;
         int length = Math.Max(ipv6 ? Ipv6PoolLength : Ipv4PoolLength, range.Length);
-        IpPrefix[] inUse = [.. All.Select(pool => pool.Prefix), .. _hostPrefixes().Where(prefix => prefix.Length > 0)];
+        HostRange[] others = [.. _hostRanges()];
+        IpPrefix[] inUse = [.. All.Select(pool => pool.Prefix), .. others.Select(other => other.Prefix)];
         IPAddress address = range.Masked.Address;
         for (; range.Contains(address); address = AddressMath.Add(address, UInt128.One << (range.AddressBits - length)))
         {
@@ -203,6 +227,7 @@ internal sealed class AddressPools
             }
         }
 
-        throw new ControlException($"no free /{length} is left in {range}; give the network a --subnet or the agent a larger range");
+        string blocker = others.FirstOrDefault(other => other.Prefix.Overlaps(range)) is { } first ? $" ({first.What} is in it)" : "";
+        throw new ControlException($"no free /{length} is left in {range}{blocker}; give the network a --subnet or the agent a larger range");
     }
 }

@@ -6,8 +6,17 @@ using Weir.Control.State;
 namespace Weir.Control.Addresses;
 
 /// <summary>The addresses of one pool. Those of endpoints are not kept: endpoints are.</summary>
+/// <remarks>Who asks for an address is not told. A container that stopped is likely to come back: its address waits for
+/// it, while that of one that was removed rests before it serves another. docs/adr/0017-addresses-wait-and-rest.md.</remarks>
 internal sealed class Leases(AddressPool pool)
 {
+    private const int MostWaiting = 1024;
+
+    /// <summary>Containers that stopped within this time of one another are being restarted together, and come back in
+    /// the order they went.</summary>
+    private static readonly TimeSpan _restart = TimeSpan.FromSeconds(5);
+
+    private readonly List<(IPAddress Address, string Owner, DateTimeOffset Since)> _waiting = []; // who stopped last is last
     private UInt128 _next;
 
     internal AddressPool Pool { get; set; } = pool;
@@ -15,18 +24,53 @@ internal sealed class Leases(AddressPool pool)
     /// <summary>Addresses given out, and when.</summary>
     internal Dictionary<IPAddress, DateTimeOffset> Taken { get; } = [];
 
-    internal bool TryTake(IPAddress address, DateTimeOffset now) => !Pool.Held.Contains(address) && Taken.TryAdd(address, now);
+    internal bool TryTake(IPAddress address, DateTimeOffset now)
+    {
+        if (!IsFree(address))
+        {
+            return false;
+        }
 
-    /// <summary>The next free one after the last given: an address rests before it serves another.</summary>
-    internal IPAddress? FindFree()
+        Taken[address] = now;
+        _waiting.RemoveAll(waiting => waiting.Address.Equals(address));
+        return true;
+    }
+
+    /// <summary>The address waits for its owner, as long as there are others.</summary>
+    internal void Await(IPAddress address, string owner, DateTimeOffset now)
+    {
+        _waiting.RemoveAll(waiting => waiting.Address.Equals(address));
+        _waiting.Add((address, owner, now));
+        if (_waiting.Count > MostWaiting)
+        {
+            _waiting.RemoveAt(0);
+        }
+    }
+
+    /// <summary>The owner will not come back.</summary>
+    internal void Forget(string owner) => _waiting.RemoveAll(waiting => waiting.Owner == owner);
+
+    /// <summary>The address that whoever asks most likely had; else the next free one after the last given, so that an
+    /// address rests before it serves another.</summary>
+    /// <param name="mayBeNew">Somebody who never had an address may be asking.</param>
+    internal IPAddress? FindFree(bool mayBeNew, DateTimeOffset now)
+    {
+        (IPAddress Address, string, DateTimeOffset Since)[] waiting = [.. _waiting.Where(waiting => IsFree(waiting.Address))];
+        (IPAddress Address, string, DateTimeOffset)[] restarting = [.. waiting.Where(one => now - one.Since < _restart)];
+        return restarting.Length > 0 && !mayBeNew ? restarting[0].Address
+            : waiting.Length > 0 && !mayBeNew ? waiting[^1].Address
+            : FindRested() ?? waiting.Select(one => one.Address).FirstOrDefault();
+    }
+
+    private IPAddress? FindRested()
     {
         UInt128 usable = AddressMath.Usable(Pool.Prefix);
-        UInt128 tries = UInt128.Min(usable, (UInt128)(Taken.Count + Pool.Held.Count + 1));
+        UInt128 tries = UInt128.Min(usable, (UInt128)(Taken.Count + Pool.Held.Count + _waiting.Count + 1));
         for (UInt128 i = 0; i < tries; i++)
         {
             IPAddress address = AddressMath.Add(Pool.Prefix.Address, (_next % usable) + 1);
             _next++;
-            if (!Taken.ContainsKey(address) && !Pool.Held.Contains(address))
+            if (IsFree(address) && !_waiting.Exists(waiting => waiting.Address.Equals(address)))
             {
                 return address;
             }
@@ -34,4 +78,6 @@ internal sealed class Leases(AddressPool pool)
 
         return null;
     }
+
+    private bool IsFree(IPAddress address) => !Taken.ContainsKey(address) && !Pool.Held.Contains(address);
 }

@@ -18,6 +18,7 @@ namespace Weir.Control.Endpoints;
 internal sealed class EndpointManager
 {
     private const string Folder = "endpoints";
+    private const int LongestPortList = 8;
     private const ushort LastId = 4095; // slots of weir_endpoint; slot 0 is nobody's
 
     /// <summary>Tells one build of the program from another.</summary>
@@ -62,8 +63,7 @@ internal sealed class EndpointManager
     /// <summary>The name that goes with a number, or did until lately.</summary>
     internal string? NameOf(ushort id) => _names.GetValueOrDefault(id);
 
-    /// <param name="publish">Takes the host's ports that are to lead to it; called last.</param>
-    internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac, Func<IReadOnlyList<PublishedPort>> publish)
+    internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
     {
         if (_endpoints.TryGetValue(externalId, out Endpoint? known))
         {
@@ -92,7 +92,6 @@ internal sealed class EndpointManager
             Ipv6 = ipv6,
             Mac = mac ?? [0x02, 0x42, .. (ipv4 ?? ipv6)!.GetAddressBytes()[^4..]],
             Created = _time.GetUtcNow(),
-            Published = publish(),
         };
         Keep(endpoint);
         Events.Add(externalId, $"created with {string.Join(", ", endpoint.Addresses)}");
@@ -168,6 +167,17 @@ internal sealed class EndpointManager
         _identities.Release(before);
         Events.Add(identified.ExternalId, $"is {workload.Name}: identity {identity.Value} ({labels})");
         Log.EndpointIdentified(_log, identified.Id, workload.Name, identity.Value);
+    }
+
+    internal void SetPublished(Endpoint endpoint, IReadOnlyList<PublishedPort> ports)
+    {
+        Keep(endpoint with { Published = ports });
+        Events.Add(endpoint.ExternalId, ports.Count switch
+        {
+            0 => "publishes no ports any more",
+            > LongestPortList => $"publishes {ports.Count} ports: {string.Join(", ", ports.Take(LongestPortList))}, …",
+            _ => $"publishes {string.Join(", ", ports)}",
+        });
     }
 
     internal void Remove(Endpoint endpoint, string why, PolicyManager policies)

@@ -17,6 +17,9 @@ namespace Weir.Control.Networks;
 /// filter. Called under the control plane's lock.</summary>
 internal sealed class NetworkManager
 {
+    /// <summary>Of the routes of networks' ranges ("weir"): nobody else's has it, and everybody else's comes first.</summary>
+    internal const uint RouteMetric = 0x77656972;
+
     private const string Folder = "networks";
     private const int Loopback = 1;
 
@@ -46,6 +49,25 @@ internal sealed class NetworkManager
 
     internal IReadOnlyCollection<Network> All => _networks.Values;
 
+    /// <summary>Networks over addresses that the host reaches by a route of somebody else's: it came later.</summary>
+    internal IReadOnlyList<string> FindConflicts()
+    {
+        if (_networks.Count == 0)
+        {
+            return [];
+        }
+
+        IReadOnlyList<HostRange> ranges = HostRanges.List(_links, _networks.Values.SelectMany(network => network.Subnets).Select(subnet => subnet.Gateway).ToHashSet());
+        return
+        [
+            .. _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => ranges.Where(range => range.Prefix.Overlaps(subnet.Pool)).Take(1)
+                .Select(range => $"network {NameOf(network)} ({subnet.Pool}) and {range.What} overlap: one hides the other; make the network anew with another --subnet"))),
+        ];
+    }
+
+    internal Network? FindByPool(IpPrefix pool) =>
+        _networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Masked == pool));
+
     internal Network? Find(string id) => _networks.GetValueOrDefault(id);
 
     /// <summary>Makes a network; again for the same one: nothing happens.</summary>
@@ -60,6 +82,11 @@ internal sealed class NetworkManager
         if (subnets.Count == 0 || subnets.GroupBy(subnet => subnet.Pool.IsIpv6).Any(family => family.Count() > 1))
         {
             throw new ControlException("a weir network has one IPv4 subnet, one IPv6 subnet, or one of each");
+        }
+
+        if (subnets.FirstOrDefault(subnet => !_addresses.Has(subnet.Pool)) is { } foreign)
+        {
+            throw new ControlException($"subnet {foreign.Pool} is not from Weir's addresses: create the network with --ipam-driver weir beside --driver weir (Compose: ipam: {{driver: weir}})");
         }
 
         foreach ((IpPrefix pool, IPAddress address) in held)
@@ -91,12 +118,12 @@ internal sealed class NetworkManager
         foreach (Subnet subnet in network.Subnets)
         {
             _links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-            _links.DeleteBlackhole(subnet.Pool);
+            _links.DeleteUnreachable(subnet.Pool, RouteMetric);
         }
 
         _store.Delete($"{Folder}/{id}");
         ApplyFilter();
-        Log.NetworkRemoved(_log, network.Name.Length > 0 ? network.Name : Short(id), network.Number);
+        Log.NetworkRemoved(_log, NameOf(network), network.Number);
     }
 
     internal void SetName(string id, string name)
@@ -120,6 +147,8 @@ internal sealed class NetworkManager
 
     /// <summary>What the networks need of the host, one by one.</summary>
     internal IEnumerable<Expectation> Expect() => _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
+
+    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : Short(network.Id);
 
     private static string Short(string id) => id.Length > 12 ? id[..12] : id;
 
@@ -151,12 +180,12 @@ internal sealed class NetworkManager
 
     private IEnumerable<Expectation> Expect(Network network, Subnet subnet)
     {
-        // What no container has goes nowhere, instead of out by the default route.
+        // What no container has is answered at once, instead of going out by the default route.
         yield return new Expectation(
             "route",
             $"route for what no container has of {subnet.Pool}",
-            picture => picture.HasRoute(subnet.Pool, RouteKind.Blackhole),
-            () => _links.AddBlackhole(subnet.Pool))
+            picture => picture.HasRoute(subnet.Pool, RouteKind.Unreachable),
+            () => _links.AddUnreachable(subnet.Pool, RouteMetric))
         {
             IsIpv6 = subnet.Pool.IsIpv6,
         };

@@ -91,32 +91,37 @@ internal sealed class PortReservations : IDisposable
         }
 
         List<(IpProtocol, IPAddress, ushort)> mine = [];
-        foreach (IPAddress address in addresses)
+        try
         {
-            var key = (port.Protocol, address, port.HostPort);
-            if (_held.ContainsKey(key) || Bind(port.Protocol, address, port.HostPort) is not { } socket)
+            foreach (IPAddress address in addresses)
             {
-                mine.ForEach(held =>
+                var key = (port.Protocol, address, port.HostPort);
+                if (_held.ContainsKey(key) || Bind(port.Protocol, address, port.HostPort) is not { } socket)
                 {
-                    _held.Remove(held, out Socket? mistaken);
-                    mistaken?.Dispose();
-                });
-                return false;
+                    return false;
+                }
+
+                _held[key] = socket;
+                mine.Add(key);
             }
 
-            _held[key] = socket;
-            mine.Add(key);
+            mine.Clear();
+            return true;
         }
-
-        return true;
+        finally
+        {
+            foreach ((IpProtocol, IPAddress, ushort) half in mine)
+            {
+                _held.Remove(half, out Socket? mistaken);
+                mistaken?.Dispose();
+            }
+        }
     }
 
     /// <summary>A socket that has the port and does nothing with it.</summary>
     private static Socket? Bind(IpProtocol protocol, IPAddress address, ushort port)
     {
-        var socket = protocol == IpProtocol.Tcp
-            ? new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        Socket socket = Open(protocol, address);
         try
         {
             if (address.AddressFamily == AddressFamily.InterNetworkV6)
@@ -137,6 +142,20 @@ internal sealed class PortReservations : IDisposable
         {
             socket.Dispose();
             return null;
+        }
+    }
+
+    private static Socket Open(IpProtocol protocol, IPAddress address)
+    {
+        try
+        {
+            return protocol == IpProtocol.Tcp
+                ? new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+                : new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.TooManyOpenSockets)
+        {
+            throw new ControlException("so many ports do not fit: each takes the agent an open file for each address family, and it may have no more; raise LimitNOFILE of its unit (ulimit -n)");
         }
     }
 }

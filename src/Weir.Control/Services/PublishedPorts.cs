@@ -32,7 +32,7 @@ internal static class PublishedPorts
         IEnumerable<IPAddress> addresses = port.HostAddress is null ? everywhere : [port.HostAddress];
         return new ServiceSpec
         {
-            Name = $"{ServiceSpec.PublishedPrefix}{endpoint.Name}/{port.HostPort}/{port.Protocol.Name()}",
+            Name = $"{ServiceSpec.PublishedPrefix}{endpoint.Name}/{PlaceOf(port)}/{port.Protocol.Name()}",
             Frontends =
             [
                 .. addresses.Where(address => own.Any(mine => mine.AddressFamily == address.AddressFamily) && !IsLinkLocal(address))
@@ -42,6 +42,9 @@ internal static class PublishedPorts
                 .Select(mine => new BackendSpec(new BackendAddress(mine, port.ContainerPort)))],
         };
     }
+
+    private static string PlaceOf(PublishedPort port) =>
+        port.HostAddress is null ? $"{port.HostPort}" : new IPEndPoint(port.HostAddress, port.HostPort).ToString();
 
     private static bool IsLinkLocal(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 && address.IsIPv6LinkLocal;
 }

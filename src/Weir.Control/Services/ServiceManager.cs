@@ -31,6 +31,7 @@ internal sealed class ServiceManager : IDisposable
     private readonly ILogger _log;
     private readonly MemberReader _members = new();
     private readonly SortedDictionary<string, BalancedService> _services = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _failures = []; // what was said last, by service
     private ulong _refreshedNs;
 
     /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> under the lock.</param>
@@ -114,18 +115,32 @@ internal sealed class ServiceManager : IDisposable
         }
     }
 
-    internal bool IsInForce(ServiceSpec spec) => Find(spec.Name) is { } known && SpecText.Of(known.Spec) == SpecText.Of(spec);
+    internal bool IsInForce(ServiceSpec spec) => Find(spec.Name) is { } known
+        && (known.IsPublished
+            ? known.Spec.Frontends.SequenceEqual(spec.Frontends) && known.Spec.Backends.SequenceEqual(spec.Backends)
+            : SpecText.Of(known.Spec) == SpecText.Of(spec));
 
     /// <summary>Nothing happens if it is gone.</summary>
     internal void Remove(string name)
     {
-        if (_services.Remove(name, out BalancedService? service))
+        if (TakeAway(name))
         {
-            _health.Set(name, null, []);
-            _tables.Remove(service);
             _store.Delete($"{Folder}/{name}");
             Log.ServiceChanged(_log, name, "deleted", 0, 0, 0);
         }
+    }
+
+    /// <summary>Makes sure that an endpoint's published ports fit beside all others: those in force, and those whose
+    /// containers are not known yet.</summary>
+    /// <exception cref="ControlException">They do not.</exception>
+    internal void RequireRoomFor(Endpoint endpoint)
+    {
+        IEnumerable<Endpoint> all = _endpoints.All.Where(other => other.ExternalId != endpoint.ExternalId).Append(endpoint)
+            .Select(one => one with { State = EndpointState.Ready });
+        _tables.Reserve(
+            [.. PublishedPorts.SpecsOf(all, _host.All).Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: true))],
+            _members.Read,
+            Clock.MonotonicNs());
     }
 
     internal void Drain(BalancedService service, BackendAddress backend, bool undo)
@@ -220,26 +235,42 @@ internal sealed class ServiceManager : IDisposable
             bool isNew = Find(service.Spec.Name) is null;
             _services[service.Spec.Name] = service;
             Program(service, force: true);
-            Log.ServiceChanged(
-                _log, service.Spec.Name, isNew ? "added" : "changed", service.Spec.Frontends.Count, service.Members.Count(member => member.IsChosen), service.Members.Count);
+            if (!service.IsPublished)
+            {
+                Log.ServiceChanged(
+                    _log, service.Spec.Name, isNew ? "added" : "changed", service.Spec.Frontends.Count, service.Members.Count(member => member.IsChosen), service.Members.Count);
+            }
         }
 
         NeedDevices();
     }
 
+    /// <summary>A container may publish thousands of ports: they are logged in one line.</summary>
     private void PutPublished()
     {
         IReadOnlyList<ServiceSpec> wanted = PublishedPorts.SpecsOf(_endpoints.Attached, _host.All);
         HashSet<string> names = [.. wanted.Select(spec => spec.Name)];
-        foreach (string gone in _services.Values.Where(service => service.IsPublished && !names.Contains(service.Spec.Name)).Select(service => service.Spec.Name).ToList())
+        int removed = _services.Values.Where(service => service.IsPublished && !names.Contains(service.Spec.Name)).Select(service => service.Spec.Name).ToList()
+            .Count(TakeAway);
+        int put = wanted.Where(spec => !IsInForce(spec)).ToList()
+            .Count(spec => Try(spec.Name, () => PutAll([Prepare(spec, isPublished: true)])));
+        if (put + removed > 0)
         {
-            Remove(gone);
+            Log.PublishedPortsChanged(_log, put, removed, names.Count);
+        }
+    }
+
+    private bool TakeAway(string name)
+    {
+        if (!_services.Remove(name, out BalancedService? service))
+        {
+            return false;
         }
 
-        foreach (ServiceSpec spec in wanted.Where(spec => !IsInForce(spec)))
-        {
-            Try(spec.Name, () => PutAll([Prepare(spec, isPublished: true)]));
-        }
+        _failures.Remove(name);
+        _health.Set(name, null, []);
+        _tables.Remove(service);
+        return true;
     }
 
     private void Program(BalancedService service, bool force)
@@ -264,16 +295,25 @@ internal sealed class ServiceManager : IDisposable
         });
     }
 
-    /// <summary>One service that cannot be written must not keep the others from it.</summary>
-    private void Try(string name, Action action)
+    /// <summary>One service that cannot be written must not keep the others from it. It is tried again and again: why it
+    /// fails is said once.</summary>
+    private bool Try(string name, Action action)
     {
         try
         {
             action();
+            _failures.Remove(name);
+            return true;
         }
         catch (Exception e) when (e is ControlException or LinuxException or DatapathException)
         {
-            Log.Failed(_log, $"writing service {name}", e.Message);
+            if (_failures.GetValueOrDefault(name) != e.Message)
+            {
+                _failures[name] = e.Message;
+                Log.Failed(_log, $"writing service {name}", e.Message);
+            }
+
+            return false;
         }
     }
 

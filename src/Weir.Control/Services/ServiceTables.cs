@@ -113,7 +113,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
             foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
             {
                 BalancedFamily? known = service.Families.Find(family => family.IsIpv6 == isIpv6);
-                uint count = SizeFor(members, isIpv6, 0);
+                uint count = SizeFor(service, members, isIpv6, 0);
                 if (known is { SlotCount: > 0 } && known.SlotCount >= count)
                 {
                     continue;
@@ -211,8 +211,10 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         }
     }
 
-    private static uint SizeFor(IEnumerable<Member> members, bool isIpv6, uint current) => (uint)MaglevTable.SizeFor(
-        [.. members.Where(member => member.Address.IsIpv6 == isIpv6).Select(member => ShareOf(member, 1))], (int)current);
+    /// <summary>A published port has one backend for ever: there is nothing to choose, so one slot does.</summary>
+    private static uint SizeFor(BalancedService service, IEnumerable<Member> members, bool isIpv6, uint current) => service.IsPublished
+        ? Math.Max(current, 1)
+        : (uint)MaglevTable.SizeFor([.. members.Where(member => member.Address.IsIpv6 == isIpv6).Select(member => ShareOf(member, 1))], (int)current);
 
     /// <summary>By its address, so that every node makes the same table.</summary>
     private static MaglevBackend ShareOf(Member member, uint id) => new(member.Address.ToString(), id, Math.Max(member.Spec.Weight, 1));
@@ -250,7 +252,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
 
         uint before = family.SlotCount;
         uint firstBefore = family.FirstSlot;
-        uint size = SizeFor(members, family.IsIpv6, before);
+        uint size = SizeFor(service, members, family.IsIpv6, before);
         uint[] table = MaglevTable.Build(
             [.. members.Where(member => member.IsChosen).Select(member => ShareOf(member, family.BackendIds[member.Address]))], (int)size);
         (uint Backend, uint Previous)[] slots = before == 0

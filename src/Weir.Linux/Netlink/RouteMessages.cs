@@ -69,7 +69,7 @@ internal struct RouteMessage
     internal const byte ScopeNowhere = 255;
     internal const byte TypeUnicast = 1;
     internal const byte TypeLocal = 2;
-    internal const byte TypeBlackhole = 6;
+    internal const byte TypeUnreachable = 7;
 
     internal byte Family;
     internal byte DestinationLength;

@@ -23,7 +23,8 @@ public sealed partial class RtnetlinkSocket : IDisposable
     private const ushort InfoKind = 1;
     private const ushort InfoData = 2;
     private const ushort VethPeer = 1;
-    private const ushort RouteOutputInterface = 4;
+    private const ushort RouteOutputInterface = 4; // RTA_*
+    private const ushort RouteMetric = 6;
     private const byte FamilyIpv4 = 2;
     private const byte FamilyIpv6 = 10;
 
@@ -205,15 +206,18 @@ public sealed partial class RtnetlinkSocket : IDisposable
         $"delete route {dst} on interface {ifindex}",
         [Errno.NoSuchProcess, Errno.NoDevice]);
 
-    /// <summary>Adds a route that swallows what no longer route takes. Nothing happens if it is there.</summary>
-    public void AddBlackhole(IpPrefix dst) => _socket.Request(
-        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, 0, RouteMessage.TypeBlackhole),
-        $"add blackhole route {dst}");
+    /// <summary>Adds a route that answers "unreachable" to what no longer route takes, beside any other to the same
+    /// destination. Nothing happens if it is there.</summary>
+    /// <param name="metric">Tells it from routes of others.</param>
+    public void AddUnreachable(IpPrefix dst, uint metric) => _socket.Request(
+        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Exclusive, dst, 0, RouteMessage.TypeUnreachable).UInt32(RouteMetric, metric),
+        $"add unreachable route {dst}",
+        [Errno.Exists]);
 
-    /// <summary>Deletes a blackhole route. Nothing happens if it is gone.</summary>
-    public void DeleteBlackhole(IpPrefix dst) => _socket.Request(
-        Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere, RouteMessage.TypeBlackhole),
-        $"delete blackhole route {dst}",
+    /// <summary>Deletes that route and no other. Nothing happens if it is gone.</summary>
+    public void DeleteUnreachable(IpPrefix dst, uint metric) => _socket.Request(
+        Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere, RouteMessage.TypeUnreachable).UInt32(RouteMetric, metric),
+        $"delete unreachable route {dst}",
         [Errno.NoSuchProcess]);
 
     /// <summary>Adds, or replaces, a permanent neighbour.</summary>

@@ -41,6 +41,17 @@ internal static class Ask
         Func<TRow, string[]> cells,
         Func<TResponse, string?>? note = null)
         where TRow : class, IMessage =>
+        command.Many(ask, rows, headings, (row, _) => cells(row), note);
+
+    /// <summary>The same, with cells that may differ when the table is a wide one.</summary>
+    internal static void Many<TResponse, TRow>(
+        this Command command,
+        Func<Api.Agent.AgentClient, ParseResult, AsyncUnaryCall<TResponse>> ask,
+        Func<TResponse, IEnumerable<TRow>> rows,
+        string[] headings,
+        Func<TRow, bool, string[]> cells,
+        Func<TResponse, string?>? note = null)
+        where TRow : class, IMessage =>
         command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
         {
             TResponse answer = await ask(agent, parsed);
@@ -50,7 +61,7 @@ internal static class Ask
             }
             else
             {
-                TextTable.Print(headings, rows(answer).Select(cells));
+                TextTable.Print(headings, rows(answer).Select(row => cells(row, GlobalOptions.IsWide(parsed))));
                 if (note?.Invoke(answer) is { } text)
                 {
                     Console.WriteLine(text);

@@ -20,10 +20,10 @@ internal static class EndpointCommands
             (agent, parsed) => agent.ListEndpointsAsync(new ListEndpointsRequest { Labels = { parsed.GetValue(labels) ?? [] } }),
             response => response.Endpoints,
             ["ID", "NAME", "STATE", "IDENTITY", "IPV4", "IPV6", "NETWORK", "INGRESS", "EGRESS", "LABELS"],
-            endpoint =>
+            (endpoint, isWide) =>
             [
                 $"{endpoint.Id}", endpoint.Name, State(endpoint), $"{endpoint.Identity}", endpoint.Ipv4, endpoint.Ipv6, endpoint.Network,
-                Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), Labels.Short(endpoint.Labels),
+                Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), isWide ? Labels.Short(endpoint.Labels) : Labels.Cut(endpoint.Labels),
             ]);
         return command.WithExample("weir endpoint list", "weir endpoint list -l role=web -o json");
     }

@@ -24,6 +24,9 @@ internal static class GlobalOptions
 
     internal static bool IsJson(ParseResult parsed) => parsed.GetValue(Output) == "json";
 
+    /// <summary>Whether tables show in full what they cut otherwise.</summary>
+    internal static bool IsWide(ParseResult parsed) => parsed.GetValue(Output) == "wide";
+
     internal static string SocketPath(ParseResult parsed) =>
         parsed.GetValue(Socket)
         ?? (Environment.GetEnvironmentVariable("WEIR_SOCKET") is { Length: > 0 } path ? path : AgentConfig.DefaultSocket);
@@ -32,11 +35,11 @@ internal static class GlobalOptions
     {
         var option = new Option<string>("--output", "-o")
         {
-            Description = "table or json",
+            Description = "table, wide (a table with labels in full) or json",
             Recursive = true,
             DefaultValueFactory = _ => "table",
         };
-        option.AcceptOnlyFromAmong("table", "json");
+        option.AcceptOnlyFromAmong("table", "wide", "json");
         return option;
     }
 }

@@ -19,7 +19,7 @@ internal static class IdentityCommands
             (agent, parsed) => agent.ListIdentitiesAsync(new ListIdentitiesRequest { Labels = { parsed.GetValue(labels) ?? [] } }),
             response => response.Identities,
             ["IDENTITY", "KIND", "ENDPOINTS", "LABELS"],
-            identity => [$"{identity.Identity}", identity.Kind, $"{identity.Endpoints}", Labels.Short(identity.Labels)]);
+            (identity, isWide) => [$"{identity.Identity}", identity.Kind, $"{identity.Endpoints}", isWide ? Labels.Short(identity.Labels) : Labels.Cut(identity.Labels)]);
         return command.WithExample("weir identity list", "weir identity list -l app=shop");
     }
 

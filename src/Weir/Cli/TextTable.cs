@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Globalization;
+
 namespace Weir.Cli;
 
-/// <summary>Rows under headings, columns as wide as their widest cell. Never wrapped or cut: lines go
-/// through grep and awk.</summary>
+/// <summary>Rows under headings, columns as wide as their widest cell. Never wrapped: lines go through grep and
+/// awk.</summary>
 internal static class TextTable
 {
     private const string Gap = "  ";
@@ -31,9 +33,13 @@ internal static class TextTable
         }
     }
 
-    /// <summary>Names and labels are anybody's: no control character of theirs reaches a terminal.</summary>
+    /// <summary>Names and labels are anybody's: no character of theirs that ends a line, moves the cursor or turns the
+    /// direction of writing reaches a terminal.</summary>
     internal static string OneLine(string text) =>
-        text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+        text.Any(IsHarmful) ? string.Concat(text.Select(c => IsHarmful(c) ? ' ' : c)) : text;
+
+    private static bool IsHarmful(char c) => char.GetUnicodeCategory(c)
+        is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private static string Join(string[] cells, int[] widths) =>
         string.Join(Gap, cells.Select((cell, column) => column == cells.Length - 1 ? cell : cell.PadRight(widths[column])));

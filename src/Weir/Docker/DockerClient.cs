@@ -80,8 +80,17 @@ internal sealed class DockerClient : IDisposable
         }
     }
 
-    /// <summary>Runs until the stream ends; calls back when it is up and for every event.</summary>
-    internal async Task FollowEventsAsync(Func<Task> connected, Func<string, Task> happened, CancellationToken cancel)
+    /// <summary>Whether there is a container of a network that was never started.</summary>
+    /// <param name="name">Empty: not known; then a container of any network counts.</param>
+    internal async Task<bool> HasNewContainerAsync(string id, string name, CancellationToken cancel)
+    {
+        using JsonDocument list = await GetAsync("/containers/json?all=1&filters={\"status\":[\"created\"]}", cancel);
+        return list.RootElement.EnumerateArray().Any(container => name.Length == 0 || container.GetProperty("NetworkSettings").GetProperty("Networks")
+            .EnumerateObject().Any(network => network.Name == name || network.Name == id || network.Value.GetProperty("NetworkID").GetString() == id));
+    }
+
+    /// <summary>Runs until the stream ends; calls back when it is up and for every event, with whom it is about.</summary>
+    internal async Task FollowEventsAsync(Func<Task> connected, Func<string, string, Task> happened, CancellationToken cancel)
     {
         using HttpResponseMessage response = await _http.GetAsync(
             "/events?filters={\"type\":[\"network\",\"container\"],\"event\":[\"connect\",\"disconnect\",\"destroy\",\"rename\"]}",
@@ -95,7 +104,9 @@ internal sealed class DockerClient : IDisposable
             if (line.Length > 0)
             {
                 using JsonDocument e = JsonDocument.Parse(line);
-                await happened(e.RootElement.GetProperty("Action").GetString() ?? "");
+                await happened(
+                    e.RootElement.GetProperty("Action").GetString() ?? "",
+                    e.RootElement.GetProperty("Actor").GetProperty("ID").GetString() ?? "");
             }
         }
     }

@@ -3,6 +3,7 @@
 using System.Text.Json;
 using Weir.Agent;
 using Weir.Control;
+using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Store;
@@ -44,6 +45,18 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
         });
     }
 
+    /// <summary>Whether some container of the network was never started yet. If Docker cannot tell now: no.</summary>
+    internal async Task<bool> AwaitsFirstStartAsync(Network network, CancellationToken cancel)
+    {
+        bool found = false;
+        if (IsConnected)
+        {
+            await TryAsync("looking for new containers", async () => found = await docker.HasNewContainerAsync(network.Id, network.Name, cancel));
+        }
+
+        return found;
+    }
+
     public override void Dispose()
     {
         base.Dispose();
@@ -65,7 +78,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
                     // What is older than dockerd's absence, and unknown to it now, is gone.
                     await ReconcileAsync(_lostAt, stoppingToken);
                 },
-                action => HappenedAsync(action, stoppingToken),
+                (action, id) => HappenedAsync(action, id, stoppingToken),
                 stoppingToken));
             if (IsConnected)
             {
@@ -81,12 +94,17 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
         await periodic;
     }
 
-    private async Task HappenedAsync(string action, CancellationToken cancel)
+    private async Task HappenedAsync(string action, string id, CancellationToken cancel)
     {
+        if (action == "destroy")
+        {
+            control.Addresses.Forget(id);
+        }
+
         bool matters = action switch
         {
             // On `docker run` the endpoint has told already; `docker network connect` does not wait for it.
-            "connect" => control.Views.Endpoints.Any(view => view.Endpoint.State != Control.State.EndpointState.Ready),
+            "connect" => control.Views.Endpoints.Any(view => view.Endpoint.State != EndpointState.Ready),
             "rename" => true,
             _ => false,
         };

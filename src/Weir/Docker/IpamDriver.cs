@@ -8,7 +8,7 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>libnetwork's remote IPAM protocol (moby/libnetwork docs/ipam.md).</summary>
-internal sealed class IpamDriver(ControlPlane control)
+internal sealed class IpamDriver(ControlPlane control, DockerWatcher docker)
 {
     private const string AddressType = "RequestAddressType";
     private const string Gateway = "com.docker.network.gateway";
@@ -29,30 +29,30 @@ internal sealed class IpamDriver(ControlPlane control)
             throw new ControlException("--ip-range is not supported on weir networks: leave it out, or give the network a smaller --subnet");
         }
 
-        (string id, IpPrefix prefix) = control.RequestPool(request.Text("Pool"), request.Flag("V6"));
+        (string id, IpPrefix prefix) = control.Addresses.RequestPool(request.Text("Pool"), request.Flag("V6"));
         return new JsonObject { ["PoolID"] = id, ["Pool"] = prefix.ToString(), ["Data"] = new JsonObject() };
     }
 
     internal JsonObject ReleasePool(PluginRequest request)
     {
-        control.ReleasePool(request.Required("PoolID"));
+        control.Addresses.ReleasePool(request.Required("PoolID"));
         return [];
     }
 
-    internal JsonObject RequestAddress(PluginRequest request)
+    internal async Task<JsonObject> RequestAddressAsync(PluginRequest request, CancellationToken cancel)
     {
-        IPAddress address = control.RequestAddress(
-            request.Required("PoolID"), request.Address("Address"), request.Object("Options").Text(AddressType) == Gateway);
-
-        // Alone on its link: everything else is behind the gateway.
-        return new JsonObject { ["Address"] = IpPrefix.Single(address).ToString(), ["Data"] = new JsonObject() };
+        string pool = request.Required("PoolID");
+        IPAddress? wanted = request.Address("Address");
+        bool isGateway = request.Object("Options").Text(AddressType) == Gateway;
+        bool mayBeNew = wanted is null && !isGateway && control.Addresses.FindNetworkOf(pool) is { } network && await docker.AwaitsFirstStartAsync(network, cancel);
+        return new JsonObject { ["Address"] = control.Addresses.RequestAddress(pool, wanted, isGateway, mayBeNew).ToString(), ["Data"] = new JsonObject() };
     }
 
     internal JsonObject ReleaseAddress(PluginRequest request)
     {
         if (request.Address("Address") is { } address)
         {
-            control.ReleaseAddress(request.Required("PoolID"), address);
+            control.Addresses.ReleaseAddress(request.Required("PoolID"), address);
         }
 
         return [];

@@ -52,10 +52,9 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     {
         string network = request.Id("NetworkID");
         string endpoint = request.Id("EndpointID");
-        IReadOnlyList<PortWish> ports = [.. request.Object("Options").Objects(PortMapOption).Select(PortOf)];
         PluginRequest wanted = request.Object("Interface");
         byte[]? mac = wanted.Mac("MacAddress");
-        Control.State.Endpoint made = control.CreateEndpoint(network, endpoint, wanted.Address("Address"), wanted.Address("AddressIPv6"), mac, ports);
+        Control.State.Endpoint made = control.CreateEndpoint(network, endpoint, wanted.Address("Address"), wanted.Address("AddressIPv6"), mac);
 
         // What the request told must not be told back.
         return new JsonObject
@@ -108,6 +107,21 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     internal JsonObject DeleteEndpoint(PluginRequest request)
     {
         control.DeleteEndpoint(request.Id("EndpointID"), "the runtime deleted it");
+        return [];
+    }
+
+    /// <summary>Docker says so of the one endpoint of a container that has its default gateway, whichever networks
+    /// the container is on besides: the ports are published there.</summary>
+    internal JsonObject ProgramExternalConnectivity(PluginRequest request)
+    {
+        control.Publish(request.Id("EndpointID"), [.. request.Object("Options").Objects(PortMapOption).Select(PortOf).Distinct()]);
+        return [];
+    }
+
+    /// <summary>The gateway moves to another endpoint, maybe of another driver, which takes the same ports next.</summary>
+    internal JsonObject RevokeExternalConnectivity(PluginRequest request)
+    {
+        control.Unpublish(request.Id("EndpointID"));
         return [];
     }
 

@@ -13,7 +13,7 @@ namespace Weir.Docker;
 /// <summary>Docker's plugin protocol: POST /Driver.Method with a JSON object; errors are {"Err": "text"}.</summary>
 internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<PluginApi> log)
 {
-    private const int LargestBody = 1024 * 1024;
+    private const int LargestBody = 32 * 1024 * 1024; // every port of both protocols published
 
     /// <summary>Answers one call. Never throws for what is in it.</summary>
     internal async Task HandleAsync(HttpContext context)
@@ -47,15 +47,17 @@ internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<
         "NetworkDriver.DeleteEndpoint" => network.DeleteEndpoint(request),
         "NetworkDriver.Join" => network.Join(request),
 
-        // The link goes with the endpoint; there is nothing to discover on one host, nothing to publish yet.
+        "NetworkDriver.ProgramExternalConnectivity" => network.ProgramExternalConnectivity(request),
+        "NetworkDriver.RevokeExternalConnectivity" => network.RevokeExternalConnectivity(request),
+
+        // The link goes with the endpoint; there is nothing to discover on one host.
         "NetworkDriver.Leave" or "NetworkDriver.DiscoverNew" or "NetworkDriver.DiscoverDelete"
-            or "NetworkDriver.ProgramExternalConnectivity" or "NetworkDriver.RevokeExternalConnectivity"
             or "NetworkDriver.AllocateNetwork" or "NetworkDriver.FreeNetwork" => [],
         "IpamDriver.GetCapabilities" => IpamDriver.Capabilities,
         "IpamDriver.GetDefaultAddressSpaces" => IpamDriver.AddressSpaces,
         "IpamDriver.RequestPool" => ipam.RequestPool(request),
         "IpamDriver.ReleasePool" => ipam.ReleasePool(request),
-        "IpamDriver.RequestAddress" => ipam.RequestAddress(request),
+        "IpamDriver.RequestAddress" => await ipam.RequestAddressAsync(request, cancel),
         "IpamDriver.ReleaseAddress" => ipam.ReleaseAddress(request),
         _ => throw new ControlException($"there is no plugin call \"{(call.Length > 64 ? call[..64] : call)}\""),
     };

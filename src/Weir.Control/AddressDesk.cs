@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Control.Addresses;
+using Weir.Control.Endpoints;
+using Weir.Control.Networks;
+using Weir.Control.State;
+using Weir.Net;
+
+namespace Weir.Control;
+
+/// <summary>Gives ranges to networks and addresses to endpoints. Refusals are <see cref="ControlException"/>s.</summary>
+public sealed class AddressDesk
+{
+    private readonly Lock _gate;
+    private readonly AddressPools _addresses;
+    private readonly NetworkManager _networks;
+    private readonly EndpointManager _endpoints;
+
+    internal AddressDesk(Lock gate, AddressPools addresses, NetworkManager networks, EndpointManager endpoints)
+    {
+        _gate = gate;
+        _addresses = addresses;
+        _networks = networks;
+        _endpoints = endpoints;
+    }
+
+    /// <param name="subnet">Null: any that is free.</param>
+    public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6)
+    {
+        lock (_gate)
+        {
+            AddressPool pool = _addresses.RequestPool(subnet, ipv6);
+            return (pool.Id, pool.Prefix);
+        }
+    }
+
+    public void ReleasePool(string poolId)
+    {
+        lock (_gate)
+        {
+            _addresses.ReleasePool(poolId);
+        }
+    }
+
+    /// <summary>An address as an interface is to have it: alone on its link, since all else is behind the gateway. The
+    /// gateway's tells the range.</summary>
+    /// <param name="wanted">Null: any that is free.</param>
+    /// <param name="mayBeNew">A container may be asking that had no address before.</param>
+    public IpPrefix RequestAddress(string poolId, IPAddress? wanted, bool isGateway, bool mayBeNew)
+    {
+        lock (_gate)
+        {
+            IpPrefix pool = _addresses.PrefixOf(poolId);
+            bool isOurs = _networks.FindByPool(pool) is not null;
+            if (!isOurs && !isGateway && wanted is null)
+            {
+                throw new ControlException($"subnet {pool} is no weir network's: make the network anew with --driver weir beside --ipam-driver weir, or without either");
+            }
+
+            IPAddress address = _addresses.RequestAddress(poolId, wanted, isGateway, mayBeNew);
+            return isOurs && !isGateway ? IpPrefix.Single(address) : new IpPrefix(address, pool.Length);
+        }
+    }
+
+    /// <summary>The network that gets its addresses from a pool; null: there is none yet.</summary>
+    public Network? FindNetworkOf(string poolId)
+    {
+        lock (_gate)
+        {
+            return _networks.FindByPool(_addresses.PrefixOf(poolId));
+        }
+    }
+
+    /// <summary>A container is gone for good: its addresses need not wait for it.</summary>
+    public void Forget(string workloadId)
+    {
+        lock (_gate)
+        {
+            _addresses.Forget(workloadId);
+        }
+    }
+
+    public void ReleaseAddress(string poolId, IPAddress address)
+    {
+        lock (_gate)
+        {
+            // A late release must not free what another endpoint got meanwhile.
+            if (!_endpoints.All.Any(endpoint => endpoint.Addresses.Contains(address)))
+            {
+                _addresses.ReleaseAddress(poolId, address);
+            }
+        }
+    }
+}
