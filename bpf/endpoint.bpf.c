@@ -31,33 +31,6 @@ static __always_inline bool is_own_address(const struct ip_addr *a)
 	       a->word[1] == c->ipv6.word[1] && a->word[0] == c->ipv6.word[0];
 }
 
-/* What weir_to_ep judged and sent here, since only an ingress can give a packet to a socket. */
-static __always_inline int taken_from_host(struct __sk_buff *skb, enum l3_proto l3,
-					   struct packet *p, struct report *r)
-{
-	enum drop_reason reason = parse_packet(skb, l3, p);
-
-	r->src_endpoint = 0;
-	r->dst_endpoint = r->endpoint_id;
-	r->direction = DIRECTION_INGRESS;
-	if (!reason)
-		reason = proxy_take(skb, p, skb->mark >> MARK_IDENTITY_SHIFT);
-	return reason ? drop(skb, p, r, reason) : TC_ACT_OK;
-}
-
-/* Back to where packets of this link arrive, as if it were for the host. */
-static __always_inline int send_to_ingress(struct __sk_buff *skb, const struct report *r)
-{
-	const volatile struct endpoint_config *c = &endpoint_config;
-	struct ethhdr *eth = PARSE_AT(skb, 0, struct ethhdr);
-
-	if (!eth)
-		return TC_ACT_SHOT;
-	mac_copy(eth->h_dest, c->gateway_mac);
-	skb->mark = MARK_TO_PROXY | r->src_identity << MARK_IDENTITY_SHIFT;
-	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
-}
-
 /* The end of a packet of the container's that was denied: it learns so, where the endpoint that denied it has
  * nothing against that. */
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
@@ -119,12 +92,10 @@ int weir_from_ep(struct __sk_buff *skb)
 	l3 = l3_of(skb);
 	if (skb->vlan_present || l3 == L3_VLAN || l3 == L3_QINQ)
 		return drop(skb, &p, &r, DROP_REASON_VLAN);
-	if (skb->mark == MARK_ANSWER) {
+	if (mark_is(skb, MARK_ANSWER)) {
 		skb->mark = 0;
 		return TC_ACT_OK;
 	}
-	if (mark_is(skb, MARK_TO_PROXY))
-		return taken_from_host(skb, l3, &p, &r);
 	if (!mac_equal(eth->h_source, c->mac))
 		return drop(skb, &p, &r, DROP_REASON_INVALID_SOURCE_MAC);
 
@@ -172,9 +143,7 @@ int weir_from_ep(struct __sk_buff *skb)
 	case WAY_ENDPOINT:
 		return deliver_local(skb, &p, &r, v.endpoint);
 	case WAY_PROXY:
-		reason = proxy_take(skb, &p, r.src_identity);
-		if (reason)
-			return drop(skb, &p, &r, reason);
+		return deliver_proxy(skb, &p, &r);
 	}
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
 	return TC_ACT_OK;
@@ -221,8 +190,10 @@ int weir_to_ep(struct __sk_buff *skb)
 		return refuse_outside(skb, &p, &r, reason);
 
 	/* 7 */
+	if (v.way == WAY_PROXY)
+		return deliver_proxy(skb, &p, &r);
 	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return v.way == WAY_PROXY ? send_to_ingress(skb, &r) : TC_ACT_OK;
+	return TC_ACT_OK;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -156,15 +156,8 @@ __noinline int device_error(struct __sk_buff *skb, const struct packet *p, struc
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
 				   const struct report *r, const struct ruling *v)
 {
-	enum drop_reason reason;
-
-	if (v->way == WAY_ENDPOINT)
-		return deliver_local(skb, p, r, v->endpoint);
-	reason = proxy_take(skb, p, r->src_identity);
-	if (reason)
-		return drop(skb, p, r, reason);
-	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return TC_ACT_OK;
+	return v->way == WAY_ENDPOINT ? deliver_local(skb, p, r, v->endpoint)
+				      : deliver_proxy(skb, p, r);
 }
 
 /* The end of a packet for a local backend: its sender learns of it where the backend's policy wants that. */

@@ -3,8 +3,13 @@
  *
  * A flow that policy sends through the proxy has two legs with the same addresses and ports: the
  * opener's, which ends at a socket of the proxy's, and the proxy's own to the other end. Packets of
- * either end are marked "to proxy"; a rule of the host routes what is so marked to its own stack,
- * which finds the socket by the packet's addresses, and the listener by asking listener.bpf.c. */
+ * either end are marked "to proxy" and come in by loopback; a rule of the host routes what is so marked
+ * to its own stack, which finds the socket by the packet's addresses, and the listener by asking
+ * listener.bpf.c.
+ *
+ * By loopback, because there no filter has anything against a source that is an address of the host or
+ * has its route elsewhere: loopback looks for the way back with the mark (src_valid_mark), and finds
+ * itself; whatever rp_filter all other devices have, and a firewall's test of the reverse path. */
 #pragma once
 #include "../abi/proxy.h"
 #include "conntrack.h"
@@ -13,21 +18,16 @@
 
 static __always_inline bool mark_is(const struct __sk_buff *skb, enum proxy_mark mark)
 {
-	return (skb->mark & MARK_MASK) == (__u32)mark;
+	return skb->mark == (__u32)mark;
 }
 
-/* At an ingress: makes the host's stack take the packet for its own. It finds the proxy's socket by
- * the packet's addresses, or the listener by weir_listener. */
-static __always_inline enum drop_reason proxy_take(struct __sk_buff *skb, const struct packet *p,
-						   __u32 identity)
+/* Whether someone takes the packet that opens a connection; for what belongs to one, sockets answer. */
+static __always_inline bool proxy_listens(const struct packet *p)
 {
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 
-	if (packet_opens_tcp(p) && (!s || !s->proxy_port))
-		return DROP_REASON_PROXY_UNAVAILABLE;
-	skb->mark = MARK_TO_PROXY | identity << MARK_IDENTITY_SHIFT;
-	return DROP_REASON_NONE;
+	return !packet_opens_tcp(p) || (s && s->proxy_port);
 }
 
 /* A packet of the proxy's: it was judged. Keeps the flow alive, and opens one where the proxy could

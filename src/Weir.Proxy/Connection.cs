@@ -106,13 +106,13 @@ internal sealed class Connection
             return;
         }
 
-        uint mark = (uint)Datapath.Abi.ProxyMark.MarkFromProxy | (_flow.Source.Value << (int)Datapath.Abi.ProxyMark.MarkIdentityShift);
+        const uint Mark = (uint)Datapath.Abi.ProxyMark.MarkFromProxy;
         // Towards a container from the client's own address; what leaves the host is masqueraded anyway.
         IPEndPoint? source = _flow.DestinationEndpoint == 0 ? null : _source;
-        int server = TcpSocket.Connect(Destination, source, mark);
+        int server = TcpSocket.Connect(Destination, source, Mark);
         if (server is -Errno.AddressInUse or -Errno.AddressNotAvailable && source is not null)
         {
-            server = TcpSocket.Connect(Destination, new IPEndPoint(_source.Address, 0), mark);
+            server = TcpSocket.Connect(Destination, new IPEndPoint(_source.Address, 0), Mark);
         }
 
         if (server < 0)

@@ -40,22 +40,34 @@ public sealed class ProxyTests : IDisposable
     public void LaterPackets_GoToTheStack_WhichFindsTheSocket()
     {
         _h.FromContainer(1, Syn());
-        Outcome outcome = _h.FromContainer(1, Syn() with { TcpFlags = Ack });
-        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
-        outcome = _h.FromContainer(2, Syn().Reply());
-        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
+        AssertGoesToTheProxy(_h.FromContainer(1, Syn() with { TcpFlags = Ack }));
+        AssertGoesToTheProxy(_h.FromContainer(2, Syn().Reply()));
     }
 
     [Theory]
     [InlineData(World)]
     [InlineData("10.11.0.1")]
-    public void FromOutside_ItIsSentRoundToTheIngress(string source)
+    public void FromOutside_ItGoesToTheProxyToo(string source)
     {
-        Outcome outcome = _h.ToContainer(2, Syn() with { Source = source });
-        Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
-        // What comes in there by that way is for the proxy, whatever its source.
-        outcome = _h.FromContainer(2, Syn() with { Source = source }, (uint)ProxyMark.MarkToProxy);
-        Assert.Equal(DropReason.ProxyUnavailable, outcome.Reason);
+        Frame syn = Syn() with { Source = source };
+        Assert.Equal(DropReason.ProxyUnavailable, _h.ToContainer(2, syn).Reason);
+        _h.SetProxyPort(40000);
+        AssertGoesToTheProxy(_h.ToContainer(2, syn));
+    }
+
+    /// <summary>Marks of WireGuard's default, Kubernetes, Tailscale, Calico, Cilium, and all that differ from the
+    /// proxy's in one bit.</summary>
+    [Fact]
+    public void MarksOfOtherSoftware_AreNotTheProxys()
+    {
+        Frame denied = Syn() with { Source = World, DestinationPort = 81 };
+        uint[] others = [51820, 0x4000, 0x8000, 0x40000, 0x80000, 0x10000, 0xffff0000, 0x200, 0xa00, 0xf00, 0x2000, 1, uint.MaxValue];
+        Assert.Equal(DropReason.None, _h.ToContainer(2, denied, FromProxy).Reason);
+        foreach (uint mark in others.Concat(Enumerable.Range(0, 32).Select(bit => FromProxy ^ (1u << bit))))
+        {
+            denied = denied with { SourcePort = (ushort)(denied.SourcePort + 1) };
+            Assert.Equal((mark, DropReason.PolicyDenied), (mark, _h.ToContainer(2, denied, mark).Reason));
+        }
     }
 
     [Fact]
@@ -66,8 +78,7 @@ public sealed class ProxyTests : IDisposable
         Outcome outcome = _h.ToContainer(2, syn, FromProxy);
         Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
         // The answer goes to the host's stack, not to the container whose address it bears.
-        outcome = _h.FromContainer(2, syn.Reply());
-        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
+        AssertGoesToTheProxy(_h.FromContainer(2, syn.Reply()));
     }
 
     [Theory]
@@ -95,8 +106,7 @@ public sealed class ProxyTests : IDisposable
     {
         _h.FromContainer(1, Syn());
         SetPolicy(http: 0);
-        Outcome outcome = _h.FromContainer(1, Syn() with { TcpFlags = Ack });
-        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
+        AssertGoesToTheProxy(_h.FromContainer(1, Syn() with { TcpFlags = Ack }));
     }
 
     [Theory]
@@ -107,8 +117,7 @@ public sealed class ProxyTests : IDisposable
         _h.SetProxyPort(40000);
         _h.FromContainer(1, Syn(v6));
         Frame error = new() { Source = v6 ? Api6 : Api, Destination = v6 ? Web6 : Web, Protocol = v6 ? (byte)58 : (byte)1, IcmpType = v6 ? (byte)2 : (byte)3, IcmpCode = v6 ? (byte)0 : (byte)4, Payload = Syn(v6).Quote() };
-        Outcome outcome = _h.FromContainer(2, error);
-        Assert.Equal((ProgramHarness.Pass, DropReason.None), (outcome.Action, outcome.Reason));
+        AssertGoesToTheProxy(_h.FromContainer(2, error));
         // What quotes no flow goes nowhere.
         Frame stray = error with { IcmpType = v6 ? (byte)1 : (byte)3, IcmpCode = 1, Payload = (Syn(v6) with { SourcePort = 999 }).Quote() };
         Assert.Equal(DropReason.IcmpUnrelated, _h.FromContainer(2, stray).Reason);
@@ -121,6 +130,13 @@ public sealed class ProxyTests : IDisposable
         _h.SetPolicy(2, ProgramHarness.Deny(256, PolicyDirection.Ingress, 6, 80, rule: 3));
         Assert.Equal(DropReason.PolicyDenyRule, _h.FromContainer(1, Syn() with { TcpFlags = Ack }).Reason);
         Assert.Equal(DropReason.CtInvalid, _h.FromContainer(2, Syn().Reply()).Reason);
+    }
+
+    /// <summary>By loopback, whose address is all zeros.</summary>
+    private static void AssertGoesToTheProxy(Outcome outcome)
+    {
+        Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
+        Assert.Equal(new byte[6], outcome.Frame[..6]);
     }
 
     private static Frame Syn(bool v6 = false) => new() { Source = v6 ? Web6 : Web, Destination = v6 ? Api6 : Api, DestinationPort = 80 };

@@ -85,9 +85,6 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         new(false, "rp_filter", 0),
         new(false, "forwarding", 1),
 
-        // What the host itself sends to the proxy comes in here, from its own address. The program has checked the source.
-        new(false, "accept_local", 1),
-
         // The gateway's link-local address is the program's; the host has none there and hears no routers.
         new(true, "addr_gen_mode", 1),
         new(true, "accept_ra", 0),

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Diagnostics;
+using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
+using Weir.Datapath.Abi;
 using Weir.Net;
 
 namespace Weir.Control.Host;
 
-/// <summary>The host's own filter: containers' packets are forwarded (BPF has judged them), and those
-/// that leave the host get its address. Two chains of ours, each named from one place.</summary>
+/// <summary>The host's own filter: containers' packets are forwarded (BPF has judged them), also by way of the
+/// proxy, and those that leave the host get its address. Chains of ours, each named from one place.</summary>
 internal static class Iptables
 {
     private const string Prefix = "WEIR-";
     private const string Forward = Prefix + "FORWARD";
+    private const string Input = Prefix + "INPUT";
+    private const string Output = Prefix + "OUTPUT";
     private const string Postrouting = Prefix + "POSTROUTING";
 
     private static readonly Lazy<bool> _isLegacy = new(() => !Start(Tool(false), ["-V"], null).Output.Contains("nf_tables", StringComparison.Ordinal));
+
+    /// <summary>Where the host's own chains lead to ours.</summary>
+    private static readonly (string Table, string Chain, string Target)[] _jumps =
+    [
+        ("filter", "FORWARD", Forward), ("filter", "INPUT", Input), ("filter", "OUTPUT", Output), ("nat", "POSTROUTING", Postrouting),
+    ];
 
     /// <summary>Puts rules for these ranges in place of those that are there.</summary>
     /// <exception cref="ControlException">iptables refuses.</exception>
@@ -31,8 +41,10 @@ internal static class Iptables
 
             string tool = Tool(ipv6);
             Run(tool + "-restore", ["--noflush", "-w"], Rules(ranges));
-            EnsureJump(tool, "filter", "FORWARD", Forward);
-            EnsureJump(tool, "nat", "POSTROUTING", Postrouting);
+            foreach ((string table, string chain, string target) in _jumps)
+            {
+                EnsureJump(tool, table, chain, target);
+            }
         }
     }
 
@@ -68,7 +80,7 @@ internal static class Iptables
     {
         foreach (string tool in new[] { Tool(false), Tool(true) })
         {
-            foreach ((string table, string chain, string target) in new[] { ("filter", "FORWARD", Forward), ("nat", "POSTROUTING", Postrouting) })
+            foreach ((string table, string chain, string target) in _jumps)
             {
                 while (Try(tool, "-w", "-t", table, "-D", chain, "-j", target))
                 {
@@ -85,9 +97,16 @@ internal static class Iptables
     {
         var text = new StringBuilder();
         // Naming a chain empties it; the whole table changes at once.
-        text.Append("*filter\n:").Append(Forward).Append(" - [0:0]\n")
-            .Append("-A ").Append(Forward).Append(" -i weir+ -j ACCEPT\n")
+        text.Append("*filter\n");
+        foreach (string chain in new[] { Forward, Input, Output })
+        {
+            text.Append(':').Append(chain).Append(" - [0:0]\n");
+        }
+
+        text.Append("-A ").Append(Forward).Append(" -i weir+ -j ACCEPT\n")
             .Append("-A ").Append(Forward).Append(" -o weir+ -j ACCEPT\n")
+            .Append(CultureInfo.InvariantCulture, $"-A {Input} -i lo -m mark --mark 0x{(uint)ProxyMark.MarkToProxy:x} -j ACCEPT\n")
+            .Append(CultureInfo.InvariantCulture, $"-A {Output} -m mark --mark 0x{(uint)ProxyMark.MarkFromProxy:x} -j ACCEPT\n")
             .Append("COMMIT\n*nat\n:").Append(Postrouting).Append(" - [0:0]\n");
         foreach (IpPrefix prefix in masqueraded)
         {

@@ -12,6 +12,7 @@ internal static class ProxyRouting
 {
     private const uint Table = 2004;
     private const uint Priority = 9; // before all that others may have added
+    private const uint WholeMark = uint.MaxValue;
     private const int Loopback = 1;
 
     private static readonly bool[] _families = [false, true];
@@ -38,6 +39,17 @@ internal static class ProxyRouting
     });
 
     /// <summary>
+    /// What is for the proxy comes in by loopback, from addresses of the host's and of others. The way back to them
+    /// is looked for with the mark, and so found by loopback too. Nothing else comes in there that the kernel
+    /// would ask this of.
+    /// </summary>
+    internal static void AcceptFromLoopback(HostSettings settings)
+    {
+        settings.Require("net/ipv4/conf/lo/accept_local", "1");
+        settings.Require("net/ipv4/conf/lo/src_valid_mark", "1");
+    }
+
+    /// <summary>
     /// What comes from outside to a container passes the host's stack on its way to the container's link, where it
     /// is handed to the proxy. The stack must not find the proxy's socket before that: it drops what it would
     /// forward but has a socket for. (One route lookup more for what is for the host itself.)
@@ -52,7 +64,7 @@ internal static class ProxyRouting
         }
     }
 
-    private static RuleInfo Rule(bool ipv6) => new(ipv6, Priority, (uint)ProxyMark.MarkToProxy, (uint)ProxyMark.MarkMask, Table);
+    private static RuleInfo Rule(bool ipv6) => new(ipv6, Priority, (uint)ProxyMark.MarkToProxy, WholeMark, Table);
 
     private static string Family(bool ipv6) => ipv6 ? " (IPv6)" : "";
 }

@@ -226,6 +226,7 @@ internal sealed class PolicyManager
         {
             if (http.Count > 0)
             {
+                ProxyRouting.AcceptFromLoopback(_settings);
                 ProxyRouting.LetForwardedPacketsThrough(_settings);
             }
 

@@ -15,7 +15,7 @@ internal static class HealthProbe
     private const int SocketLevel = 1; // SOL_SOCKET
     private const int MarkOption = 36; // SO_MARK
 
-    /// <summary>A container on this host judges the try as "health", which needs no rule.</summary>
+    /// <summary>A container on this host takes the try as the proxy's own, which no rule concerns.</summary>
     private const uint Mark = (uint)ProxyMark.MarkFromProxy;
 
     /// <returns>Null: it is well; else what is wrong.</returns>
@@ -73,8 +73,7 @@ internal static class HealthProbe
         var socket = new Socket(target.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
         try
         {
-            uint mark = Mark | (Identity.Health.Value << (int)ProxyMark.MarkIdentityShift);
-            socket.SetRawSocketOption(SocketLevel, MarkOption, BitConverter.GetBytes(mark));
+            socket.SetRawSocketOption(SocketLevel, MarkOption, BitConverter.GetBytes(Mark));
             await socket.ConnectAsync(target, cancel);
             return socket;
         }

@@ -6,13 +6,11 @@
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>skb-&gt;mark. Bits 8 to 11 tell, the upper half carries the source&apos;s identity. What a container sends has no mark: the kernel clears it between namespaces.</summary>
+/// <summary>skb-&gt;mark, the whole of it: whatever else other software puts there is not ours. No bit of these is one that software in wide use tests or clears. What a container sends has no mark: the kernel clears it between namespaces.</summary>
 public enum ProxyMark : int
 {
-    MarkToProxy = 512,
-    MarkFromProxy = 2560,
+    MarkToProxy = 4274,
+    MarkFromProxy = 4276,
     /// <summary>what the datapath answers for a container: not judged</summary>
     MarkAnswer = 4278,
-    MarkMask = 3840,
-    MarkIdentityShift = 16,
 }

@@ -194,6 +194,8 @@ public sealed partial class DockerHost : IDisposable
         ip link set world0 addrgenmode none
         ip address add {HostAddress}/24 dev world0
         ip address add 2001:db8:100::1/64 dev world0 nodad
+        # As every device has: without it the host solicits no neighbour for packets with another's source.
+        ip address add fe80::1/64 dev world0 nodad
         ip link set world0 up
         ip -n world link set lo up
         ip -n world address add {WorldAddress}/24 dev up0
