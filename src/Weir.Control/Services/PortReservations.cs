@@ -11,6 +11,9 @@ namespace Weir.Control.Services;
 /// its own and wonders why nobody comes. Called under the control plane's lock.</summary>
 internal sealed class PortReservations : IDisposable
 {
+    private const int SocketLevel = 1; // SOL_SOCKET
+    private const int BindToInterface = 62; // SO_BINDTOIFINDEX
+    private const int NoInterface = int.MaxValue;
     private const ushort FirstFree = 49152; // RFC 6335 §6: dynamic ports
     private const ushort LastFree = 60999; // above are the balancer's own
 
@@ -118,7 +121,8 @@ internal sealed class PortReservations : IDisposable
         }
     }
 
-    /// <summary>A socket that has the port and does nothing with it.</summary>
+    /// <summary>A socket that has the port and gets nothing: who comes by a way that leads to no container is refused
+    /// at once, as where nobody listens.</summary>
     private static Socket? Bind(IpProtocol protocol, IPAddress address, ushort port)
     {
         Socket socket = Open(protocol, address);
@@ -136,6 +140,8 @@ internal sealed class PortReservations : IDisposable
                 socket.Listen(1);
             }
 
+            // The kernel does not ask whether there is such a device.
+            socket.SetRawSocketOption(SocketLevel, BindToInterface, BitConverter.GetBytes(NoInterface));
             return socket;
         }
         catch (SocketException)
