@@ -31,6 +31,7 @@ enum lb_flag {
 	LB_NAT = 2,		  /* a service is by SNAT, or was while flows may live */
 	LB_PREFILTER_ADDRESS = 4, /* weir_pre_addr is not empty */
 	LB_PREFILTER_PREFIX = 8,  /* weir_pre_net is not empty */
+	LB_ANY_NAMESPACE = 16,	  /* weir_netns lacks a container's: any may be it */
 };
 
 /* The only entry of weir_settings; written by the agent, read by every packet. */

@@ -173,6 +173,8 @@ struct sock_key {
 
 struct sock_entry {
 	__u32 frontend_id;
+	__u8 _pad0[4];
+	__u64 netns; /* cookie of the socket's network namespace */
 };
 
 /* weir_lb_stats: per CPU, by frontend id. */

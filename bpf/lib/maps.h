@@ -277,6 +277,16 @@ struct {
 	__type(value, struct sock_entry);
 } weir_sock SEC(".maps");
 
+/* The network namespaces of endpoints' containers, by cookie. Written by the agent, read by the socket
+ * hook. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_ENDPOINTS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u8);
+} weir_netns SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, MAX_FRONTENDS);

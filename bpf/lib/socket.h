@@ -5,7 +5,11 @@
  * A new connection takes any slot, since nobody else needs to find its backend again; what a slot
  * had before a change does not concern it. Who sends single datagrams keeps a backend by the
  * socket's hash. Answers that a socket gets from a backend bear the frontend's address also if it
- * sent to the backend itself before: one socket that uses both cannot tell them apart. */
+ * sent to the backend itself before: one socket that uses both cannot tell them apart.
+ *
+ * Only sockets of the host and of weir's containers: in another network namespace of this machine, a
+ * VPN's or another engine's, there may be no way to a backend but only to the host, and there what is
+ * sent to a frontend meets weir_from_dev like what comes from anywhere else. */
 #pragma once
 #include <linux/bpf.h>
 #include "balance.h"
@@ -39,12 +43,25 @@ struct socket_peer {
 /* .rodata, written before load and frozen. */
 const volatile struct socket_config socket_config = {};
 
-static __always_inline bool socket_has_services(void)
+/* enum lb_flag; 0: there is nothing to translate. */
+static __always_inline __u32 socket_flags(void)
 {
 	__u32 zero = 0;
 	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+	__u32 flags = settings ? settings->lb_flags : 0;
 
-	return settings && settings->lb_flags & LB_SERVICES;
+	return flags & LB_SERVICES ? flags : 0;
+}
+
+/* May sockets of this namespace get the service's backends? */
+static __always_inline bool socket_is_served(const struct service_entry *service, __u64 netns,
+					     __u32 flags)
+{
+	if (netns == socket_config.host_netns_cookie)
+		return true;
+	if (service->flags & SERVICE_HOST_ONLY)
+		return false;
+	return flags & LB_ANY_NAMESPACE || bpf_map_lookup_elem(&weir_netns, &netns);
 }
 
 static __always_inline bool socket_is_ipv4(const struct ip_addr *addr)
@@ -105,9 +122,9 @@ static __always_inline __u32 socket_choose(const struct service_entry *service,
 
 /* Notes whose place the backend has, and counts it; for datagrams only the first time. */
 static __always_inline void socket_remember(const struct sock_key *key, __u32 frontend_id,
-					    enum socket_use use)
+					    __u64 netns, enum socket_use use)
 {
-	struct sock_entry entry = {.frontend_id = frontend_id}, *known;
+	struct sock_entry entry = {.frontend_id = frontend_id, .netns = netns}, *known;
 	struct lb_stats *stats;
 
 	if (use == SOCKET_SENDS) {
@@ -125,19 +142,19 @@ static __always_inline void socket_remember(const struct sock_key *key, __u32 fr
 static __noinline int socket_translate(struct bpf_sock_addr *ctx, struct socket_peer *peer,
 				       enum socket_use use)
 {
-	__u32 protocol = ctx->protocol;
+	__u32 protocol = ctx->protocol, flags = socket_flags();
 	struct sock_key key = {.protocol = (__u8)protocol};
 	struct service_entry *service;
 	struct backend_entry *backend;
 	__u64 netns;
 
-	if (!socket_has_services() || (protocol != L4_TCP && protocol != L4_UDP))
+	if (!flags || (protocol != L4_TCP && protocol != L4_UDP))
 		return SOCKET_ALLOW;
 	service = service_find(&peer->addr, peer->port, key.protocol);
 	if (!service)
 		return SOCKET_ALLOW;
 	netns = bpf_get_netns_cookie(ctx);
-	if (service->flags & SERVICE_HOST_ONLY && netns != socket_config.host_netns_cookie)
+	if (!socket_is_served(service, netns, flags))
 		return SOCKET_ALLOW;
 	key.cookie = bpf_get_socket_cookie(ctx);
 	backend = backend_of(socket_choose(service, peer, key.protocol, key.cookie, netns, use));
@@ -147,7 +164,7 @@ static __noinline int socket_translate(struct bpf_sock_addr *ctx, struct socket_
 	}
 	key.backend = backend->addr;
 	key.port = backend->port;
-	socket_remember(&key, service->frontend_id, use);
+	socket_remember(&key, service->frontend_id, netns, use);
 	peer->addr = key.backend;
 	peer->port = key.port;
 	peer->translated = true;
@@ -163,7 +180,7 @@ static __noinline void socket_restore(struct bpf_sock_addr *ctx, struct socket_p
 	struct sock_entry *known;
 	__u32 id;
 
-	if (!socket_has_services())
+	if (!socket_flags())
 		return;
 	key.cookie = bpf_get_socket_cookie(ctx);
 	known = bpf_map_lookup_elem(&weir_sock, &key);

@@ -32,6 +32,7 @@ public sealed class ControlPlane : IDisposable
     private readonly AddressPools _addresses;
     private readonly NetworkManager _networks;
     private readonly EndpointManager _endpoints;
+    private readonly EndpointNamespaces _namespaces;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
     private readonly DeviceManager _devices;
@@ -60,7 +61,8 @@ public sealed class ControlPlane : IDisposable
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
         _devices = new DeviceManager(datapath, _links, options, log);
-        _services = new ServiceManager(durable, datapath, _endpoints, _host, _devices, OnHealth, time, log);
+        _namespaces = new EndpointNamespaces(Lock, _endpoints, datapath.Namespaces);
+        _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, time, log);
         Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
@@ -113,6 +115,7 @@ public sealed class ControlPlane : IDisposable
                 _endpoints.Remove(endpoint, "its link is gone", _policies);
             }
 
+            _namespaces.Refresh();
             _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
             _policies.Enforce();
             foreach (Endpoint endpoint in _endpoints.All)
@@ -165,12 +168,14 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <summary>Makes the endpoint's link; nothing passes that policy for "init" does not allow.</summary>
-    public JoinResult Join(string networkId, string endpointId)
+    /// <param name="namespacePath">Where the runtime puts the container's network namespace; "" if it does not say.</param>
+    public JoinResult Join(string networkId, string endpointId, string namespacePath)
     {
         lock (Lock)
         {
             Network network = FindNetwork(networkId);
-            Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, _policies);
+            Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, namespacePath, _policies);
+            _namespaces.Learn();
             return new JoinResult(
                 LinkNames.Container(endpointId),
                 endpoint.Ipv4 is null ? null : network.Gateway(ipv6: false),
@@ -293,6 +298,7 @@ public sealed class ControlPlane : IDisposable
             }
 
             _devices.TryAgain();
+            _namespaces.Refresh();
             _services.Sweep(nowNs);
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
         }
@@ -315,6 +321,7 @@ public sealed class ControlPlane : IDisposable
     {
         lock (Lock)
         {
+            _namespaces.Dispose();
             _services.Dispose();
             _ports.Dispose();
         }
@@ -367,6 +374,7 @@ public sealed class ControlPlane : IDisposable
 
         _ports.Release(endpoint.Published);
         _services.Refresh();
+        _namespaces.Refresh();
     }
 
     /// <summary>A health check changed its mind, on a thread of its own.</summary>

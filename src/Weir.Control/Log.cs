@@ -59,4 +59,7 @@ internal static partial class Log
 
     [LoggerMessage(4016, LogLevel.Information, "Published ports: {Put} put in force, {Removed} taken away, {All} in all")]
     internal static partial void PublishedPortsChanged(ILogger log, int put, int removed, int all);
+
+    [LoggerMessage(4021, LogLevel.Information, "Disconnected {Count} UDP sockets whose backend is gone: {Backends}")]
+    internal static partial void SocketsEnded(ILogger log, int count, string backends);
 }

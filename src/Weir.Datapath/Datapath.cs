@@ -58,6 +58,8 @@ public sealed class Datapath : IDisposable
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
+        Namespaces = new(maps[MapNames.Netns], flags);
+        Sockets = new(maps[MapNames.Sock]);
         ChangeSettings((ref Settings s) => (s.NatFirstPort, s.NatLastPort) = (options.SnatPorts.First, options.SnatPorts.Last));
         ChangeSettings((ref Settings s) =>
         {
@@ -88,6 +90,12 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Sources that are dropped at the device.</summary>
     public PrefilterTable Prefilter { get; }
+
+    /// <summary>Where sockets get backends beside the host's own namespace.</summary>
+    public NamespaceTable Namespaces { get; }
+
+    /// <summary>Sockets that got backends.</summary>
+    public SocketTable Sockets { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
     public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);

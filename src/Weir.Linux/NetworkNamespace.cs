@@ -32,6 +32,9 @@ public static class NetworkNamespace
             : throw LinuxException.Last("ask for the network namespace's cookie");
     }
 
+    /// <summary>The cookie of the namespace at a path.</summary>
+    public static ulong CookieOf(string path) => Run(path, CurrentCookie);
+
     /// <summary>Runs the work in the namespace at a path such as /run/docker/netns/1a2b3c.</summary>
     public static T Run<T>(string path, Func<T> work)
     {

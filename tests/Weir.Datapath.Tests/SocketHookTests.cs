@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Bpf;
 using Weir.Datapath.Abi;
+using Weir.Linux;
+using Weir.Linux.Netlink;
 using Weir.Testing;
 using Xunit;
 
@@ -69,6 +71,78 @@ public sealed class SocketHookTests : IDisposable
         Assert.Equal(3, output.Distinct().Count());
         Assert.All(output, line => Assert.DoesNotContain(' ', line));
         Assert.Equal(30UL, _host.Connects(service, udp: true));
+    }
+
+    /// <summary>A VPN's namespace, or another engine's: there may be no way to the backend, and whoever has the
+    /// frontend's address there is asked.</summary>
+    [PrivilegedFact]
+    public void StrangeNamespace_IsLeftAlone()
+    {
+        using var stranger = new TestNamespace();
+        _host.Cgroup.Run(stranger, "sh", "-c", $"ip link set lo up; ip address add {Frontend}/32 dev lo; ip address add {Frontend6}/128 dev lo nodad");
+        string[] output = _host.Python(
+            $"""
+            for a in '{Frontend}', '{Frontend6}':
+                serve(a)
+                print(fetch(TCP, a)[0], fetch(UDP, a)[0])
+                with new(UDP, a) as s:
+                    s.sendto(b'x', (a, 80))
+                    print(s.recv(99).decode())
+            """,
+            stranger);
+
+        Assert.Equal([$"{Frontend} {Frontend}", Frontend, $"{Frontend6} {Frontend6}", Frontend6], output);
+        Assert.Equal(0, _host.SocketsKnown);
+    }
+
+    [PrivilegedFact]
+    public void ContainersNamespace_IsServed_BeforeItIsKnownToo()
+    {
+        string fetch = Servers + $"print(*fetch(TCP, '{Frontend}'))";
+        Assert.Equal([$"10.9.0.1 {Frontend} 80"], _host.Python(fetch, _host.Container));
+
+        _host.KnowContainer(areAll: false, isKnown: false);
+        Assert.Equal([$"10.9.0.1 {Frontend} 80"], _host.Python(fetch, _host.Container));
+
+        _host.KnowContainer(areAll: true, isKnown: false);
+        Assert.Equal(["ENETUNREACH"], _host.Python($"print(fails(fetch, TCP, '{Frontend}'))", _host.Container));
+    }
+
+    [PrivilegedTheory]
+    [InlineData(Frontend, "10.9.0.1")]
+    [InlineData(Frontend6, "fd09::1")]
+    [InlineData("::ffff:" + Frontend, "10.9.0.1")]
+    public async Task ConnectedUdpSocket_WhoseBackendIsGone_IsToldSo(string address, string backend)
+    {
+        string folder = Directory.CreateTempSubdirectory("weir-udp").FullName;
+        string ended = Path.Combine(folder, "ended");
+        string direct = address.StartsWith("::ffff:", StringComparison.Ordinal) ? $"::ffff:{backend}" : backend;
+        Task<string[]> owner = Task.Run(() => _host.Python(Servers + $"""
+            import os
+            with new(UDP, '{address}') as s, new(UDP, '{address}') as other:
+                other.connect(('{direct}', 80))
+                s.connect(('{address}', 80))
+                s.send(b'x')
+                s.recv(99)
+                while not os.path.exists('{ended}'):
+                    time.sleep(0.02)
+                print(fails(s.recv, 99))
+                s.connect(('{address}', 80))
+                s.send(b'x')
+                print(s.recv(99).decode())
+                other.send(b'x')
+                print(other.recv(99).decode())
+            """));
+        SpinWait.SpinUntil(() => _host.SocketsKnown == 1 || owner.IsCompleted, TimeSpan.FromSeconds(20));
+        IReadOnlyList<SocketRow> taken = _host.Datapath.Sockets.TakeUdp(row => row.Backend.Equals(System.Net.IPAddress.Parse(backend)) && row.Port == 80);
+        SocketRow row = Assert.Single(taken);
+        Assert.Equal(_host.Host.Run(NetworkNamespace.CurrentCookie), row.Namespace);
+        Assert.Empty(_host.Datapath.Sockets.TakeUdp(_ => true));
+        Assert.Equal(1, _host.Host.Run(() => UdpSockets.Abort(new HashSet<ulong> { row.Cookie })));
+        await File.WriteAllTextAsync(ended, "");
+
+        Assert.Equal(["ECONNABORTED", backend, backend], await owner);
+        Directory.Delete(folder, recursive: true);
     }
 
     [PrivilegedFact]

@@ -2,6 +2,7 @@
 using System.Net;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Testing;
 
 namespace Weir.Datapath.Tests;
@@ -65,6 +66,7 @@ internal sealed class SocketHost : IDisposable
         }
 
         SetFlags(LbFlag.Services);
+        KnowContainer(areAll: true);
         foreach (TestNamespace place in new[] { Host, Container })
         {
             Cgroup.Run(place, "sh", "-c", "ip link set lo up; ip address add 10.9.0.1/24 dev lo; for i in 1 2 3; do ip address add fd09::$i/128 dev lo nodad; done");
@@ -86,6 +88,10 @@ internal sealed class SocketHost : IDisposable
     internal int SocketsKnown => new BpfMap<SockKey, SockEntry>(_maps[MapNames.Sock]).ToList().Count;
 
     internal int AffinitiesKnown => new BpfMap<AffinityKey, AffinityEntry>(_maps[MapNames.Affinity]).ToList().Count;
+
+    /// <summary>Makes the container's namespace one of a weir endpoint, or not.</summary>
+    internal void KnowContainer(bool areAll, bool isKnown = true) =>
+        Datapath.Namespaces.Set(isKnown ? new HashSet<ulong> { Container.Run(NetworkNamespace.CurrentCookie) } : [], areAll);
 
     internal SocketHookResult Attach() => Host.Run(Datapath.AttachSocketHook);
 

@@ -99,9 +99,10 @@ internal sealed class EndpointManager
     }
 
     /// <summary>Makes its link, protected from the first packet on: identity "init" until it is identified.</summary>
-    internal Endpoint Join(Endpoint endpoint, Network network, PolicyManager policies)
+    /// <param name="namespacePath">See <see cref="Endpoint.NamespacePath"/>.</param>
+    internal Endpoint Join(Endpoint endpoint, Network network, string namespacePath, PolicyManager policies)
     {
-        endpoint = endpoint with { State = EndpointState.Init, Identity = Identity.Init };
+        endpoint = endpoint with { State = EndpointState.Init, Identity = Identity.Init, NamespacePath = namespacePath, NamespaceCookie = 0 };
         try
         {
             endpoint = endpoint with { Ifindex = _links.Create(endpoint, network.Mtu), Program = _program };
@@ -179,6 +180,8 @@ internal sealed class EndpointManager
             _ => $"publishes {string.Join(", ", ports)}",
         });
     }
+
+    internal void SetNamespace(Endpoint endpoint, ulong cookie) => Keep(endpoint with { NamespaceCookie = cookie });
 
     internal void Remove(Endpoint endpoint, string why, PolicyManager policies)
     {

@@ -27,6 +27,7 @@ internal sealed class ServiceManager : IDisposable
     private readonly HostAddresses _host;
     private readonly DeviceManager _devices;
     private readonly ServiceTables _tables;
+    private readonly StaleSockets _sockets;
     private readonly HealthChecker _health;
     private readonly ILogger _log;
     private readonly MemberReader _members = new();
@@ -36,7 +37,7 @@ internal sealed class ServiceManager : IDisposable
 
     /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> under the lock.</param>
     internal ServiceManager(
-        IStore store, Datapath.Datapath datapath, EndpointManager endpoints, HostAddresses host, DeviceManager devices,
+        IStore store, Datapath.Datapath datapath, EndpointManager endpoints, EndpointNamespaces namespaces, HostAddresses host, DeviceManager devices,
         Action<string, BackendAddress, bool, string> healthChanged, TimeProvider time, ILogger log)
     {
         _store = store;
@@ -45,6 +46,7 @@ internal sealed class ServiceManager : IDisposable
         _devices = devices;
         _datapath = datapath;
         _tables = new ServiceTables(datapath.Services, datapath.Backends, ReservePorts);
+        _sockets = new StaleSockets(datapath.Sockets, namespaces, log);
         _health = new HealthChecker(healthChanged, time);
         _log = log;
     }
@@ -82,6 +84,7 @@ internal sealed class ServiceManager : IDisposable
             Program(service, force: true);
         }
 
+        _sockets.End(All);
         NeedDevices();
     }
 
@@ -109,6 +112,7 @@ internal sealed class ServiceManager : IDisposable
         _members.Refresh(_endpoints.Attached, patient: true);
         List<BalancedService> changed = [.. specs.Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: false))];
         PutAll(changed);
+        EndStaleSockets();
         foreach (BalancedService service in changed)
         {
             Keep(service);
@@ -128,6 +132,8 @@ internal sealed class ServiceManager : IDisposable
             _store.Delete($"{Folder}/{name}");
             Log.ServiceChanged(_log, name, "deleted", 0, 0, 0);
         }
+
+        EndStaleSockets();
     }
 
     /// <summary>Makes sure that an endpoint's published ports fit beside all others: those in force, and those whose
@@ -161,6 +167,8 @@ internal sealed class ServiceManager : IDisposable
         {
             Program(service, force: false);
         }
+
+        EndStaleSockets();
     }
 
     internal void SetHealth(string name, BackendAddress backend, bool healthy, string detail)
@@ -178,7 +186,13 @@ internal sealed class ServiceManager : IDisposable
     /// <summary>Every few seconds: routes and neighbours, and changes that are over.</summary>
     internal void Sweep(ulong nowNs)
     {
-        _tables.Collect();
+        if (_tables.HasGone)
+        {
+            // Some may have connected while their backend went.
+            _sockets.End(All);
+            _tables.Collect();
+        }
+
         if (_services.Count > 0)
         {
             if (nowNs - _refreshedNs > RefreshNs || _services.Values.Any(service => service.Members.Any(member => member.State == BackendState.Unreachable)))
@@ -208,6 +222,14 @@ internal sealed class ServiceManager : IDisposable
         : service.Members.Any(member => member.IsChosen) ? "all backends are unhealthy: all are used"
         : service.Members.Any(member => member.State == BackendState.Draining) ? "every backend is draining"
         : "no backend can be reached";
+
+    private void EndStaleSockets()
+    {
+        if (_tables.TakeLoss())
+        {
+            _sockets.End(All);
+        }
+    }
 
     private BalancedService Prepare(ServiceSpec spec, bool isPublished)
     {

@@ -25,6 +25,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     private readonly HashSet<uint> _goneBackends = [];
     private readonly HashSet<uint> _goneFrontends = [];
     private readonly SlotAllocator _slots = new(kernel.MaxSlots);
+    private bool _hasLost;
 
     /// <summary>The service that a frontend belongs to, or did until lately.</summary>
     internal string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
@@ -75,14 +76,20 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         }
     }
 
+    /// <summary>Whether something was removed that the kernel may speak of still: see <see cref="Collect"/>.</summary>
+    internal bool HasGone => _goneBackends.Count + _goneFrontends.Count > 0;
+
+    /// <summary>True once after something was removed.</summary>
+    internal bool TakeLoss()
+    {
+        bool lost = _hasLost;
+        _hasLost = false;
+        return lost;
+    }
+
     /// <summary>Gives numbers of what is gone free, once nothing in the kernel speaks of them.</summary>
     internal void Collect()
     {
-        if (_goneBackends.Count + _goneFrontends.Count == 0)
-        {
-            return;
-        }
-
         kernel.Forget(_goneBackends, _goneFrontends);
         foreach (uint id in _goneBackends)
         {
@@ -357,6 +364,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     {
         backends.Remove(backendId);
         _goneBackends.Add(backendId);
+        _hasLost = true;
     }
 
     private void RemoveFamily(BalancedFamily family)
@@ -382,5 +390,6 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         kernel.Remove(frontend.Address, frontend.Port, frontend.Protocol);
         family.FrontendIds.Remove(frontend, out uint id);
         _goneFrontends.Add(id);
+        _hasLost = true;
     }
 }

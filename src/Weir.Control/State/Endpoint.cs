@@ -46,6 +46,12 @@ public sealed record Endpoint
 
     public int Ifindex { get; init; }
 
+    /// <summary>The file by which the runtime names its network namespace; "" if it did not.</summary>
+    public string NamespacePath { get; init; } = "";
+
+    /// <summary>The kernel's number for that namespace; 0: it is not known yet.</summary>
+    public ulong NamespaceCookie { get; init; }
+
     /// <summary>Which build of the program is attached.</summary>
     public string Program { get; init; } = "";
 

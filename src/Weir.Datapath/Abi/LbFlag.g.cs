@@ -17,4 +17,6 @@ public enum LbFlag : ushort
     PrefilterAddress = 4,
     /// <summary>weir_pre_net is not empty</summary>
     PrefilterPrefix = 8,
+    /// <summary>weir_netns lacks a container&apos;s: any may be it</summary>
+    AnyNamespace = 16,
 }

@@ -10,11 +10,16 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(4 bytes)</summary>
+/// <summary>(16 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct SockEntry
 {
     public uint FrontendId;
+#pragma warning disable CS0169, IDE0051
+    private InlineArray4<byte> _pad0;
+#pragma warning restore CS0169, IDE0051
+    /// <summary>cookie of the socket&apos;s network namespace</summary>
+    public ulong Netns;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -22,6 +27,7 @@ public partial struct SockEntry
         return new("sock_entry", Unsafe.SizeOf<SockEntry>(),
         [
             global::Weir.Datapath.AbiField.Of("frontend_id", ref value, ref value.FrontendId),
+            global::Weir.Datapath.AbiField.Of("netns", ref value, ref value.Netns),
         ]);
     }
 }

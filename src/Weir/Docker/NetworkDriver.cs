@@ -65,7 +65,7 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
 
     internal JsonObject Join(PluginRequest request)
     {
-        JoinResult join = control.Join(request.Id("NetworkID"), request.Id("EndpointID"));
+        JoinResult join = control.Join(request.Id("NetworkID"), request.Id("EndpointID"), request.Text("SandboxKey"));
         List<JsonNode?> routes = [];
         foreach ((IPAddress gateway, IpPrefix pool) in control.Views.Networks.First(network => network.Id == request.Id("NetworkID")).Subnets
             .Where(subnet => subnet.Gateway.Equals(join.Gateway4) || subnet.Gateway.Equals(join.Gateway6))
