@@ -35,6 +35,10 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public void CharactersThatTurnOrHideText_ReachNoTerminal() =>
+        Assert.Equal("a b c d", TextTable.OneLine("a\u202eb\u2028c\u200bd"));
+
+    [Fact]
     public void LongLabels_AreCut_BetweenCharacters()
     {
         Assert.Equal("role=web", Labels.Cut(["container:role=web"]));
@@ -83,7 +87,6 @@ public sealed class CommandLineTests
     [Fact]
     public void ControlCharacters_OfALabel_DoNotReachTheTerminal() =>
         Assert.Equal("a [31mb c", TextTable.OneLine("a\u001b[31mb\nc"));
-        Assert.Equal("a b c d", TextTable.OneLine("a\u202eb\u2028c\u200bd"));
 
     private static IEnumerable<(string Path, Command Command)> Walk(Command command, string path) =>
         command.Subcommands.SelectMany(sub => Walk(sub, $"{path} {sub.Name}")).Prepend((path, command));
