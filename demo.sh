@@ -102,7 +102,7 @@ say "What would change?"
 show weir policy apply --dry-run -f examples/policy.yaml
 show weir policy apply -f examples/policy.yaml
 show weir policy get
-weir monitor --type drop > "$work/drops" 2>&1 &
+out/weir monitor --type drop > "$work/drops" 2>&1 &
 monitor_pid=$!
 sleep 0.5
 
@@ -143,7 +143,7 @@ must_not other
 step "One open port opens every verb and path behind it: unless the policy speaks of requests"
 show sed -n '/rules:/,$p' examples/http.yaml
 show weir policy apply -f examples/http.yaml
-weir monitor --type l7 > "$work/requests" 2>&1 &
+out/weir monitor --type l7 > "$work/requests" 2>&1 &
 monitor_pid="$monitor_pid $!"
 sleep 0.5
 request 200 web --spider -S http://api/public

@@ -61,6 +61,23 @@ internal sealed class ConntrackTable(
         return new SweepResult(total, deleted, (int)flows.Spec.MaxEntries, Enumerable.Range(0, before.Length).Any(IsPressed));
     }
 
+    /// <summary>How many flows live now.</summary>
+    internal int Count(ulong nowNs)
+    {
+        int count = 0;
+        flows.ForEachBatch((_, values, _) =>
+        {
+            foreach (ref readonly CtEntry entry in MemoryMarshal.Cast<byte, CtEntry>(values))
+            {
+                count += entry.ExpiresNs < nowNs ? 0 : 1;
+            }
+        });
+        return count;
+    }
+
+    /// <summary>How many the table holds.</summary>
+    internal int Capacity => (int)flows.Spec.MaxEntries;
+
     /// <summary>Removes all flows of an endpoint: its number and addresses may serve another.</summary>
     internal int Purge(ushort id) => RemoveWhere((in _, in entry) => entry.SrcEndpoint == id || entry.DstEndpoint == id);
 

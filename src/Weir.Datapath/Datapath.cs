@@ -430,6 +430,13 @@ public sealed class Datapath : IDisposable
 
     public IReadOnlyList<ConntrackRow> ListConntrack(int most = int.MaxValue) => _conntrack.List(Clock.MonotonicNs(), most);
 
+    /// <summary>How many flows live at this moment.</summary>
+    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
+    public int CountConntrack(ulong nowNs) => _conntrack.Count(nowNs);
+
+    /// <summary>How many flows the table holds.</summary>
+    public int ConntrackCapacity => _conntrack.Capacity;
+
     /// <summary>Removes expired flows. Every ten seconds or so.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
     public SweepResult SweepConntrack(ulong nowNs) => _conntrack.Sweep(nowNs);

@@ -10,7 +10,6 @@ namespace Weir.Proxy;
 internal sealed class ControlSocket : IDisposable
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private static readonly TimeSpan _statsEvery = TimeSpan.FromSeconds(1);
 
     private readonly ProxyServer _server;
     private readonly Action _onFirstPolicies;
@@ -92,6 +91,11 @@ internal sealed class ControlSocket : IDisposable
             case ToProxy.MessageOneofCase.Wants:
                 _server.Reporter.WantsAllowed = message.Wants.AllowedRequests;
                 break;
+            case ToProxy.MessageOneofCase.Stats:
+                ProxyStats stats = _server.Stats();
+                stats.Number = message.Stats.Number;
+                Write(stream, writing, new FromProxy { Stats = stats });
+                break;
             case ToProxy.MessageOneofCase.TakeOver:
                 Write(stream, writing, new FromProxy { Sockets = new ProxySockets { Pid = Environment.ProcessId, Listeners = { _server.Listeners } } });
                 break;
@@ -131,7 +135,6 @@ internal sealed class ControlSocket : IDisposable
             _reporting = new CancellationTokenSource();
             CancellationToken cancel = _reporting.Token;
             _ = Task.Run(() => ReportAsync(stream, writing, cancel), cancel);
-            _ = Task.Run(() => ReportStatsAsync(stream, writing, cancel), cancel);
         }
     }
 
@@ -150,23 +153,6 @@ internal sealed class ControlSocket : IDisposable
         catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
         {
             _server.Reporter.WantsAllowed = false;
-        }
-    }
-
-    private async Task ReportStatsAsync(NetworkStream stream, Lock writing, CancellationToken cancel)
-    {
-        try
-        {
-            using var timer = new PeriodicTimer(_statsEvery);
-            do
-            {
-                Write(stream, writing, new FromProxy { Stats = _server.Stats() });
-            }
-            while (await timer.WaitForNextTickAsync(cancel));
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
-        {
-            // Nobody listens.
         }
     }
 

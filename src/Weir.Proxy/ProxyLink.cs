@@ -56,6 +56,10 @@ public sealed class ProxyLink : IDisposable
     /// <exception cref="IOException">The proxy is gone.</exception>
     public void SetWants(bool allowedRequests) => Write(new ToProxy { Wants = new ProxyWants { AllowedRequests = allowedRequests } });
 
+    /// <summary>Asks what it has counted so far; <see cref="Read"/> gives the answer, with this number.</summary>
+    /// <exception cref="IOException">The proxy is gone.</exception>
+    public void AskStats(ulong number) => Write(new ToProxy { Stats = new ProxyStatsRequest { Number = number } });
+
     /// <summary>Waits for the next message. Null: the proxy is gone.</summary>
     public FromProxy? Read()
     {

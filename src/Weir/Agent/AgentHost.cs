@@ -18,6 +18,8 @@ internal sealed class AgentHost : IDisposable
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
 
+    private static readonly TimeSpan _answerInFlight = TimeSpan.FromSeconds(1);
+
     private readonly AgentConfig _config;
     private readonly FileLock _alone;
     private readonly Datapath.Datapath _datapath;
@@ -57,6 +59,8 @@ internal sealed class AgentHost : IDisposable
         _control.Restore();
         _flows = new FlowHub(_datapath);
         _proxy.Start(_flows);
+        // What is still being answered when the agent is told to stop has so long; then it is cut off.
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _answerInFlight);
         builder.Services.AddSingleton(_proxy);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(config);

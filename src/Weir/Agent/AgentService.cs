@@ -13,7 +13,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, IHostApplicationLifetime lifetime) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -148,10 +148,30 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
     {
+        // An agent that is told to stop waits for no reader.
+        using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
         using FlowSubscription subscription = flows.Subscribe(new FlowFilter(request), request.Last);
+        try
+        {
+            await FollowAsync(request, subscription, responseStream, context, ending.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            if (lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                throw new RpcException(new Grpc.Core.Status(StatusCode.Unavailable, "the agent stops"));
+            }
+
+            // The caller has seen enough.
+        }
+    }
+
+    private async Task FollowAsync(
+        MonitorRequest request, FlowSubscription subscription, IServerStreamWriter<MonitorEvent> stream, ServerCallContext context, CancellationToken cancel)
+    {
         foreach (FlowRecord e in subscription.Past)
         {
-            await WriteAsync(e, subscription.Filter, responseStream);
+            await WriteAsync(e, subscription.Filter, stream, cancel);
         }
 
         if (!request.Follow)
@@ -162,35 +182,28 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         // Headers now: the caller knows that nothing from here on is missed.
         await context.WriteResponseHeadersAsync([]);
         ulong lostInKernel = tables.EventsLost;
-        try
+        while (await subscription.Reader.WaitToReadAsync(cancel))
         {
-            while (await subscription.Reader.WaitToReadAsync(context.CancellationToken))
+            while (subscription.Reader.TryRead(out FlowRecord e))
             {
-                while (subscription.Reader.TryRead(out FlowRecord e))
-                {
-                    await WriteAsync(e, subscription.Filter, responseStream);
-                }
-
-                ulong lost = tables.EventsLost;
-                await WriteLostAsync(lost - lostInKernel, "ring", responseStream);
-                await WriteLostAsync((ulong)subscription.TakeLost(), "subscriber", responseStream);
-                lostInKernel = lost;
+                await WriteAsync(e, subscription.Filter, stream, cancel);
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The caller has seen enough.
+
+            ulong lost = tables.EventsLost;
+            await WriteLostAsync(lost - lostInKernel, "ring", stream, cancel);
+            await WriteLostAsync((ulong)subscription.TakeLost(), "subscriber", stream, cancel);
+            lostInKernel = lost;
         }
     }
 
-    private static Task WriteLostAsync(ulong count, string where, IServerStreamWriter<MonitorEvent> stream) =>
-        count == 0 ? Task.CompletedTask : stream.WriteAsync(new MonitorEvent { Lost = new LostFlows { Count = count, Where = where } });
+    private static Task WriteLostAsync(ulong count, string where, IServerStreamWriter<MonitorEvent> stream, CancellationToken cancel) =>
+        count == 0 ? Task.CompletedTask : stream.WriteAsync(new MonitorEvent { Lost = new LostFlows { Count = count, Where = where } }, cancel);
 
-    private async Task WriteAsync(FlowRecord e, FlowFilter filter, IServerStreamWriter<MonitorEvent> stream)
+    private async Task WriteAsync(FlowRecord e, FlowFilter filter, IServerStreamWriter<MonitorEvent> stream, CancellationToken cancel)
     {
         if (filter.Wants(e.Type) && decoder.Decode(in e) is var flow && filter.Matches(flow))
         {
-            await stream.WriteAsync(new MonitorEvent { Flow = flow });
+            await stream.WriteAsync(new MonitorEvent { Flow = flow }, cancel);
         }
     }
 

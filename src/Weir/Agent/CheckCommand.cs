@@ -4,16 +4,18 @@ using System.CommandLine;
 using System.Text;
 using System.Text.Json;
 using Weir.Cli;
+using Weir.Control;
+using Weir.Control.Host;
 using Weir.Datapath;
 
 namespace Weir.Agent;
 
-/// <summary>"weir check": what this kernel offers of what Weir needs.</summary>
+/// <summary>"weir check": what this kernel offers of what Weir needs, and what about this host limits it.</summary>
 internal static class CheckCommand
 {
     internal static Command Build()
     {
-        var command = new Command("check", "List what Weir needs of this kernel, and whether it is there (as root).");
+        var command = new Command("check", "List what Weir needs of this kernel and whether it is there, and what limits it on this host (as root).");
         command.SetAction(parsed =>
         {
             if (!Environment.IsPrivilegedProcess)
@@ -22,17 +24,24 @@ internal static class CheckCommand
                 return ExitCodes.Failed;
             }
 
+            // The agent says what is wrong with its settings; here those that can be read count.
             AgentConfig config = AgentConfigReader.Read(null, Environment.GetEnvironmentVariable, new Dictionary<string, string>(), out _);
             IReadOnlyList<DatapathRequirement> outcome = DatapathCheck.Run(config.Datapath);
+            IReadOnlyList<HostLimit> limits = HostLimits.Find(config.Control);
             if (GlobalOptions.IsJson(parsed))
             {
-                Console.WriteLine(ToJson(outcome));
+                Console.WriteLine(ToJson(outcome, limits));
             }
             else
             {
                 foreach (DatapathRequirement requirement in outcome)
                 {
                     Console.WriteLine(requirement.Problem is null ? $"ok       {requirement.Name}" : $"missing  {requirement.Name}: {requirement.Problem}");
+                }
+
+                foreach (HostLimit limit in limits)
+                {
+                    Console.WriteLine($"limit    {limit}");
                 }
             }
 
@@ -41,7 +50,7 @@ internal static class CheckCommand
         return command.WithExample("sudo weir check");
     }
 
-    private static string ToJson(IReadOnlyList<DatapathRequirement> outcome)
+    private static string ToJson(IReadOnlyList<DatapathRequirement> outcome, IReadOnlyList<HostLimit> limits)
     {
         using var buffer = new MemoryStream();
         using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
@@ -53,6 +62,16 @@ internal static class CheckCommand
                 json.WriteString("name", requirement.Name);
                 json.WriteBoolean("ok", requirement.Problem is null);
                 json.WriteString("problem", requirement.Problem);
+                json.WriteEndObject();
+            }
+
+            foreach (HostLimit limit in limits)
+            {
+                json.WriteStartObject();
+                json.WriteString("name", limit.What);
+                json.WriteBoolean("ok", true);
+                json.WriteString("limit", limit.Consequence);
+                json.WriteString("remedy", limit.Remedy);
                 json.WriteEndObject();
             }
 

@@ -22,6 +22,10 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
 
     internal ulong EventsLost => datapath.LostEvents;
 
+    internal int FlowCapacity => datapath.ConntrackCapacity;
+
+    internal int CountFlows() => datapath.CountConntrack(Clock.MonotonicNs());
+
     internal ListIpsResponse Ips()
     {
         var response = new ListIpsResponse();
@@ -92,7 +96,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
 
     internal Metrics Metrics(long flowsSeen)
     {
-        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen, Proxy = proxy.Stats is { } stats ? ProxyFigures.Of(stats) : null };
+        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen, Proxy = proxy.Stats() is { } stats ? ProxyFigures.Of(stats) : null };
         response.Rows.AddRange(datapath.Metrics().Select(row => new MetricRow
         {
             Direction = NameOf(row.Direction),

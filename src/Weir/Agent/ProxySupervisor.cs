@@ -23,6 +23,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
     private readonly object _lock = new();
+    private readonly ProxyQuestion _stats = new();
     private readonly ManualResetEventSlim _stopping = new();
     private readonly ManualResetEventSlim _needed = new();
     private readonly Thread _thread;
@@ -40,8 +41,8 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
         _thread = new Thread(Run) { IsBackground = true, Name = "proxy" };
     }
 
-    /// <summary>What the proxy counted last; null: it does not run.</summary>
-    internal ProxyStats? Stats { get; private set; }
+    /// <summary>Asks the proxy what it has counted up to now; null: it does not run, or does not answer.</summary>
+    internal ProxyStats? Stats() => _link is { } link ? _stats.Ask(link) : null;
 
     /// <summary>For status: whether the proxy runs.</summary>
     internal string Describe() =>
@@ -75,7 +76,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
 
             TrySend();
             long until = Environment.TickCount64 + (long)_answerTime.TotalMilliseconds;
-            while (_acknowledged < _generation && Environment.TickCount64 < until)
+            while (_acknowledged < _generation && Environment.TickCount64 < until && !_stopping.IsSet)
             {
                 Monitor.Wait(_lock, _pollEvery);
             }
@@ -90,9 +91,13 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     /// <summary>Leaves the proxy running.</summary>
     public void Dispose()
     {
-        _stopping.Set();
-        _needed.Set();
-        _link?.Dispose();
+        lock (_lock)
+        {
+            _stopping.Set();
+            _needed.Set();
+            _link?.Dispose();
+        }
+
         if (_thread.IsAlive)
         {
             _thread.Join();
@@ -207,6 +212,12 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     {
         lock (_lock)
         {
+            if (_stopping.IsSet)
+            {
+                link.Dispose();
+                return;
+            }
+
             _link = link;
             TrySend();
         }
@@ -219,7 +230,6 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
         lock (_lock)
         {
             _link = null;
-            Stats = null;
             _acknowledged = 0;
         }
 
@@ -249,7 +259,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
                 _flows!.Add(message.Access);
                 break;
             case FromProxy.MessageOneofCase.Stats:
-                Stats = message.Stats;
+                _stats.Answer(message.Stats);
                 break;
             case FromProxy.MessageOneofCase.Log when message.Log.IsError:
                 Log.ProxyWarns(_log, message.Log.Text);

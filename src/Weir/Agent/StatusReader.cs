@@ -3,18 +3,20 @@
 using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
 using Weir.Control;
+using Weir.Control.Host;
 using Weir.Docker;
 
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, Maintenance maintenance, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
     internal Status Read()
     {
         IReadOnlyList<EndpointView> endpoints = control.Views.Endpoints;
+        int flows = tables.CountFlows();
         var status = new Status
         {
             Version = ProductVersion.Text,
@@ -29,8 +31,8 @@ internal sealed class StatusReader(ControlPlane control, Maintenance maintenance
             Policies = control.Views.Policies.Documents.Count,
             Rules = control.Views.Policies.Rules.Count,
             Docker = docker.Status,
-            ConntrackEntries = maintenance.LastSweep.Living,
-            ConntrackCapacity = maintenance.LastSweep.Capacity,
+            ConntrackEntries = flows,
+            ConntrackCapacity = tables.FlowCapacity,
             EventsLost = tables.EventsLost,
             MemoryBytes = Environment.WorkingSet,
             Proxy = proxy.Describe(),
@@ -43,6 +45,7 @@ internal sealed class StatusReader(ControlPlane control, Maintenance maintenance
         status.Warnings.AddRange(control.Watchdog.Open.Where(incident => incident.IsDegraded).Select(incident => $"degraded: {incident}"));
         status.Incidents.AddRange(control.Watchdog.Open.Select(Translate.Incident));
         status.Mended = (ulong)control.Watchdog.Mended.Sum(kind => kind.Times);
+        status.Limits.AddRange(HostLimits.Find(config.Control).Select(limit => limit.ToString()));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;
     }

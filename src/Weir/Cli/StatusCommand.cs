@@ -36,5 +36,6 @@ internal static class StatusCommand
         ("Put back", $"{status.Mended}"),
         .. status.Incidents.Select(incident => ("Lately", $"{incident.Last.ToDateTimeOffset():HH:mm:ss}Z {incident.Text}")),
         .. status.Warnings.Select(warning => ("Warning", warning)),
+        .. status.Limits.Select(limit => ("Limit", limit)),
     ]);
 }
