@@ -10,6 +10,7 @@
 #include "metrics.h"
 #include "proxy.h"
 #include "prefilter.h"
+#include "publish.h"
 #include "service.h"
 
 #define KEEP_STRUCT(name) struct name keep_##name = {}
@@ -34,6 +35,8 @@ KEEP_STRUCT(frag_entry);
 KEEP_STRUCT(event);
 KEEP_STRUCT(metrics_entry);
 KEEP_STRUCT(prefilter_key);
+KEEP_STRUCT(publish_key);
+KEEP_STRUCT(publish_entry);
 KEEP_STRUCT(service_key);
 KEEP_STRUCT(service_entry);
 KEEP_STRUCT(frontend_entry);
@@ -53,6 +56,7 @@ KEEP_ENUM(settings_flag);
 KEEP_ENUM(lb_flag);
 KEEP_ENUM(service_mode);
 KEEP_ENUM(service_flag);
+KEEP_ENUM(frontend_flag);
 KEEP_ENUM(backend_flag);
 KEEP_ENUM(nat_direction);
 KEEP_ENUM(nat_flag);

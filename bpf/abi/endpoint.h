@@ -6,6 +6,7 @@
 enum endpoint_flag {
 	ENDPOINT_PRESENT = 1,  /* slot in use */
 	ENDPOINT_INTERNAL = 2, /* on an --internal network: no host, no outside world */
+	ENDPOINT_ROUTED = 4,   /* outsiders may open flows to its own addresses */
 };
 
 /* Who hears that the endpoint's policy denied a packet of his. */

@@ -41,12 +41,16 @@ struct service_entry {
 	__u8 _pad0[2];
 };
 
+enum frontend_flag {
+	FRONTEND_CLOSED = 1, /* a published port: to outsiders only as weir_publish says */
+};
+
 /* weir_frontend: the address that replies get back. Written before weir_service names the id. */
 struct frontend_entry {
 	struct ip_addr addr;
 	__be16 port;
 	__u8 protocol;
-	__u8 _pad0;
+	__u8 flags; /* enum frontend_flag */
 };
 
 /* weir_slot: read and written as one word. */

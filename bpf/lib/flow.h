@@ -2,6 +2,7 @@
 /* The verdict on a flow: identities, networks and both ends' policies. */
 #pragma once
 #include "conntrack.h"
+#include "door.h"
 #include "event.h"
 #include "identity.h"
 #include "policy.h"
@@ -118,6 +119,9 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 			v->way = WAY_PROXY;
 		if (answer.reason)
 			return answer.reason;
+		if (!src && !answer.rule_id)
+			return door_judge(&f->src, f->v6, r->src_identity, v, f->dst_endpoint,
+					  dst->flags);
 	}
 	return DROP_REASON_NONE;
 }

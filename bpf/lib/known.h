@@ -65,6 +65,10 @@ static __always_inline enum drop_reason known_rejudge(const struct packet *p, st
 	if (reason)
 		return reason;
 	r->frontend_id = entry->frontend_id;
+	if (entry->flags & CT_SERVICE) {
+		v->frontend_id = entry->frontend_id;
+		v->ifindex = entry->ifindex;
+	}
 	reason = flow_judge_at(&f, r, side, v);
 	if (reason) {
 		/* The proxy ends a connection that it does not find. */

@@ -11,6 +11,7 @@
 #include "../abi/metrics.h"
 #include "../abi/policy.h"
 #include "../abi/prefilter.h"
+#include "../abi/publish.h"
 #include "../abi/service.h"
 
 enum map_size {
@@ -33,6 +34,7 @@ enum map_size {
 	MAX_NAT_GIVEN = 65536, /* a power of two: every port of one backend has a place of its own */
 	MAX_SOCKETS = 32768,
 	MAX_PREFILTER = 131072,
+	MAX_PUBLISH = 65536,
 };
 
 /* Written by the agent, read by every packet; the proxy maps it to see a new revision at once. */
@@ -324,3 +326,12 @@ struct {
 	__type(key, struct prefilter_key);
 	__type(value, __u8);
 } weir_pre_net SEC(".maps");
+
+/* Written by the agent. Full: it refuses to open the port. A miss: closed. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_PUBLISH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct publish_key);
+	__type(value, struct publish_entry);
+} weir_publish SEC(".maps");

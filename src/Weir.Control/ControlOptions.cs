@@ -27,6 +27,9 @@ public sealed record ControlOptions
     /// <summary>Whether what leaves the host gets the host's address.</summary>
     public bool Masquerade { get; init; } = true;
 
+    /// <summary>Whether outsiders come in by published ports where nothing says who may; null: as the installation began.</summary>
+    public DoorMode? PublishedPorts { get; init; }
+
     /// <summary>Devices by which clients of services come; empty: all with an address that are no bridge.</summary>
     public IReadOnlyList<string> Devices { get; init; } = [];
 

@@ -8,6 +8,7 @@ using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
+using Weir.Control.Publishing;
 using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
@@ -37,6 +38,7 @@ public sealed class ControlPlane : IDisposable
     private readonly PolicyManager _policies;
     private readonly DeviceManager _devices;
     private readonly ServiceManager _services;
+    private readonly DoorKeeper _doors;
     private readonly PortReservations _ports = new();
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
@@ -58,17 +60,20 @@ public sealed class ControlPlane : IDisposable
         _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
         _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, log);
         _identities = new IdentityAllocator(durable, time);
-        _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, time, log);
+        _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
         _devices = new DeviceManager(datapath, _links, options, log);
         _namespaces = new EndpointNamespaces(Lock, _endpoints, datapath.Namespaces);
-        _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, time, log);
+        bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
+        _doors = new DoorKeeper(durable, datapath, _endpoints, _networks, options, isNew, log);
+        _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, _doors.Mode == DoorMode.Closed, time, log);
         Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
         Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _identities, _policies, datapath);
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);
+        Published = new PublishDesk(Lock, _doors, _endpoints, _networks, _policies, _identities);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
     }
 
@@ -83,6 +88,9 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>Sources that are dropped at the devices.</summary>
     public PrefilterDesk Prefilter { get; }
+
+    /// <summary>Published ports: who comes in.</summary>
+    public PublishDesk Published { get; }
 
     /// <summary>What there is.</summary>
     public ControlViews Views { get; }
@@ -126,7 +134,7 @@ public sealed class ControlPlane : IDisposable
                 }
             }
 
-            _services.Restore();
+            RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
             Log.Restored(_log, _endpoints.All.Count, _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
@@ -135,11 +143,11 @@ public sealed class ControlPlane : IDisposable
 
     /// <param name="mtu">Null: the agent's default.</param>
     /// <param name="held">Addresses no endpoint may get, with their pools.</param>
-    public void CreateNetwork(string id, bool isInternal, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
+    public void CreateNetwork(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
     {
         lock (Lock)
         {
-            _networks.Create(id, isInternal, mtu, subnets, held);
+            _networks.Create(id, isInternal, isRouted, mtu, subnets, held);
             _host.Refresh();
         }
     }
@@ -206,6 +214,7 @@ public sealed class ControlPlane : IDisposable
             if (_endpoints.Find(endpointId) is { Published.Count: > 0 } endpoint)
             {
                 _endpoints.SetPublished(endpoint, []);
+                _doors.Refresh();
                 _services.Refresh();
                 _ports.Release(endpoint.Published);
             }
@@ -222,6 +231,7 @@ public sealed class ControlPlane : IDisposable
             if (endpoint.State != EndpointState.Created)
             {
                 _endpoints.Identify(endpoint, workload, _options.Labels, _policies);
+                _doors.Refresh();
                 _services.Refresh();
             }
         }
@@ -281,6 +291,18 @@ public sealed class ControlPlane : IDisposable
         }
     }
 
+    /// <summary>Tells of the runtime's own bridges: their containers come in by published ports.</summary>
+    public void LetIn(IReadOnlyList<(string Device, IpPrefix Range)> bridges)
+    {
+        ArgumentNullException.ThrowIfNull(bridges);
+        lock (Lock)
+        {
+            _doors.LetIn(bridges.Select(bridge => (Link: _links.GetLink(bridge.Device), bridge.Range))
+                .Where(bridge => bridge.Link is not null)
+                .Select(bridge => (bridge.Link!.Index, bridge.Range)));
+        }
+    }
+
     /// <summary>Every few seconds: flows that are over, numbers and addresses nobody uses.</summary>
     public SweepResult Sweep(ulong nowNs)
     {
@@ -334,6 +356,23 @@ public sealed class ControlPlane : IDisposable
     private IEnumerable<Expectation> Expect() =>
         [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
 
+    /// <summary>Published ports, and who comes in by them: whom the datapath let in under another setting is judged again.</summary>
+    private void RestoreDoors()
+    {
+        bool wereClosed = _datapath.Services.List().Any(row => row.Closed);
+        _doors.Refresh();
+        _services.Restore();
+        if (wereClosed != (_doors.Mode == DoorMode.Closed))
+        {
+            _datapath.BumpRevision();
+        }
+
+        if (_doors.IsLeftOpen)
+        {
+            Log.DoorsLeftOpen(_log);
+        }
+    }
+
     private Network FindNetwork(string id) => _networks.Find(id)
         ?? throw new ControlException($"network \"{id}\" is not known to weir: remove it from the runtime and create it again");
 
@@ -354,6 +393,7 @@ public sealed class ControlPlane : IDisposable
             throw;
         }
 
+        _doors.Refresh();
         _services.Refresh();
     }
 
@@ -373,6 +413,7 @@ public sealed class ControlPlane : IDisposable
         }
 
         _ports.Release(endpoint.Published);
+        _doors.Refresh();
         _services.Refresh();
         _namespaces.Refresh();
     }

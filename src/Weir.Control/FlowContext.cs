@@ -6,6 +6,7 @@ using Weir.Control.Endpoints;
 using Weir.Control.Identities;
 using Weir.Control.Policies;
 using Weir.Control.Services;
+using Weir.Control.State;
 using Weir.Datapath.Abi;
 using Weir.Flows;
 using Weir.Net;
@@ -84,6 +85,11 @@ public sealed class FlowContext : IFlowContext
 
     public string Explain(in Event e)
     {
+        if (e.DropReason is DropReason.NotPublished or DropReason.NotRouted)
+        {
+            return HowToOpen(in e);
+        }
+
         if (e.Type != EventType.Verdict && e.DropReason is not (DropReason.PolicyDenied or DropReason.PolicyDenyRule))
         {
             return "";
@@ -113,5 +119,19 @@ public sealed class FlowContext : IFlowContext
         Explanation explanation = engine.Explain(from, to, (IpProtocol)e.Protocol, e.Dport.Value);
         EndExplanation end = e.Direction == Direction.Ingress ? explanation.Ingress : explanation.Egress;
         return _explanations[key] = end.Text;
+    }
+
+    /// <summary>What would let in whom a closed door refused.</summary>
+    private string HowToOpen(in Event e)
+    {
+        var protocol = (IpProtocol)e.Protocol;
+        string name = EndpointName(e.DstEndpoint) ?? $"endpoint {e.DstEndpoint}";
+        if (e.DropReason == DropReason.NotPublished && _datapath.Services.FindFrontend(e.FrontendId) is { } frontend)
+        {
+            string port = protocol == IpProtocol.Tcp ? $"{frontend.Port}" : $"{frontend.Port}/{protocol.Name()}";
+            return $"to allow it: weir publish allow {name} {port} --from {IpPrefix.Single((e.IsReply != 0 ? e.Dst : e.Src).ToIPAddress())}";
+        }
+
+        return $"to allow it: a policy that allows this source to {name}, or a network made by docker network create -o {Network.RoutedOption}=true";
     }
 }

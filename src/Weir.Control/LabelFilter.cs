@@ -13,7 +13,7 @@ public sealed record LabelFilter(IReadOnlyList<string> Include, IReadOnlyList<st
     private const int LongestLabel = 1024;
     private const int MostLabels = 256;
 
-    /// <summary>All but what Compose and image builders add for themselves.</summary>
+    /// <summary>All but what Compose and image builders add for themselves, and what opens ports.</summary>
     public static LabelFilter Default { get; } = new(
         [],
         [
@@ -32,6 +32,7 @@ public sealed record LabelFilter(IReadOnlyList<string> Include, IReadOnlyList<st
             "maintainer",
             "org.label-schema.*",
             "org.opencontainers.image.*",
+            "weir.publish",
         ]);
 
     /// <summary>The set for a container's labels. A container's owner is not trusted to be modest.</summary>

@@ -60,6 +60,7 @@ public sealed class Datapath : IDisposable
         Prefilter = new(maps, flags);
         Namespaces = new(maps[MapNames.Netns], flags);
         Sockets = new(maps[MapNames.Sock]);
+        Published = new PublishTable(new(maps[MapNames.Publish]));
         ChangeSettings((ref Settings s) => (s.NatFirstPort, s.NatLastPort) = (options.SnatPorts.First, options.SnatPorts.Last));
         ChangeSettings((ref Settings s) =>
         {
@@ -96,6 +97,9 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Sockets that got backends.</summary>
     public SocketTable Sockets { get; }
+
+    /// <summary>Outsiders to whom closed published ports are open.</summary>
+    public PublishTable Published { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
     public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);
@@ -341,6 +345,16 @@ public sealed class Datapath : IDisposable
         lock (_lock)
         {
             _endpoints.SetDenyAnswer(id, answer);
+        }
+    }
+
+    /// <summary>Whether outsiders may open flows to the endpoint's own addresses. True: that was a change; raise the revision
+    /// afterwards.</summary>
+    public bool SetRouted(ushort id, bool routed)
+    {
+        lock (_lock)
+        {
+            return _endpoints.SetRouted(id, routed);
         }
     }
 

@@ -19,6 +19,9 @@ public sealed record EndpointAttachment
     /// <summary>On an --internal network: no host, no outside world.</summary>
     public bool Internal { get; init; }
 
+    /// <summary>Whether outsiders may open flows to its own addresses where no rule of policy speaks of them.</summary>
+    public bool Routed { get; init; }
+
     /// <summary>Host side of the veth.</summary>
     public required int Ifindex { get; init; }
 

@@ -20,7 +20,7 @@ internal sealed class EndpointTable(BpfMapMemory<EndpointEntry> endpoints, BpfMa
         slot.Mac = EndpointProgram.MacOf(attachment.Mac);
         slot.GatewayMac = EndpointProgram.MacOf(attachment.GatewayMac);
         Thread.MemoryBarrier();
-        slot.Flags = EndpointFlag.Present | (attachment.Internal ? EndpointFlag.Internal : 0);
+        slot.Flags = EndpointFlag.Present | (attachment.Internal ? EndpointFlag.Internal : 0) | (attachment.Routed ? EndpointFlag.Routed : 0);
     }
 
     internal void PutAddresses(EndpointAttachment attachment)
@@ -34,6 +34,20 @@ internal sealed class EndpointTable(BpfMapMemory<EndpointEntry> endpoints, BpfMa
     internal void SetIdentity(ushort id, Identity identity) => Volatile.Write(ref SlotOf(id).Identity, identity.Value);
 
     internal void SetDenyAnswer(ushort id, DenyAnswer answer) => SlotOf(id).DenyAnswer = answer;
+
+    /// <summary>Nothing happens if it is so already, or is not there.</summary>
+    internal bool SetRouted(ushort id, bool routed)
+    {
+        ref EndpointEntry slot = ref SlotOf(id);
+        EndpointFlag flags = routed ? slot.Flags | EndpointFlag.Routed : slot.Flags & ~EndpointFlag.Routed;
+        if ((slot.Flags & EndpointFlag.Present) == 0 || flags == slot.Flags)
+        {
+            return false;
+        }
+
+        slot.Flags = flags;
+        return true;
+    }
 
     internal void RemoveAddresses(ushort id, IEnumerable<IPAddress> addresses)
     {

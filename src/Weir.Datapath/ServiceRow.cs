@@ -15,6 +15,7 @@ namespace Weir.Datapath;
 /// <param name="Mode">How packets go to backends that are not on this host.</param>
 /// <param name="AffinitySeconds">How long a client keeps its backend; 0: no affinity.</param>
 /// <param name="HostOnly">Only for connections from the host's own namespace.</param>
+/// <param name="Closed">A published port that outsiders reach only as <see cref="PublishTable"/> says.</param>
 public readonly record struct ServiceRow(
     IPAddress Address,
     ushort Port,
@@ -24,4 +25,5 @@ public readonly record struct ServiceRow(
     uint Slots,
     ServiceMode Mode = ServiceMode.Snat,
     uint AffinitySeconds = 0,
-    bool HostOnly = false);
+    bool HostOnly = false,
+    bool Closed = false);

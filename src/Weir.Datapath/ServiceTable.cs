@@ -73,7 +73,13 @@ public sealed class ServiceTable : IDisposable
         };
         lock (_lock)
         {
-            FrontendOf(row.FrontendId) = new FrontendEntry { Addr = key.Addr, Port = key.Port, Protocol = key.Protocol };
+            FrontendOf(row.FrontendId) = new FrontendEntry
+            {
+                Addr = key.Addr,
+                Port = key.Port,
+                Protocol = key.Protocol,
+                Flags = row.Closed ? FrontendFlag.Closed : 0,
+            };
             Thread.MemoryBarrier();
             bool known = _services.TryGet(in key, out _);
             _services.Set(in key, in entry);
@@ -215,7 +221,7 @@ public sealed class ServiceTable : IDisposable
     private static ServiceKey KeyOf(IPAddress address, ushort port, IpProtocol protocol) =>
         new() { Addr = IpAddr.From(address), Port = port, Protocol = (byte)protocol };
 
-    private static ServiceRow RowOf(in ServiceKey key, in ServiceEntry entry) => new(
+    private ServiceRow RowOf(in ServiceKey key, in ServiceEntry entry) => new(
         key.Addr.ToIPAddress(),
         key.Port,
         (IpProtocol)key.Protocol,
@@ -224,7 +230,8 @@ public sealed class ServiceTable : IDisposable
         entry.SlotMask + 1,
         entry.Mode,
         (entry.Flags & ServiceFlag.Affinity) != 0 ? entry.AffinityS : 0,
-        (entry.Flags & ServiceFlag.HostOnly) != 0);
+        (entry.Flags & ServiceFlag.HostOnly) != 0,
+        (FrontendOf(entry.FrontendId).Flags & FrontendFlag.Closed) != 0);
 
     private void Check(in ServiceRow row)
     {

@@ -96,7 +96,8 @@ public sealed class ProgramHarness : IDisposable
         ],
     }.ToBytes();
 
-    public void AddEndpoint(uint id, uint identity, string? v4, string? v6, uint network = 1, bool isInternal = false)
+    /// <param name="isRouted">Whether outsiders may open flows to its own addresses; most tests' subject is what comes after that.</param>
+    public void AddEndpoint(uint id, uint identity, string? v4, string? v6, uint network = 1, bool isInternal = false, bool isRouted = true)
     {
         byte[] config = new byte[80];
         Address(v4).CopyTo(config, 0);
@@ -122,7 +123,7 @@ public sealed class ProgramHarness : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(entry, identity);
         BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(4), 1);
         BinaryPrimitives.WriteUInt32LittleEndian(entry.AsSpan(8), network);
-        BinaryPrimitives.WriteUInt16LittleEndian(entry.AsSpan(12), (ushort)(isInternal ? 3 : 1));
+        BinaryPrimitives.WriteUInt16LittleEndian(entry.AsSpan(12), (ushort)(EndpointFlag.Present | (isInternal ? EndpointFlag.Internal : 0) | (isRouted ? EndpointFlag.Routed : 0)));
         Frame.GatewayMac.CopyTo(entry, 14);
         Frame.ContainerMac.CopyTo(entry, 20);
         _maps["weir_endpoint"].Update(Word(id), entry);
@@ -165,16 +166,45 @@ public sealed class ProgramHarness : IDisposable
     }
 
     /// <summary>Makes a service of one slot, whose backend has the same id.</summary>
-    public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags, ServiceFlag service = 0)
+    public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags, ServiceFlag service = 0, FrontendFlag frontendFlags = 0)
     {
         _lbFlags |= LbFlag.Services;
         WriteSettings();
         new BpfMap<uint, BackendEntry>(_maps["weir_backend"]).Set(id, new BackendEntry { Addr = AddressOf(backend), Port = backendPort, Flags = flags });
         new BpfMap<uint, ServiceSlot>(_maps["weir_slot"]).Set(id, new ServiceSlot { Backend = id });
-        new BpfMap<uint, FrontendEntry>(_maps["weir_frontend"]).Set(id, new FrontendEntry { Addr = AddressOf(frontend), Port = port, Protocol = protocol });
+        new BpfMap<uint, FrontendEntry>(_maps["weir_frontend"]).Set(id, new FrontendEntry { Addr = AddressOf(frontend), Port = port, Protocol = protocol, Flags = frontendFlags });
         new BpfMap<ServiceKey, ServiceEntry>(_maps["weir_service"]).Set(
             new ServiceKey { Addr = AddressOf(frontend), Port = port, Protocol = protocol },
             new ServiceEntry { Slots = id, FrontendId = id, Flags = service });
+    }
+
+    /// <summary>Opens a closed published port to a source, or closes it again, and raises the revision.</summary>
+    /// <param name="ifindex">0: by any device.</param>
+    public void Publish(ushort endpoint, ushort port, byte protocol, string source, bool open = true, uint ifindex = 0)
+    {
+        string[] parts = source.Split('/');
+        bool v6 = parts[0].Contains(':', StringComparison.Ordinal);
+        var key = new PublishKey
+        {
+            PrefixLen = 64 + uint.Parse(parts[1], CultureInfo.InvariantCulture) + (v6 ? 0u : 96u),
+            EndpointId = endpoint,
+            Port = port,
+            Protocol = protocol,
+            V6 = (byte)(v6 ? 1 : 0),
+            Source = AddressOf(parts[0]),
+        };
+        var map = new BpfMap<PublishKey, PublishEntry>(_maps["weir_publish"]);
+        if (open)
+        {
+            map.Set(in key, new PublishEntry { Ifindex = ifindex });
+        }
+        else
+        {
+            map.Remove(in key);
+        }
+
+        _revision++;
+        WriteSettings();
     }
 
     /// <summary>The only flow that there is.</summary>

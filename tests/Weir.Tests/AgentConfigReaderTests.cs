@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Agent;
+using Weir.Control;
 using Weir.Policy;
 using Xunit;
 
@@ -35,10 +36,22 @@ public sealed class AgentConfigReaderTests : IDisposable
     }
 
     [Theory]
+    [InlineData("group: weir", null)]
+    [InlineData("published-ports: closed", DoorMode.Closed)]
+    [InlineData("published-ports: open", DoorMode.Open)]
+    public void PublishedPorts_AreADecision_OrNone(string text, DoorMode? expected)
+    {
+        File.WriteAllText(_file, text);
+        Assert.Equal(expected, Read(out IReadOnlyList<string> problems).Control.PublishedPorts);
+        Assert.Empty(problems);
+    }
+
+    [Theory]
     [InlineData("mtuu: 1500", ":1:1: mtuu: unknown setting")]
     [InlineData("group: weir\nmtu: 12", ":2:1: mtu: \"12\" must be a number from 1280")]
     [InlineData("enforcement: sometimes", "must be one of default, always, never")]
     [InlineData("enforcement: 1", "must be one of")]
+    [InlineData("published-ports: ajar", "must be one of closed, open")]
     [InlineData("ipv4-range: fd00::/8", "must be an IPv4 prefix")]
     [InlineData("masquerade: maybe", "must be false or true")]
     [InlineData("socket: relative.sock", "must be a path from the root")]

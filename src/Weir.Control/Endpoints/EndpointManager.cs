@@ -5,6 +5,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Identities;
 using Weir.Control.Policies;
+using Weir.Control.Publishing;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
@@ -28,18 +29,22 @@ internal sealed class EndpointManager
     private readonly Datapath.Datapath _datapath;
     private readonly EndpointLinks _links;
     private readonly IdentityAllocator _identities;
+    private readonly Func<Network, bool> _isRouted;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<string, Endpoint> _endpoints = [];
     private readonly Dictionary<ushort, string> _names = [];
     private ushort _lastId;
 
-    internal EndpointManager(IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, TimeProvider time, ILogger log)
+    /// <param name="isRouted">Whether outsiders may open flows to a network's containers.</param>
+    internal EndpointManager(
+        IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, Func<Network, bool> isRouted, TimeProvider time, ILogger log)
     {
         _store = store;
         _datapath = datapath;
         _links = links;
         _identities = identities;
+        _isRouted = isRouted;
         _time = time;
         _log = log;
         Events = new EndpointLog(time);
@@ -130,11 +135,20 @@ internal sealed class EndpointManager
     internal void Identify(Endpoint endpoint, Workload workload, LabelFilter filter, PolicyManager policies)
     {
         var labels = filter.Select(workload.Labels);
+        string? publish = workload.PublishLabel is { } text ? text[..Math.Min(text.Length, PublishText.LongestLabel + 1)] : null;
         if (endpoint.State == EndpointState.Ready && endpoint.Labels.Equals(labels))
         {
-            if (endpoint.Name != workload.Name || endpoint.WorkloadId != workload.Id)
+            Endpoint renamed = endpoint with
             {
-                Keep(endpoint with { Name = workload.Name, WorkloadId = workload.Id, Image = workload.Image });
+                Name = workload.Name,
+                WorkloadId = workload.Id,
+                Image = workload.Image,
+                PublishLabel = publish,
+                IsPublishLabelOfImage = workload.IsPublishLabelOfImage,
+            };
+            if (renamed != endpoint)
+            {
+                Keep(renamed);
             }
 
             return;
@@ -150,6 +164,8 @@ internal sealed class EndpointManager
             WorkloadId = workload.Id,
             Name = workload.Name,
             Image = workload.Image,
+            PublishLabel = publish,
+            IsPublishLabelOfImage = workload.IsPublishLabelOfImage,
         };
         Keep(identified);
 
@@ -269,12 +285,13 @@ internal sealed class EndpointManager
         }
     }
 
-    private static EndpointAttachment Attachment(Endpoint endpoint, Network network) => new()
+    private EndpointAttachment Attachment(Endpoint endpoint, Network network) => new()
     {
         Id = endpoint.Id,
         Identity = endpoint.Identity,
         NetworkId = network.Number,
         Internal = network.Internal,
+        Routed = _isRouted(network),
         Ifindex = endpoint.Ifindex,
         Ipv4 = endpoint.Ipv4,
         Ipv6 = endpoint.Ipv6,

@@ -72,7 +72,7 @@ internal sealed class NetworkManager
 
     /// <summary>Makes a network; again for the same one: nothing happens.</summary>
     /// <param name="held">Addresses set aside by the runtime.</param>
-    internal void Create(string id, bool isInternal, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
+    internal void Create(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
     {
         if (_networks.ContainsKey(id))
         {
@@ -100,7 +100,7 @@ internal sealed class NetworkManager
         }
 
         ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _networks.Values.All(other => other.Number != n));
-        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets);
+        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted);
         Prepare(network);
         Keep(network);
         ApplyFilter();

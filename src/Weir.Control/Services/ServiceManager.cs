@@ -36,16 +36,17 @@ internal sealed class ServiceManager : IDisposable
     private ulong _refreshedNs;
 
     /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> under the lock.</param>
+    /// <param name="closePublished">Whether published ports are closed to outsiders whom nothing lets in.</param>
     internal ServiceManager(
         IStore store, Datapath.Datapath datapath, EndpointManager endpoints, EndpointNamespaces namespaces, HostAddresses host, DeviceManager devices,
-        Action<string, BackendAddress, bool, string> healthChanged, TimeProvider time, ILogger log)
+        Action<string, BackendAddress, bool, string> healthChanged, bool closePublished, TimeProvider time, ILogger log)
     {
         _store = store;
         _endpoints = endpoints;
         _host = host;
         _devices = devices;
         _datapath = datapath;
-        _tables = new ServiceTables(datapath.Services, datapath.Backends, ReservePorts);
+        _tables = new ServiceTables(datapath.Services, datapath.Backends, closePublished, ReservePorts);
         _sockets = new StaleSockets(datapath.Sockets, namespaces, log);
         _health = new HealthChecker(healthChanged, time);
         _log = log;

@@ -9,8 +9,9 @@ using ServiceMode = Weir.Services.ServiceMode;
 namespace Weir.Control.Services;
 
 /// <summary>Writes services into the kernel's tables: what a packet may meet first is written last.</summary>
+/// <param name="closePublished">Whether published ports are closed to outsiders whom nothing lets in.</param>
 /// <param name="reservePorts">Called before there is a flow by SNAT.</param>
-internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, Action reservePorts)
+internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, bool closePublished, Action reservePorts)
 {
     /// <summary>How long a flow may be silent until a change no longer waits for it: as long as most
     /// applications keep a connection without a word.</summary>
@@ -324,7 +325,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         }
     }
 
-    private static ServiceRow RowOf(BalancedService service, BalancedFamily family, Frontend frontend) => new(
+    private ServiceRow RowOf(BalancedService service, BalancedFamily family, Frontend frontend) => new(
         frontend.Address,
         frontend.Port,
         frontend.Protocol,
@@ -338,7 +339,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
             _ => Datapath.Abi.ServiceMode.Snat,
         },
         (uint)service.Spec.AffinitySeconds,
-        IPAddress.IsLoopback(frontend.Address));
+        IPAddress.IsLoopback(frontend.Address),
+        closePublished && service.IsPublished);
 
     private void WriteBackend(BalancedService service, BalancedFamily family, Member member)
     {

@@ -44,6 +44,12 @@ public sealed record Endpoint
     /// <summary>Ports of the host's that lead here.</summary>
     public IReadOnlyList<PublishedPort> Published { get; init; } = [];
 
+    /// <summary>Its container's label "weir.publish", as written; null: it has none.</summary>
+    public string? PublishLabel { get; init; }
+
+    /// <summary>Whether the label may be the image's: who built it opens nothing here.</summary>
+    public bool IsPublishLabelOfImage { get; init; }
+
     public int Ifindex { get; init; }
 
     /// <summary>The file by which the runtime names its network namespace; "" if it did not.</summary>

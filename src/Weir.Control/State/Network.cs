@@ -10,8 +10,13 @@ namespace Weir.Control.State;
 /// <param name="Number">The datapath's; endpoints of different numbers do not reach one another.</param>
 /// <param name="Name">What people call it; empty until the runtime told.</param>
 /// <param name="Internal">Neither host nor outside world.</param>
-public sealed record Network(string Id, ushort Number, string Name, bool Internal, int Mtu, IReadOnlyList<Subnet> Subnets)
+/// <param name="Routed">Whether outsiders with a route may open flows to its containers' own addresses; null: it was made
+/// before that was a choice.</param>
+public sealed record Network(string Id, ushort Number, string Name, bool Internal, int Mtu, IReadOnlyList<Subnet> Subnets, bool? Routed = null)
 {
+    /// <summary>How docker network create asks for <see cref="Routed"/>.</summary>
+    public const string RoutedOption = "weir.routed";
+
     /// <summary>The gateway of a family, or null.</summary>
     public IPAddress? Gateway(bool ipv6) => Subnets.FirstOrDefault(subnet => subnet.Pool.IsIpv6 == ipv6)?.Gateway;
 }

@@ -21,5 +21,7 @@ namespace Weir.Control.State;
 [JsonSerializable(typeof(KeptPrefilter))]
 [JsonSerializable(typeof(KeptService))]
 [JsonSerializable(typeof(ReservedPorts))]
+[JsonSerializable(typeof(KeptInstallation))]
+[JsonSerializable(typeof(KeptAllowances))]
 [JsonSerializable(typeof(ServiceSpec))]
 internal sealed partial class StateContext : JsonSerializerContext;

@@ -39,6 +39,8 @@ internal static class AbiLayout
         PolicyEntry.Layout(),
         PolicyKey.Layout(),
         PrefilterKey.Layout(),
+        PublishEntry.Layout(),
+        PublishKey.Layout(),
         ServiceEntry.Layout(),
         ServiceKey.Layout(),
         ServiceSlot.Layout(),

@@ -13,4 +13,6 @@ public enum EndpointFlag : ushort
     Present = 1,
     /// <summary>on an --internal network: no host, no outside world</summary>
     Internal = 2,
+    /// <summary>outsiders may open flows to its own addresses</summary>
+    Routed = 4,
 }

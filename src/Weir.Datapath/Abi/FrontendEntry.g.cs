@@ -17,9 +17,7 @@ public partial struct FrontendEntry
     public IpAddr Addr;
     public BigEndianUInt16 Port;
     public byte Protocol;
-#pragma warning disable CS0169, IDE0051
-    private byte _pad0;
-#pragma warning restore CS0169, IDE0051
+    public FrontendFlag Flags;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -29,6 +27,7 @@ public partial struct FrontendEntry
             global::Weir.Datapath.AbiField.Of("addr", ref value, ref value.Addr),
             global::Weir.Datapath.AbiField.Of("port", ref value, ref value.Port),
             global::Weir.Datapath.AbiField.Of("protocol", ref value, ref value.Protocol),
+            global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
         ]);
     }
 }

@@ -36,6 +36,7 @@ public static class MapNames
     public const string Policy = "weir_policy";
     public const string PreAddr = "weir_pre_addr";
     public const string PreNet = "weir_pre_net";
+    public const string Publish = "weir_publish";
     public const string Rate = "weir_rate";
     public const string Service = "weir_service";
     public const string Settings = "weir_settings";

@@ -78,6 +78,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<DatapathTables>();
         builder.Services.AddSingleton<StatusReader>();
         builder.Services.AddSingleton<BalancerAnswers>();
+        builder.Services.AddSingleton<PublishAnswers>();
         builder.Services.AddSingleton<AgentService>();
         _app = builder.Build();
         _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();

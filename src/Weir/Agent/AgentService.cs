@@ -13,7 +13,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, IHostApplicationLifetime lifetime) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, IHostApplicationLifetime lifetime) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -141,6 +141,10 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         Answer(() => balancer.List(request), StatusCode.NotFound);
 
     public override Task<Service> DrainBackend(DrainBackendRequest request, ServerCallContext context) => Answer(() => balancer.Drain(request));
+
+    public override Task<ListPublishedResponse> ListPublished(ListPublishedRequest request, ServerCallContext context) => Answer(publish.List);
+
+    public override Task<ChangePublishResponse> ChangePublish(ChangePublishRequest request, ServerCallContext context) => Answer(() => publish.Change(request));
 
     public override Task<ChangePrefilterResponse> ChangePrefilter(ChangePrefilterRequest request, ServerCallContext context) => Answer(() => balancer.ChangePrefilter(request));
 

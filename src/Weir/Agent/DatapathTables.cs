@@ -137,6 +137,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.LbStats => "packets and connections by frontend",
         MapNames.PreAddr => "addresses that are dropped at devices",
         MapNames.PreNet => "prefixes that are dropped at devices",
+        MapNames.Publish => "outsiders to whom closed published ports are open",
         _ => "",
     };
 
@@ -189,6 +190,9 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"{new IPEndPoint(row.Address, row.Port)} flags={row.Flags}{(row.NextHop is { } hop ? $" device={hop.Ifindex} mac={Convert.ToHexStringLower(hop.Mac)} source={hop.Source}" : "")}")),
         MapNames.PreAddr => datapath.Prefilter.List().Where(prefix => prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
         MapNames.PreNet => datapath.Prefilter.List().Where(prefix => !prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
+        MapNames.Publish => datapath.Published.List().Select(row => (
+            row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",
+            row.Ifindex == 0 ? "open" : $"open by device {row.Ifindex}")),
         MapNames.Slot or MapNames.Frontend or MapNames.Change or MapNames.LbStats => throw new ControlException($"{name} is not dumped: 'weir service get NAME' tells what it holds"),
         MapNames.Moved or MapNames.Rate or MapNames.Affinity or MapNames.Nat or MapNames.NatOpen or MapNames.NatGiven or MapNames.NatUdp or MapNames.Sock =>
             throw new ControlException($"{name} is not dumped: its entries come and go with flows"),

@@ -5,6 +5,7 @@ using Weir.Api;
 using Weir.Control;
 using Weir.Control.Host;
 using Weir.Docker;
+using Weir.Net;
 
 namespace Weir.Agent;
 
@@ -38,6 +39,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             Proxy = proxy.Describe(),
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} (xdp {device.Xdp})")) : "not needed yet",
+            PublishedPorts = control.Published.Setting,
             Kernel = Environment.OSVersion.Version.ToString(),
         };
         status.Warnings.AddRange(control.Views.Warnings);
@@ -46,6 +48,8 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Incidents.AddRange(control.Watchdog.Open.Select(Translate.Incident));
         status.Mended = (ulong)control.Watchdog.Mended.Sum(kind => kind.Times);
         status.Limits.AddRange(HostLimits.Find(config.Control).Select(limit => limit.ToString()));
+        status.Warnings.AddRange(control.Published.Warnings);
+        status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;
     }

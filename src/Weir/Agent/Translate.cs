@@ -47,7 +47,10 @@ internal static class Translate
             Flows = view.Flows,
             Degraded = view.Lack ?? "",
             Created = Timestamp.FromDateTimeOffset(endpoint.Created),
+            PublishLabel = endpoint.PublishLabel ?? "",
+            PublishLabelProblem = PublishDesk.LabelProblem(endpoint) ?? "",
         };
+        message.Published.AddRange(endpoint.Published.Select(port => port.ToString()));
         message.Labels.AddRange(endpoint.Labels.Select(label => label.ToString()));
         return message;
     }

@@ -21,6 +21,7 @@ internal static class CommandLine
         root.Subcommands.Add(IdentityCommands.Build());
         root.Subcommands.Add(PolicyCommands.Build());
         root.Subcommands.Add(ServiceCommands.Build());
+        root.Subcommands.Add(PublishCommands.Build());
         root.Subcommands.Add(PrefilterCommands.Build());
         root.Subcommands.Add(MonitorCommand.Build());
         root.Subcommands.Add(DatapathCommands.Ip());

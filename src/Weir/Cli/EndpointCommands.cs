@@ -72,6 +72,9 @@ internal static class EndpointCommands
         ("Interface", $"{endpoint.Interface} ({endpoint.Ifindex})"),
         ("Ingress", Enforced(endpoint.IngressEnforced)),
         ("Egress", Enforced(endpoint.EgressEnforced)),
+        ("Published", endpoint.Published.Count > 0 ? string.Join(", ", endpoint.Published) : "nothing"),
+        .. endpoint.PublishLabelProblem.Length > 0 ? [("weir.publish", $"{endpoint.PublishLabel}: {endpoint.PublishLabelProblem}")]
+            : endpoint.PublishLabel.Length > 0 ? new[] { ("weir.publish", endpoint.PublishLabel) } : [],
         ("Policy entries", $"{endpoint.PolicyEntries}"),
         ("Flows", $"{endpoint.Flows}"),
         ("Created", $"{endpoint.Created.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z"),

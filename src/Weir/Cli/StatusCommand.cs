@@ -26,6 +26,8 @@ internal static class StatusCommand
         ("Enforcement", status.Enforcement),
         ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),
         ("Services", $"{status.Services}"),
+        ("Published ports", status.PublishedPorts),
+        ("Open to the world", status.OpenToWorld.Count > 0 ? string.Join(", ", status.OpenToWorld) : "no published port"),
         ("Devices", status.Devices.Length > 0 ? status.Devices : "none"),
         ("Endpoints", status.EndpointsInit == 0 ? $"{status.Endpoints}" : $"{status.Endpoints}, {status.EndpointsInit} of them not identified"),
         ("Networks", $"{status.Networks}"),

@@ -3,6 +3,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using Weir.Control;
+using Weir.Net;
 
 namespace Weir.Docker;
 
@@ -52,6 +53,26 @@ internal sealed class DockerClient : IDisposable
         }
 
         return networks;
+    }
+
+    /// <summary>Docker's own bridges on this host: device and range of each.</summary>
+    internal async Task<IReadOnlyList<(string Device, IpPrefix Range)>> ListBridgesAsync(CancellationToken cancel)
+    {
+        using JsonDocument list = await GetAsync("/networks?filters={\"driver\":[\"bridge\"]}", cancel);
+        List<(string, IpPrefix)> bridges = [];
+        foreach (JsonElement network in list.RootElement.EnumerateArray())
+        {
+            string device = network.GetProperty("Options") is { ValueKind: JsonValueKind.Object } options
+                && options.TryGetProperty("com.docker.network.bridge.name", out JsonElement name) ? name.GetString()! : $"br-{network.GetProperty("Id").GetString()![..12]}";
+            if (network.GetProperty("IPAM").GetProperty("Config") is { ValueKind: JsonValueKind.Array } ranges)
+            {
+                bridges.AddRange(ranges.EnumerateArray()
+                    .Where(range => range.TryGetProperty("Subnet", out JsonElement subnet) && IpPrefix.TryParse(subnet.GetString(), out _))
+                    .Select(range => (device, IpPrefix.Parse(range.GetProperty("Subnet").GetString()!))));
+            }
+        }
+
+        return bridges;
     }
 
     /// <summary>A network with its endpoints; null if it is gone.</summary>
@@ -122,7 +143,32 @@ internal sealed class DockerClient : IDisposable
 
         string filter = $"{{\"id\":[{string.Join(',', ids.Select(id => $"\"{id}\""))}]}}";
         using JsonDocument list = await GetAsync($"/containers/json?all=1&filters={Uri.EscapeDataString(filter)}", cancel);
-        return list.RootElement.EnumerateArray().Select(Read).ToDictionary(workload => workload.Id);
+        Dictionary<string, Workload> workloads = [];
+        foreach (JsonElement container in list.RootElement.EnumerateArray())
+        {
+            Workload workload = Read(container);
+            workloads[workload.Id] = workload.PublishLabel is { } label
+                ? workload with { IsPublishLabelOfImage = await HasImageLabelAsync(container.GetProperty("ImageID").GetString()!, label, cancel) }
+                : workload;
+        }
+
+        return workloads;
+    }
+
+    /// <summary>Docker adds an image's labels to a container's, and does not tell which is whose.</summary>
+    private async Task<bool> HasImageLabelAsync(string image, string label, CancellationToken cancel)
+    {
+        try
+        {
+            using JsonDocument document = await GetAsync($"/images/{Uri.EscapeDataString(image)}/json", cancel);
+            return document.RootElement.GetProperty("Config") is { ValueKind: JsonValueKind.Object } config
+                && config.TryGetProperty("Labels", out JsonElement labels) && labels.ValueKind == JsonValueKind.Object
+                && labels.TryGetProperty(Workload.PublishLabelKey, out JsonElement own) && own.GetString() == label;
+        }
+        catch (HttpRequestException e) when (e.StatusCode == System.Net.HttpStatusCode.NotFound)
+        {
+            return true; // nobody can tell any more
+        }
     }
 
     private static Workload Read(JsonElement container)
@@ -134,7 +180,7 @@ internal sealed class DockerClient : IDisposable
         string name = container.GetProperty("Names").EnumerateArray().Select(n => n.GetString()!)
             .Where(n => n.LastIndexOf('/') == 0).Select(n => n[1..]).FirstOrDefault() ?? "";
         string id = container.GetProperty("Id").GetString()!;
-        return new Workload(id, name.Length > 0 ? name : id[..12], container.GetProperty("Image").GetString() ?? "", labels);
+        return new Workload(id, name.Length > 0 ? name : id[..12], container.GetProperty("Image").GetString() ?? "", labels, labels.GetValueOrDefault(Workload.PublishLabelKey));
     }
 
     private async Task<JsonDocument> GetAsync(string path, CancellationToken cancel)

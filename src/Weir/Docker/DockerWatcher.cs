@@ -101,6 +101,11 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             control.Addresses.Forget(id);
         }
 
+        if (action == "connect")
+        {
+            await TryAsync("reading Docker's bridges", async () => control.LetIn(await docker.ListBridgesAsync(cancel)));
+        }
+
         bool matters = action switch
         {
             // On `docker run` the endpoint has told already; `docker network connect` does not wait for it.
@@ -138,7 +143,11 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
         await _one.WaitAsync(cancel);
         try
         {
-            await TryAsync("reconciling with Docker", async () => control.Reconcile(await docker.ListNetworksAsync(cancel), settled));
+            await TryAsync("reconciling with Docker", async () =>
+            {
+                control.Reconcile(await docker.ListNetworksAsync(cancel), settled);
+                control.LetIn(await docker.ListBridgesAsync(cancel));
+            });
         }
         finally
         {

@@ -38,7 +38,9 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
             held.AddRange(aux.Fields.Select(name => (pool, aux.Address(name)!)));
         }
 
-        control.CreateNetwork(id, options.Flag(InternalOption), MtuOf(options.Object(GenericOptions)), subnets, held);
+        PluginRequest own = options.Object(GenericOptions);
+        RefuseUnknown(own);
+        control.CreateNetwork(id, options.Flag(InternalOption), IsRouted(own), MtuOf(own), subnets, held);
         return [];
     }
 
@@ -145,14 +147,25 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
             Math.Max(first, last));
     }
 
-    private static int? MtuOf(PluginRequest options)
+    private static void RefuseUnknown(PluginRequest options)
     {
-        string? unknown = options.Fields.FirstOrDefault(field => field != MtuOption);
+        string? unknown = options.Fields.FirstOrDefault(field => field is not (MtuOption or Network.RoutedOption));
         if (unknown is not null)
         {
-            throw new ControlException($"weir networks have no option \"{unknown}\"; known is {MtuOption}");
+            throw new ControlException($"weir networks have no option \"{unknown}\"; known are {MtuOption} and {Network.RoutedOption}");
         }
+    }
 
+    private static bool IsRouted(PluginRequest options) => options.Text(Network.RoutedOption) switch
+    {
+        "" when !options.Fields.Contains(Network.RoutedOption) => false,
+        "false" => false,
+        "true" => true,
+        var text => throw new ControlException($"{Network.RoutedOption}={text}: write true or false"),
+    };
+
+    private static int? MtuOf(PluginRequest options)
+    {
         string text = options.Text(MtuOption);
         return text.Length == 0 ? null
             : int.TryParse(text, NumberStyles.None, null, out int mtu) && mtu is >= SmallestMtu and <= LargestMtu ? mtu

@@ -22,9 +22,15 @@ public sealed partial class DockerHost : IDisposable
     private int _count;
 
     public DockerHost()
+        : this("open")
+    {
+    }
+
+    /// <param name="publishedPorts">The agent's setting; null: it is not told.</param>
+    internal DockerHost(string? publishedPorts)
     {
         Sandbox = new Sandbox();
-        Agent = new WeirAgent(Sandbox);
+        Agent = new WeirAgent(Sandbox) { PublishedPorts = publishedPorts };
         try
         {
             StartDocker();

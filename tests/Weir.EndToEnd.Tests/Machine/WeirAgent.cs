@@ -6,13 +6,17 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
 {
     private BackgroundCommand? _process;
 
+    /// <summary>The setting published-ports; null: the agent is not told. Most tests' subject is what comes after the door.</summary>
+    public string? PublishedPorts { get; init; } = "open";
+
     /// <summary>What the running agent logged.</summary>
     public string Log => _process?.Output ?? "";
 
     /// <summary>Starts it and waits until it answers.</summary>
     public void Start(params string[] flags)
     {
-        _process = sandbox.Start([Sandbox.Weir, "agent", .. flags]);
+        string[] doors = PublishedPorts is null ? [] : ["--published-ports", PublishedPorts];
+        _process = sandbox.Start([Sandbox.Weir, "agent", .. doors, .. flags]);
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
             20,
