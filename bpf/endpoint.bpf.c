@@ -18,7 +18,7 @@
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
-#include "lib/reply.h"
+#include "lib/reply_send.h"
 
 /* Is the address the endpoint's own? */
 static __always_inline bool is_own_address(const struct ip_addr *a)

@@ -10,12 +10,14 @@
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
+#include "lib/device_config.h"
 #include "lib/alias.h"
 #include "lib/balance.h"
 #include "lib/deny.h"
 #include "lib/deliver.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
+#include "lib/prefilter.h"
 #include "lib/proxy.h"
 #include "lib/reply.h"
 #include "lib/rewrite.h"
@@ -153,9 +155,53 @@ __noinline int device_error(struct __sk_buff *skb, const struct packet *p, struc
 		   : CONCERN_BROKEN;
 }
 
+/* Gives a packet the Ethernet header that a container's link has, where it came without one. */
+static __always_inline bool device_frame(struct __sk_buff *skb)
+{
+	struct ethhdr *eth;
+
+	if (LINK_HEADER)
+		return true;
+	if (bpf_skb_change_head(skb, ETH_HLEN, 0))
+		return false;
+	eth = PARSE_AT(skb, 0, struct ethhdr);
+	if (!eth)
+		return false;
+	eth->h_proto = (__be16)skb->protocol;
+	return true;
+}
+
+/* What a device's packets are looked up in. */
+static __always_inline __u32 device_tables(const struct settings *s)
+{
+	return s->lb_flags & (device_config.prefilter
+				      ? LB_SERVICES | LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX
+				      : LB_SERVICES);
+}
+
+/* Drops what the prefilter names; false: it does not name the source. As in XDP, a flood is counted and
+ * told only to who asked. */
+__noinline int device_prefilter(struct __sk_buff *skb, const struct packet *p, const struct report *r,
+				__u32 tables, __u32 flags)
+{
+	struct ip_addr src;
+
+	if (!p || !r)
+		return false;
+	src = p->src;
+	if (!prefilter_has(&src, tables))
+		return false;
+	metrics_count(r->direction, DROP_REASON_PREFILTER, skb->len);
+	if (flags & (SETTINGS_TRACE | SETTINGS_VERDICT))
+		event_emit(skb, p, r, EVENT_DROP, DROP_REASON_PREFILTER);
+	return true;
+}
+
 static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p,
 				   const struct report *r, const struct ruling *v)
 {
+	if (!device_frame(skb))
+		return drop(skb, p, r, DROP_REASON_TRUNCATED);
 	return v->way == WAY_ENDPOINT ? deliver_local(skb, p, r, v->endpoint)
 				      : deliver_proxy(skb, p, r);
 }
@@ -168,6 +214,9 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	bool answered = false;
 
 	drop(skb, p, r, reason);
+	/* An answer is made behind an Ethernet header, which a device without one takes off again. */
+	if (!device_frame(skb))
+		return TC_ACT_SHOT;
 	/* A connection that went without the proxy so far, or that nobody knows: that is no denial. */
 	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID)
 		answered = deny_may_answer(DENY_ASKER_OUTSIDE) && reset_answer(skb, p);
@@ -187,15 +236,18 @@ int weir_from_dev(struct __sk_buff *skb)
 	struct packet p = {};
 	struct ruling v = {};
 	struct settings *s;
-	__u32 zero = 0;
+	__u32 zero = 0, tables;
 	int choice, concern;
 
 	s = bpf_map_lookup_elem(&weir_settings, &zero);
-	if (!s || !(s->lb_flags & LB_SERVICES) || skb->pkt_type != PACKET_HOST ||
-	    !is_plain_ip(skb, l3))
+	tables = s ? device_tables(s) : 0;
+	if (!tables || skb->pkt_type != PACKET_HOST || !is_plain_ip(skb, l3))
 		return UNTOUCHED;
 	parse_pull(skb);
-	if (parse_packet(skb, l3, &p))
+	reason = parse_packet(skb, l3, &p);
+	if (device_config.prefilter && device_prefilter(skb, &p, &r, tables, s->flags))
+		return TC_ACT_SHOT;
+	if (reason || !(tables & LB_SERVICES))
 		return UNTOUCHED;
 	if (p.flags & PACKET_ICMP_ERROR) {
 		concern = device_error(skb, &p, &r, &w, &v);

@@ -18,6 +18,7 @@
 
 KEEP_STRUCT(ip_addr);
 KEEP_STRUCT(endpoint_config);
+KEEP_STRUCT(device_config);
 KEEP_STRUCT(socket_config);
 KEEP_STRUCT(settings);
 KEEP_STRUCT(endpoint_entry);

@@ -15,6 +15,13 @@ struct endpoint_config {
 	__u8 gateway_mac[6];	 /* MAC of the host's side of the veth */
 };
 
+/* The same for the programs of the host's devices: one instance for each kind of link. */
+struct device_config {
+	__u32 link_header; /* bytes in front of the IP header: Ethernet's 14, or 0 where there are
+			      none */
+	__u32 prefilter;   /* no XDP has asked it before */
+};
+
 /* The same for the socket hook. */
 struct socket_config {
 	__u64 host_netns_cookie; /* the namespace whose sockets have SERVICE_HOST_ONLY frontends */

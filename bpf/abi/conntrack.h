@@ -26,6 +26,8 @@ enum ct_flag {
 	CT_SERVICE = 256, /* its packets are rewritten: replies get the frontend's address */
 	CT_NUMBERS = 512, /* TCP: the numbers of the end that did not open it are known */
 	CT_BRIEF = 1024,  /* the entry lies in weir_ct_brief */
+	CT_FORWARDED = 2048, /* its opener's packets come in by a device: never the host, whatever
+				address they have */
 };
 
 /* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */

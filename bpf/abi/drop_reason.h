@@ -26,7 +26,8 @@ enum drop_reason {
 	DROP_REASON_NETWORK_INTERNAL = 19, /* the network is internal */
 	DROP_REASON_NO_ENDPOINT = 20,	   /* destination endpoint is gone */
 	DROP_REASON_SPOOFED_ENDPOINT =
-	    21, /* came through the host's stack with an endpoint's address */
+	    21, /* came from outside or through the host's stack with an address of an endpoint's or
+		   of the host's */
 	DROP_REASON_PROXY_UNAVAILABLE = 22, /* policy asks for the proxy, and it does not run */
 	DROP_REASON_PROXY_REQUIRED =
 	    23, /* began before policy asked for the proxy: must be opened anew */

@@ -18,6 +18,7 @@ struct flow {
 	__u8 v6;
 	__u32 src_endpoint; /* 0: not a local endpoint */
 	__u32 dst_endpoint;
+	__u32 forwarded; /* the opener's packets come in by a device: it is not the host */
 };
 
 /* Where a packet is judged. */
@@ -29,8 +30,9 @@ enum judge_side {
 
 /* The flow of a packet at the endpoint "own". What comes through the host's stack is no local
  * endpoint's. */
-static __always_inline enum drop_reason flow_of(const struct packet *p, enum judge_side side,
-						__u32 own, bool reply, struct flow *f)
+static __always_inline enum drop_reason flow_of(struct __sk_buff *skb, const struct packet *p,
+						enum judge_side side, __u32 own, bool reply,
+						struct flow *f)
 {
 	__u32 sender = own, receiver = own;
 
@@ -47,6 +49,7 @@ static __always_inline enum drop_reason flow_of(const struct packet *p, enum jud
 	f->v6 = !!(p->flags & PACKET_IPV6);
 	f->src_endpoint = reply ? receiver : sender;
 	f->dst_endpoint = reply ? sender : receiver;
+	f->forwarded = side == JUDGE_TO_ENDPOINT && !reply && skb->ingress_ifindex;
 	if (!packet_is_icmp(p))
 		f->policy_port = reply ? p->sport : p->dport;
 	else if (reply || p->flags & PACKET_LATER_FRAGMENT)
@@ -62,6 +65,17 @@ static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 	struct endpoint_entry *entry = bpf_map_lookup_elem(&weir_endpoint, &id);
 
 	return entry && entry->flags & ENDPOINT_PRESENT ? entry : 0;
+}
+
+/* Networks meet only where the whole world is let in: at a service's frontend. */
+static __always_inline enum drop_reason flow_between_networks(const struct endpoint_entry *src,
+							      const struct endpoint_entry *dst,
+							      __u32 frontend_id)
+{
+	if (!frontend_id)
+		return DROP_REASON_NETWORK_ISOLATED;
+	return (src->flags | dst->flags) & ENDPOINT_INTERNAL ? DROP_REASON_NETWORK_INTERNAL
+							      : DROP_REASON_NONE;
 }
 
 /* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule
@@ -88,8 +102,15 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 	r->dst_endpoint = (__u16)f->dst_endpoint;
 	r->src_identity = src ? src->identity : identity_of_outside(&f->src, f->v6);
 	r->dst_identity = dst ? dst->identity : identity_of_outside(&f->dst, f->v6);
-	if (src && dst && src->network_id != dst->network_id)
-		return DROP_REASON_NETWORK_ISOLATED;
+	/* Who forges the host's address, or is masqueraded with it, comes from outside all the same. */
+	if (f->forwarded && r->src_identity == IDENTITY_HOST)
+		r->src_identity = identity_of_world(f->v6);
+	if (src && dst && src->network_id != dst->network_id) {
+		enum drop_reason reason = flow_between_networks(src, dst, r->frontend_id);
+
+		if (reason)
+			return reason;
+	}
 	if ((src && !dst && src->flags & ENDPOINT_INTERNAL) ||
 	    (dst && !src && dst->flags & ENDPOINT_INTERNAL))
 		return DROP_REASON_NETWORK_INTERNAL;
@@ -167,6 +188,8 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 		entry.flags |= CT_PROXY;
 	if (v->ifindex)
 		entry.flags |= CT_SERVICE;
+	if (!r->src_endpoint && skb->ingress_ifindex)
+		entry.flags |= CT_FORWARDED;
 	if (p->protocol == L4_TCP)
 		sequence_begin(&entry, p);
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);

@@ -20,6 +20,11 @@ static __always_inline __u32 identity_local_endpoint(const struct ip_addr *addr)
 	return local ? local->endpoint_id : 0;
 }
 
+static __always_inline __u32 identity_of_world(bool v6)
+{
+	return v6 ? IDENTITY_WORLD_IPV6 : IDENTITY_WORLD_IPV4;
+}
+
 /* The identity of an address that is no local endpoint. */
 static __always_inline __u32 identity_of_outside(const struct ip_addr *addr, bool v6)
 {
@@ -28,5 +33,5 @@ static __always_inline __u32 identity_of_outside(const struct ip_addr *addr, boo
 
 	if (entry)
 		return entry->identity;
-	return v6 ? IDENTITY_WORLD_IPV6 : IDENTITY_WORLD_IPV4;
+	return identity_of_world(v6);
 }

@@ -53,17 +53,17 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 /* 5 and 6 for a flow whose verdict is of an older policy. One that is denied is not forgotten: no
  * packet of its other end passes for the first of a new flow, and it goes on if policy lets it
  * again. */
-static __always_inline enum drop_reason known_rejudge(const struct packet *p, struct report *r,
-						      enum judge_side side, __u32 own,
-						      struct ruling *v, const struct ct_key *key,
-						      struct ct_entry *entry, bool reply)
+static __always_inline enum drop_reason
+known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
+	      __u32 own, struct ruling *v, const struct ct_key *key, struct ct_entry *entry, bool reply)
 {
 	enum drop_reason reason;
 	struct flow f;
 
-	reason = flow_of(p, side, own, reply, &f);
+	reason = flow_of(skb, p, side, own, reply, &f);
 	if (reason)
 		return reason;
+	f.forwarded |= entry->flags & CT_FORWARDED;
 	r->frontend_id = entry->frontend_id;
 	if (entry->flags & CT_SERVICE) {
 		v->frontend_id = entry->frontend_id;
@@ -134,6 +134,10 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	/* Between two local endpoints nothing travels through the host's stack. */
 	if (side != JUDGE_FROM_ENDPOINT && entry->src_endpoint && entry->dst_endpoint)
 		return DROP_REASON_SPOOFED_ENDPOINT;
+	/* The host's own packets come in by no device; its answers may, translated. */
+	if (side == JUDGE_TO_ENDPOINT && !reply && entry->src_identity == IDENTITY_HOST &&
+	    !(entry->flags & CT_FORWARDED) && skb->ingress_ifindex)
+		return DROP_REASON_SPOOFED_ENDPOINT;
 	if (entry->flags & CT_CUT)
 		return DROP_REASON_PROXY_REQUIRED;
 	if (side == JUDGE_FROM_DEVICE) {
@@ -146,7 +150,7 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		r->src_identity = entry->src_identity;
 		r->dst_identity = entry->dst_identity;
 	} else {
-		reason = known_rejudge(p, r, side, own, v, key, entry, reply);
+		reason = known_rejudge(skb, p, r, side, own, v, key, entry, reply);
 		if (reason)
 			return reason;
 	}

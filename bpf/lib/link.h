@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Ethernet addresses. */
+/* The link's header, and Ethernet addresses. */
 #pragma once
 #include <stdbool.h>
 #include <linux/if_ether.h>
 #include <linux/types.h>
+
+/* Bytes in front of the IP header. A container's link is Ethernet; the host's devices may be something
+ * else (device_config.h). */
+#ifndef LINK_HEADER
+#define LINK_HEADER ETH_HLEN
+#endif
 
 static __always_inline bool mac_equal(const volatile __u8 *a, const volatile __u8 *b)
 {

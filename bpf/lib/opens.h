@@ -4,12 +4,14 @@
 #include "conntrack.h"
 #include "flow.h"
 
-/* The service that the socket hook found for this new connection: for display. A function of its
- * own: its key would take the room on the stack that a reply needs. */
+/* The service that the socket hook found for this new connection. A function of its own: its key
+ * would take the room on the stack that a reply needs. */
 __noinline __u32 opens_frontend(struct __sk_buff *skb, const struct packet *p)
 {
 	struct sock_key key = {};
+	struct frontend_entry *frontend;
 	struct sock_entry *entry;
+	__u32 id;
 
 	if (!p)
 		return 0;
@@ -18,7 +20,12 @@ __noinline __u32 opens_frontend(struct __sk_buff *skb, const struct packet *p)
 	key.port = p->dport;
 	key.protocol = p->protocol;
 	entry = key.cookie ? bpf_map_lookup_elem(&weir_sock, &key) : 0;
-	return entry ? entry->frontend_id : 0;
+	if (!entry)
+		return 0;
+	/* One that is gone lets nobody in. */
+	id = entry->frontend_id;
+	frontend = bpf_map_lookup_elem(&weir_frontend, &id);
+	return frontend && frontend->port ? id : 0;
 }
 
 /* May a flow be taken up in its middle, whose entry is gone: silent too long, or its table lost?
@@ -54,7 +61,7 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	enum drop_reason reason;
 	struct flow f;
 
-	reason = flow_of(p, side, own, false, &f);
+	reason = flow_of(skb, p, side, own, false, &f);
 	if (reason)
 		return reason;
 	if (midway) {

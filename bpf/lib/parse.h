@@ -2,10 +2,10 @@
 /* From bytes to struct packet. Each parser checks its own bounds and returns 0 or a drop reason. */
 #pragma once
 #include <linux/bpf.h>
-#include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
 #include "headers.h"
+#include "link.h"
 #include "packet.h"
 
 enum parse_limit {
@@ -208,15 +208,15 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 /* Global functions (not static) are verified once, not once a caller: the program loads in a
  * tenth of the time. Their pointers may be null as far as the verifier knows. */
 
-/* Parses the packet behind the Ethernet header. Later fragments have no ports yet (fragment.h). */
+/* Parses the packet behind the link's header. Later fragments have no ports yet (fragment.h). */
 __noinline enum drop_reason parse_packet(struct __sk_buff *skb, __u32 l3, struct packet *p)
 {
 	enum drop_reason reason;
 
 	if (!p)
 		return DROP_REASON_MALFORMED;
-	reason = l3 == L3_IPV4 ? parse_ipv4(skb, ETH_HLEN, p, false)
-			       : parse_ipv6(skb, ETH_HLEN, p, false);
+	reason = l3 == L3_IPV4 ? parse_ipv4(skb, LINK_HEADER, p, false)
+			       : parse_ipv6(skb, LINK_HEADER, p, false);
 	if (reason || p->flags & PACKET_LATER_FRAGMENT)
 		return reason;
 	return parse_l4(skb, p);

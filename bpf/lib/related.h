@@ -15,7 +15,7 @@ enum related_size {
 
 static __always_inline bool related_fits(const struct __sk_buff *skb, const struct packet *p)
 {
-	return skb->len - ETH_HLEN <= (p->flags & PACKET_IPV6 ? RELATED_MOST_V6 : RELATED_MOST_V4);
+	return skb->len - LINK_HEADER <= (p->flags & PACKET_IPV6 ? RELATED_MOST_V6 : RELATED_MOST_V4);
 }
 
 /* The living flow of a quoted packet, and whether that was a reply; null: there is none of which it

@@ -56,21 +56,3 @@ __noinline enum drop_reason reply_rewrite(struct __sk_buff *skb, const struct pa
 		return reply_error(skb, p, &w, client_port);
 	return rewrite_packet(skb, p, &w) ? DROP_REASON_NONE : DROP_REASON_TRUNCATED;
 }
-
-static __always_inline int reply_send(struct __sk_buff *skb, const struct packet *p,
-				      struct report *r, const struct ruling *v)
-{
-	enum drop_reason reason = reply_rewrite(skb, p, v->frontend_id, v->client_port);
-
-	r->frontend_id = v->frontend_id;
-	if (!reason && v->client_port && !(p->flags & PACKET_ICMP_ERROR) &&
-	    !rewrite_end_port(skb, p, p->dport, v->client_port, REWRITE_DESTINATION))
-		reason = DROP_REASON_TRUNCATED;
-
-	if (!reason && !rewrite_hop(skb, p->flags & PACKET_IPV6))
-		reason = DROP_REASON_MALFORMED;
-	if (reason)
-		return drop(skb, p, r, reason);
-	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
-	return (int)bpf_redirect_neigh(v->ifindex, 0, 0, 0);
-}

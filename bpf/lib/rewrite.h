@@ -2,7 +2,7 @@
 /* Changing one end of a packet, in place, with every checksum that covers it. The helpers do right
  * by a checksum that the device is still to compute and by one that it has verified. */
 #pragma once
-#include <linux/if_ether.h>
+#include "link.h"
 #include "parse.h"
 
 enum rewrite_end {
@@ -86,7 +86,7 @@ __noinline int rewrite_packet(struct __sk_buff *skb, const struct packet *p,
 			return false;
 	}
 	/* Without a checksum of its own, an IPv6 header counts in what the device summed up. */
-	return !rewrite_address(skb, v6, ETH_HLEN, w, w->end, difference, BPF_F_RECOMPUTE_CSUM);
+	return !rewrite_address(skb, v6, LINK_HEADER, w, w->end, difference, BPF_F_RECOMPUTE_CSUM);
 }
 
 /* Gives one end another port. */
@@ -139,7 +139,7 @@ __noinline int rewrite_error(struct __sk_buff *skb, const struct packet *p,
 	return !bpf_l4_csum_replace(skb, check, w->from_port, w->to_port, sizeof(__be16)) &&
 	       !rewrite_port(skb, quoted->l4_off, w, other) &&
 	       !rewrite_address(skb, v6, inner, w, other, difference, 0) &&
-	       !rewrite_address(skb, v6, ETH_HLEN, w, w->end, difference, 0);
+	       !rewrite_address(skb, v6, LINK_HEADER, w, w->end, difference, 0);
 }
 
 /* One hop less to go. False: there is none left. */
@@ -148,19 +148,19 @@ static __always_inline bool rewrite_hop(struct __sk_buff *skb, bool v6)
 	__u16 before, after;
 	__u8 hops;
 
-	if (bpf_skb_load_bytes(skb, ETH_HLEN + (v6 ? REWRITE_IPV6_HOP_LIMIT : REWRITE_IPV4_TTL),
+	if (bpf_skb_load_bytes(skb, LINK_HEADER + (v6 ? REWRITE_IPV6_HOP_LIMIT : REWRITE_IPV4_TTL),
 			       &hops, sizeof(hops)) ||
 	    hops <= 1)
 		return false;
 	if (v6) {
 		hops--;
-		return !bpf_skb_store_bytes(skb, ETH_HLEN + REWRITE_IPV6_HOP_LIMIT, &hops,
+		return !bpf_skb_store_bytes(skb, LINK_HEADER + REWRITE_IPV6_HOP_LIMIT, &hops,
 					    sizeof(hops), BPF_F_RECOMPUTE_CSUM);
 	}
-	if (bpf_skb_load_bytes(skb, ETH_HLEN + REWRITE_IPV4_TTL, &before, sizeof(before)))
+	if (bpf_skb_load_bytes(skb, LINK_HEADER + REWRITE_IPV4_TTL, &before, sizeof(before)))
 		return false;
 	after = bpf_htons((__u16)(bpf_ntohs(before) - (1 << 8)));
-	return !bpf_l3_csum_replace(skb, ETH_HLEN + REWRITE_IPV4_CHECK, before, after,
+	return !bpf_l3_csum_replace(skb, LINK_HEADER + REWRITE_IPV4_CHECK, before, after,
 				    sizeof(after)) &&
-	       !bpf_skb_store_bytes(skb, ETH_HLEN + REWRITE_IPV4_TTL, &after, sizeof(after), 0);
+	       !bpf_skb_store_bytes(skb, LINK_HEADER + REWRITE_IPV4_TTL, &after, sizeof(after), 0);
 }

@@ -27,6 +27,7 @@ public sealed class ControlPlane : IDisposable
     private static readonly TimeSpan _abandoned = TimeSpan.FromMinutes(1);
 
     private readonly RtnetlinkSocket _links = new();
+    private readonly RtnetlinkTables _tables = new();
     private readonly HostAddresses _host;
     private readonly HostSettings _settings;
     private readonly HostFilter _filter;
@@ -53,7 +54,7 @@ public sealed class ControlPlane : IDisposable
         _options = options;
         _datapath = datapath;
         _log = log;
-        _host = new HostAddresses(datapath, _links);
+        _host = new HostAddresses(datapath, _tables);
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
@@ -62,7 +63,7 @@ public sealed class ControlPlane : IDisposable
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
-        _devices = new DeviceManager(datapath, _links, options, log);
+        _devices = new DeviceManager(datapath, _links, _tables, options, log);
         _namespaces = new EndpointNamespaces(Lock, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
         _doors = new DoorKeeper(durable, datapath, _endpoints, _networks, options, isNew, log);
@@ -319,7 +320,11 @@ public sealed class ControlPlane : IDisposable
                 _policies.Refresh();
             }
 
-            _devices.TryAgain();
+            if (RefreshHost())
+            {
+                _services.Refresh();
+            }
+
             _namespaces.Refresh();
             _services.Sweep(nowNs);
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
@@ -333,8 +338,7 @@ public sealed class ControlPlane : IDisposable
     {
         lock (Lock)
         {
-            _host.Refresh();
-            _devices.Refresh();
+            RefreshHost();
             _services.Refresh();
         }
     }
@@ -350,6 +354,15 @@ public sealed class ControlPlane : IDisposable
 
         Watchdog.Dispose();
         _links.Dispose();
+        _tables.Dispose();
+    }
+
+    /// <returns>Whether the host's addresses changed.</returns>
+    private bool RefreshHost()
+    {
+        bool changed = _host.Refresh();
+        _devices.Refresh();
+        return changed;
     }
 
     /// <summary>All that other programs must leave alone.</summary>

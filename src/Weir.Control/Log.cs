@@ -36,8 +36,8 @@ internal static partial class Log
     [LoggerMessage(4009, LogLevel.Information, "Removed link {Link}: no endpoint has it")]
     internal static partial void LinkRemoved(ILogger log, string link);
 
-    [LoggerMessage(4010, LogLevel.Information, "Device {Device} serves the load balancer: XDP {Xdp}")]
-    internal static partial void DeviceServed(ILogger log, string device, string xdp);
+    [LoggerMessage(4010, LogLevel.Information, "Device {Device} and services: {How}")]
+    internal static partial void DeviceServed(ILogger log, string device, string how);
 
     [LoggerMessage(4011, LogLevel.Information, "Service {Service}: {Change}; {Frontends} frontends, {Active} of {Backends} backends active")]
     internal static partial void ServiceChanged(ILogger log, string service, string change, int frontends, int active, int backends);

@@ -33,7 +33,7 @@ public sealed class ServiceDesk
     /// <summary>Problems an operator should know of.</summary>
     public IReadOnlyList<string> Warnings => Locked(() =>
     {
-        List<string> warnings = [.. _devices.All.Where(device => !device.IsServed).Select(device => $"device {device.Name} does not serve clients of services: {device.Xdp}")];
+        List<string> warnings = [.. _devices.All.Where(device => !device.IsServed || !device.IsSettled).Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)")];
         if (_devices.HookProblem is { } problem)
         {
             warnings.Add(problem);

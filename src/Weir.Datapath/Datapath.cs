@@ -262,11 +262,13 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Attaches the programs of the host's own devices to one of them, in the namespace in which the
     /// datapath was opened. Again: replaces them without a gap. Other people's filters there stay.</summary>
-    public void AttachDevice(string device, int ifindex)
+    /// <param name="hasEthernet">False: the device carries bare IP packets, as tunnels do.</param>
+    /// <param name="hasXdp">False: there is no XDP before them, and the prefilter is theirs.</param>
+    public void AttachDevice(string device, int ifindex, bool hasEthernet = true, bool hasXdp = true)
     {
         lock (_lock)
         {
-            using HostProgram program = HostProgram.Load(_maps);
+            using HostProgram program = HostProgram.Load(_maps, hasEthernet, hasXdp);
             Attach(program.For(device, _options.PinRoot), ifindex);
         }
     }

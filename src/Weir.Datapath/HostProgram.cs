@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>The two programs of the host's own devices (bpf/host.bpf.c), the same on each.</summary>
+/// <summary>The two programs of the host's own devices (bpf/host.bpf.c), the same on each with a link of that kind.</summary>
 internal sealed class HostProgram : IDisposable
 {
     internal const string FromDevice = "weir_from_dev";
     internal const string ToDevice = "weir_to_dev";
+    private const string ConfigVariable = "device_config";
+    private const uint EthernetHeader = 14;
 
     private const string PinPrefix = "link_dev_";
 
@@ -19,8 +23,11 @@ internal sealed class HostProgram : IDisposable
     private HostProgram(BpfObject loaded) => _object = loaded;
 
     /// <summary>Loads the programs; nothing is attached yet.</summary>
-    internal static HostProgram Load(DatapathMaps maps)
+    /// <param name="hasEthernet">False: the device carries bare IP packets.</param>
+    /// <param name="hasXdp">False: nobody asked the prefilter before.</param>
+    internal static HostProgram Load(DatapathMaps maps, bool hasEthernet, bool hasXdp)
     {
+        var config = new DeviceConfig { LinkHeader = hasEthernet ? EthernetHeader : 0, Prefilter = hasXdp ? 0u : 1u };
         BpfObject program = BpfObject.Open(DatapathObject.HostImage, "weir_host");
         try
         {
@@ -29,6 +36,7 @@ internal sealed class HostProgram : IDisposable
                 program.ReuseMap(map.Name, map);
             }
 
+            program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<DeviceConfig>(in config)), ConfigVariable);
             program.Load();
             return new HostProgram(program);
         }

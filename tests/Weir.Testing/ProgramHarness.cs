@@ -302,7 +302,8 @@ public sealed class ProgramHarness : IDisposable
 
     public Outcome FromContainer(uint id, Frame frame, uint mark) => Run(id, "weir_from_ep", frame.ToBytes(), mark);
 
-    public Outcome ToContainer(uint id, Frame frame, uint mark = 0) => Run(id, "weir_to_ep", frame.ToBytes(), mark);
+    /// <param name="cameBy">The device by which the host got the packet; 0: it made it itself.</param>
+    public Outcome ToContainer(uint id, Frame frame, uint mark = 0, uint cameBy = 0) => Run(_objects[id], "weir_to_ep", frame.ToBytes(), mark, cameBy: cameBy);
 
     private static byte[] ReadObject(string name)
     {
@@ -343,10 +344,11 @@ public sealed class ProgramHarness : IDisposable
 
     private Outcome Run(uint id, string program, byte[] frame, uint mark = 0) => Run(_objects[id], program, frame, mark);
 
-    private Outcome Run(BpfObject loaded, string program, byte[] frame, uint mark = 0, uint gsoSize = 0)
+    private Outcome Run(BpfObject loaded, string program, byte[] frame, uint mark = 0, uint gsoSize = 0, uint cameBy = 0)
     {
         byte[] context = new byte[192]; // struct __sk_buff
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
+        BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(36), cameBy); // ingress_ifindex
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(176), gsoSize);
         byte[] output = new byte[frame.Length + 64];
         ulong[] before = Counters();
@@ -363,7 +365,7 @@ public sealed class ProgramHarness : IDisposable
 
         // Some are answered where they can be.
         bool answered = (DropReason)reason is DropReason.ProxyRequired or DropReason.CtInvalid or DropReason.PolicyDenied or DropReason.PolicyDenyRule
-            or DropReason.NetworkIsolated or DropReason.NetworkInternal && result.ReturnValue == Redirect;
+            or DropReason.NetworkIsolated or DropReason.NetworkInternal or DropReason.TooBig && result.ReturnValue == Redirect;
         if (!answered && result.ReturnValue == Drop != (reason != 0))
         {
             throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");

@@ -7,32 +7,29 @@ using Weir.Net;
 
 namespace Weir.Control.Host;
 
-/// <summary>Keeps the host's own addresses in the ipcache, as identity "host". Called under the control
+/// <summary>Keeps what the host takes for its own in the ipcache, as identity "host": all of its local routes,
+/// broadcast and anycast addresses among them, whether an interface has them or not. Called under the control
 /// plane's lock.</summary>
-internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkSocket links)
+internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables tables)
 {
-    private const byte ScopeLink = 253;
     private HashSet<IpPrefix> _known = [];
 
-    /// <summary>All of them, without loopback's.</summary>
-    internal IEnumerable<IPAddress> All => _known.Select(prefix => prefix.Address);
+    /// <summary>Addresses at which others reach the host, one by one.</summary>
+    internal IReadOnlyCollection<IPAddress> All { get; private set; } = [];
 
     /// <summary>Takes up what is in the ipcache already.</summary>
     internal void Restore(IEnumerable<IpcacheRow> rows) =>
         _known = [.. rows.Where(row => row.Identity == Identity.Host).Select(row => row.Prefix)];
 
-    /// <summary>Whether the prefix is exactly one of the host's addresses.</summary>
+    /// <summary>Whether the prefix is exactly one of the host's.</summary>
     internal bool Has(IpPrefix prefix) => _known.Contains(prefix);
 
-    /// <summary>Makes the ipcache tell what the interfaces have now; true if that changed anything.</summary>
+    /// <summary>Makes the ipcache tell what the host has now; true if that changed anything.</summary>
     internal bool Refresh()
     {
-        HashSet<IpPrefix> present =
-        [
-            .. links.ListAddresses()
-                .Where(address => address.Scope != ScopeLink && !IPAddress.IsLoopback(address.Address))
-                .Select(address => IpPrefix.Single(address.Address)),
-        ];
+        IReadOnlyList<RouteInfo> local = tables.LocalRoutes();
+        All = [.. local.Where(IsReachable).Select(route => route.Destination.Address).Distinct()];
+        HashSet<IpPrefix> present = [.. local.Select(route => route.Destination)];
         IpPrefix[] added = [.. present.Except(_known)];
         IpPrefix[] gone = [.. _known.Except(present)];
         datapath.SetIpcache([.. added.Select(prefix => new IpcacheRow(prefix, Identity.Host))]);
@@ -44,4 +41,7 @@ internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkSocket 
         _known = present;
         return added.Length + gone.Length > 0;
     }
+
+    private static bool IsReachable(RouteInfo route) => route.Kind == RouteKind.Local && route.Destination.IsSingleAddress
+        && !IPAddress.IsLoopback(route.Destination.Address) && !route.Destination.Address.IsIPv6LinkLocal;
 }

@@ -2,7 +2,6 @@
 
 using Microsoft.Extensions.Logging;
 using Weir.Bpf;
-using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Linux;
@@ -12,9 +11,8 @@ namespace Weir.Control.Services;
 
 /// <summary>The host's devices that carry the balancer's programs: from the first service or prefix on, and
 /// new ones as they come. Called under the control plane's lock.</summary>
-internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket links, ControlOptions options, ILogger log)
+internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket links, RtnetlinkTables tables, ControlOptions options, ILogger log)
 {
-    private const byte ScopeGlobal = 0;
     private readonly Dictionary<string, BalancedDevice> _devices = [];
     private bool _hooked;
 
@@ -33,16 +31,8 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         Refresh();
     }
 
-    /// <summary>Every few seconds: where it failed.</summary>
-    internal void TryAgain()
-    {
-        if (HookProblem is not null || _devices.Values.Any(device => !device.IsServed))
-        {
-            Refresh();
-        }
-    }
-
-    /// <summary>Attaches to devices that are new, and tries again where it failed.</summary>
+    /// <summary>Attaches to devices that are new, and tries again where it failed. Every few seconds, since nobody
+    /// tells of routes.</summary>
     internal void Refresh()
     {
         if (!IsNeeded)
@@ -50,7 +40,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             return;
         }
 
-        List<LinkInfo> wanted = Wanted();
+        IReadOnlyList<LinkInfo> wanted = Wanted();
         foreach (string gone in _devices.Keys.Except(wanted.Select(link => link.Name)).ToList())
         {
             datapath.DetachXdp(gone);
@@ -58,12 +48,12 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             _devices.Remove(gone);
         }
 
-        foreach (LinkInfo link in wanted.Where(link => !_devices.TryGetValue(link.Name, out BalancedDevice? known) || known.Ifindex != link.Index || !known.IsServed))
+        foreach (LinkInfo link in wanted.Where(link => !_devices.TryGetValue(link.Name, out BalancedDevice? known) || known.Ifindex != link.Index || !known.IsSettled))
         {
             BalancedDevice device = Attach(link);
             if (device != _devices.GetValueOrDefault(link.Name))
             {
-                Log.DeviceServed(log, device.Name, device.Xdp);
+                Log.DeviceServed(log, device.Name, device.How);
             }
 
             _devices[link.Name] = device;
@@ -81,8 +71,8 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
                 "program",
                 $"Weir's programs at device {device.Name}",
                 picture => picture.Link(device.Name)?.Index != device.Ifindex || datapath.IsDeviceWhole(device.Name, device.Ifindex),
-                () => datapath.AttachDevice(device.Name, device.Ifindex));
-            if (options.XdpMode != XdpPreference.Off)
+                () => datapath.AttachDevice(device.Name, device.Ifindex, device.HasEthernet, device.HasXdp));
+            if (device.HasXdp)
             {
                 yield return new Expectation(
                     "program",
@@ -98,39 +88,58 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         }
     }
 
-    private List<LinkInfo> Wanted()
-    {
-        IReadOnlyList<LinkInfo> all = links.ListLinks();
-        if (options.Devices.Count > 0)
-        {
-            return [.. all.Where(link => options.Devices.Contains(link.Name))];
-        }
+    private IReadOnlyList<LinkInfo> Wanted() => DeviceChoice.Of(links.ListLinks(), links.ListAddresses(), options.Devices, HasRoutes);
 
-        // Container bridges have addresses too, but what comes from there has met the socket hook.
-        HashSet<int> addressed = [.. links.ListAddresses().Where(address => address.Scope == ScopeGlobal).Select(address => address.Ifindex)];
-        return [.. all.Where(link => link.IsUp && link.Name != "lo" && link.Kind != "bridge" && !LinkNames.IsHost(link.Name) && addressed.Contains(link.Index))];
-    }
+    /// <summary>Every device with IPv6 has a route for link-local addresses: that is none.</summary>
+    private bool HasRoutes(LinkInfo link) => tables.RoutesThrough(link.Index).Any(route => !route.Destination.Address.IsIPv6LinkLocal && !route.Destination.Address.IsIPv6Multicast);
 
     private BalancedDevice Attach(LinkInfo link)
     {
-        try
+        if (DeviceChoice.HasEthernet(link) is not { } hasEthernet)
         {
-            datapath.AttachDevice(link.Name, link.Index);
+            string type = Enum.IsDefined(link.Type) ? $"{link.Type}".ToUpperInvariant() : $"type {link.Type:D}";
+            return new BalancedDevice(link.Name, link.Index, $"not served: links of {type} are not supported", IsServed: false, IsSettled: true);
         }
-        catch (Exception e) when (e is LinuxException or DatapathException)
+
+        if (WhyNoXdp(link, hasEthernet) is { } reason)
         {
-            return new BalancedDevice(link.Name, link.Index, $"failed: {e.Message}", false);
+            return AttachTc(link, hasEthernet, $"tc only: {reason}");
         }
 
         try
         {
-            return options.XdpMode == XdpPreference.Off
-                ? new BalancedDevice(link.Name, link.Index, "off", true)
-                : new BalancedDevice(link.Name, link.Index, NameOf(datapath.AttachXdp(link.Name, link.Index, Wanted(options.XdpMode))), true);
+            XdpMode mode = datapath.AttachXdp(link.Name, link.Index, Wanted(options.XdpMode));
+            return AttachTc(link, hasEthernet, $"xdp {NameOf(mode)}", hasXdp: true);
         }
         catch (Exception e) when (e is LinuxException or DatapathException)
         {
-            return new BalancedDevice(link.Name, link.Index, $"failed: {e.Message}", false);
+            return AttachTc(link, hasEthernet, $"tc only: {e.Message}") with { IsSettled = false };
+        }
+    }
+
+    /// <summary>XDP reads Ethernet: of another link it would take addresses for something else. At a bridge it is in the
+    /// stack, where it copies what containers and machines there send in large pieces.</summary>
+    private string? WhyNoXdp(LinkInfo link, bool hasEthernet) =>
+        !hasEthernet ? "no Ethernet header"
+        : options.XdpMode == XdpPreference.Off ? "xdp-mode is off"
+        : link.Kind == "bridge" && !options.Devices.Contains(link.Name) ? "a bridge that 'devices' does not name"
+        : null;
+
+    private BalancedDevice AttachTc(LinkInfo link, bool hasEthernet, string how, bool hasXdp = false)
+    {
+        try
+        {
+            if (!hasXdp)
+            {
+                datapath.DetachXdp(link.Name); // an earlier agent may have been told otherwise
+            }
+
+            datapath.AttachDevice(link.Name, link.Index, hasEthernet, hasXdp);
+            return new BalancedDevice(link.Name, link.Index, how, IsServed: true, IsSettled: true) { HasEthernet = hasEthernet, HasXdp = hasXdp };
+        }
+        catch (Exception e) when (e is LinuxException or DatapathException)
+        {
+            return new BalancedDevice(link.Name, link.Index, $"not served: {e.Message}", IsServed: false, IsSettled: false);
         }
     }
 

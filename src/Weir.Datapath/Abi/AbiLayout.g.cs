@@ -20,6 +20,7 @@ internal static class AbiLayout
         CtKey.Layout(),
         CtSent.Layout(),
         CtUse.Layout(),
+        DeviceConfig.Layout(),
         EndpointConfig.Layout(),
         EndpointEntry.Layout(),
         Event.Layout(),

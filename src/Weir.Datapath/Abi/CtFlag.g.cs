@@ -29,4 +29,6 @@ public enum CtFlag : uint
     Numbers = 512,
     /// <summary>the entry lies in weir_ct_brief</summary>
     Brief = 1024,
+    /// <summary>its opener&apos;s packets come in by a device: never the host, whatever address they have</summary>
+    Forwarded = 2048,
 }

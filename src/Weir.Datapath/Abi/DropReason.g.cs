@@ -50,7 +50,7 @@ public enum DropReason : byte
     NetworkInternal = 19,
     /// <summary>destination endpoint is gone</summary>
     NoEndpoint = 20,
-    /// <summary>came through the host&apos;s stack with an endpoint&apos;s address</summary>
+    /// <summary>came from outside or through the host&apos;s stack with an address of an endpoint&apos;s or of the host&apos;s</summary>
     SpoofedEndpoint = 21,
     /// <summary>policy asks for the proxy, and it does not run</summary>
     ProxyUnavailable = 22,

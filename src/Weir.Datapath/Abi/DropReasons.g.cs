@@ -112,7 +112,7 @@ public static class DropReasons
         DropReason.NetworkIsolated => "the peer is on another network",
         DropReason.NetworkInternal => "the network is internal",
         DropReason.NoEndpoint => "destination endpoint is gone",
-        DropReason.SpoofedEndpoint => "came through the host's stack with an endpoint's address",
+        DropReason.SpoofedEndpoint => "came from outside or through the host's stack with an address of an endpoint's or of the host's",
         DropReason.ProxyUnavailable => "policy asks for the proxy, and it does not run",
         DropReason.ProxyRequired => "began before policy asked for the proxy: must be opened anew",
         DropReason.Prefilter => "the source is in the prefilter",

@@ -8,4 +8,7 @@ namespace Weir.Linux.Netlink;
 /// <param name="Mtu">In bytes.</param>
 /// <param name="Kind">"veth", "bridge"…; null for hardware.</param>
 /// <param name="PeerIndex">A veth's other end, numbered in that end's namespace; 0 if none.</param>
-public sealed record LinkInfo(int Index, string Name, ReadOnlyMemory<byte> Mac, int Mtu, bool IsUp, string? Kind, int PeerIndex);
+/// <param name="MasterIndex">The bridge, bond… that it is a port of; 0: of none.</param>
+/// <param name="Type">What its packets have in front of them.</param>
+public sealed record LinkInfo(
+    int Index, string Name, ReadOnlyMemory<byte> Mac, int Mtu, bool IsUp, string? Kind, int PeerIndex, int MasterIndex = 0, LinkType Type = LinkType.Ethernet);

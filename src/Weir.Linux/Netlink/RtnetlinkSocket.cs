@@ -16,6 +16,7 @@ public sealed partial class RtnetlinkSocket : IDisposable
     private const ushort LinkName = 3;
     private const ushort LinkMtu = 4;
     private const ushort LinkLink = 5;
+    private const ushort LinkMaster = 10;
     private const ushort LinkLinkInfo = 18;
     private const ushort LinkNamespaceFd = 28;
     private const ushort LinkXdp = 43;
@@ -262,6 +263,7 @@ public sealed partial class RtnetlinkSocket : IDisposable
         byte[] mac = [];
         int mtu = 0;
         int peer = 0;
+        int master = 0;
         string? kind = null;
         var attributes = new AttributeReader(payload[16..]);
         while (attributes.MoveNext())
@@ -280,6 +282,9 @@ public sealed partial class RtnetlinkSocket : IDisposable
                 case LinkLink:
                     peer = (int)attributes.UInt32;
                     break;
+                case LinkMaster:
+                    master = (int)attributes.UInt32;
+                    break;
                 case LinkLinkInfo:
                     kind = ReadKind(attributes.Value);
                     break;
@@ -288,7 +293,8 @@ public sealed partial class RtnetlinkSocket : IDisposable
             }
         }
 
-        return new LinkInfo(fixedPart.Index, name, mac, mtu, (fixedPart.Flags & LinkMessage.FlagUp) != 0, kind, peer);
+        return new LinkInfo(
+            fixedPart.Index, name, mac, mtu, (fixedPart.Flags & LinkMessage.FlagUp) != 0, kind, peer, master, (LinkType)fixedPart.Type);
     }
 
     private static byte ReadXdp(ReadOnlySpan<byte> payload)

@@ -12,6 +12,7 @@ public sealed class RtnetlinkTables : IDisposable
 {
     private const byte FamilyIpv4 = 2;
     private const byte FamilyIpv6 = 10;
+    private const byte TableLocal = 255;
 
     private readonly NetlinkSocket _socket = new();
 
@@ -58,6 +59,18 @@ public sealed class RtnetlinkTables : IDisposable
         return routes;
     }
 
+    /// <summary>Every address that the host takes for its own, both families: of interfaces, by local routes alone, and
+    /// broadcast and anycast addresses.</summary>
+    public IReadOnlyList<RouteInfo> LocalRoutes() =>
+    [
+        .. Routes("list the host's own addresses", new RouteMessage { Table = TableLocal }, 0)
+            .Where(route => route.Kind is RouteKind.Local or RouteKind.Broadcast or RouteKind.Anycast),
+    ];
+
+    /// <summary>The routes, of any table, by which packets leave through an interface.</summary>
+    public IReadOnlyList<RouteInfo> RoutesThrough(int ifindex) =>
+        Routes($"list the routes through interface {ifindex}", new RouteMessage { Type = RouteMessage.TypeUnicast }, ifindex);
+
     /// <summary>The rules that choose a table by mark.</summary>
     public IReadOnlyList<RuleInfo> Rules(bool ipv6)
     {
@@ -91,6 +104,34 @@ public sealed class RtnetlinkTables : IDisposable
                 }
             });
         return neighbours;
+    }
+
+    /// <param name="through">0: any interface.</param>
+    private List<RouteInfo> Routes(string what, RouteMessage filter, int through)
+    {
+        const ushort AttributeOutputInterface = 4;
+        List<RouteInfo> all = [];
+        foreach (bool ipv6 in (ReadOnlySpan<bool>)[false, true])
+        {
+            filter.Family = Family(ipv6);
+            NetlinkMessage message = new NetlinkMessage(RouteMessageType.GetRoute, NetlinkFlags.Dump).Fixed(filter);
+            if (through != 0)
+            {
+                message.UInt32(AttributeOutputInterface, (uint)through);
+            }
+
+            List<RouteInfo> routes = [];
+            TryDump(message, what, routes.Clear, (type, payload) =>
+            {
+                if (type == RouteMessageType.NewRoute)
+                {
+                    routes.Add(ReadRoute(payload, ipv6));
+                }
+            });
+            all.AddRange(routes);
+        }
+
+        return all;
     }
 
     /// <summary>A table that is not there, or a family that the kernel does not have, is empty.</summary>

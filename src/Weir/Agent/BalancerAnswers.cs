@@ -55,7 +55,7 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
     {
         var response = new ListServicesResponse();
         response.Services.AddRange(control.Services.List(request.Name).Select(Service));
-        response.Devices.AddRange(control.Services.Devices.Select(device => new Api.BalancedDevice { Name = device.Name, Xdp = device.Xdp }));
+        response.Devices.AddRange(control.Services.Devices.Select(device => new Api.BalancedDevice { Name = device.Name, How = device.How, IsServed = device.IsServed }));
         return response;
     }
 

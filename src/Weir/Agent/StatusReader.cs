@@ -38,7 +38,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             MemoryBytes = Environment.WorkingSet,
             Proxy = proxy.Describe(),
             Services = control.Services.Count,
-            Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} (xdp {device.Xdp})")) : "not needed yet",
+            Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
             PublishedPorts = control.Published.Setting,
             Kernel = Environment.OSVersion.Version.ToString(),
         };

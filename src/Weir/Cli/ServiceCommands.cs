@@ -25,7 +25,7 @@ internal static class ServiceCommands
                     answer.Services.SelectMany(Rows));
                 if (answer.Services.Count > 0)
                 {
-                    Console.WriteLine(answer.Devices.Count == 0 ? "no device" : $"devices: {string.Join(", ", answer.Devices.Select(device => $"{device.Name} (xdp {device.Xdp})"))}");
+                    Console.WriteLine(answer.Devices.Count == 0 ? "no device" : $"devices: {string.Join(", ", answer.Devices.Select(device => $"{device.Name} ({device.How})"))}");
                 }
             });
         return command.WithExample("weir service list", "weir service list -o json");

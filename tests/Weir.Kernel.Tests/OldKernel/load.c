@@ -158,8 +158,27 @@ static void run(const char *name, struct bpf_program *program)
 		printf("run %s ok %u\n", name, result);
 }
 
+/* Constants as for a device without an Ethernet header, which has the prefilter (struct device_config). */
+static void make_bare(struct bpf_object *object)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, ".rodata");
+	__u32 constants[16];
+	size_t size = 0;
+	const void *as_compiled = bpf_map__initial_value(map, &size);
+
+	if (!as_compiled || size > sizeof(constants)) {
+		fail("find", "the device's constants", ENOENT);
+		return;
+	}
+	memcpy(constants, as_compiled, size);
+	constants[0] = 0; /* link_header */
+	constants[1] = 1; /* prefilter */
+	if (bpf_map__set_initial_value(map, constants, size))
+		fail("set", "the device's constants", errno);
+}
+
 /* Loads only the program called so. */
-static void load(const char *path, const char *name, char *log)
+static void load(const char *path, const char *name, bool bare, char *log)
 {
 	struct bpf_object *object = bpf_object__open(path);
 	struct bpf_program *program, *wanted = NULL;
@@ -176,6 +195,8 @@ static void load(const char *path, const char *name, char *log)
 		bpf_program__set_autoload(program, is_it);
 		wanted = is_it ? program : wanted;
 	}
+	if (bare)
+		make_bare(object);
 	log[0] = 0;
 	bpf_program__set_log_buf(wanted, log, LOG_BYTES);
 	error = bpf_object__load(object);
@@ -199,7 +220,12 @@ static void load_all(const char *path, char *log)
 		fail("open", path, errno);
 		return;
 	}
-	bpf_object__for_each_program(program, object) load(path, bpf_program__name(program), log);
+	bpf_object__for_each_program(program, object)
+	{
+		load(path, bpf_program__name(program), false, log);
+		if (strstr(path, "/host.bpf.o"))
+			load(path, bpf_program__name(program), true, log);
+	}
 	bpf_object__close(object);
 }
 
