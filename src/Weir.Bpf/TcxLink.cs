@@ -12,7 +12,7 @@ public static unsafe class TcxLink
     private const uint Egress = 47; // BPF_TCX_EGRESS
     private const int Loopback = 1;
 
-    private static readonly Lazy<bool> _isSupported = new(() => Query(Loopback, Ingress, out _) is >= 0 or -Errno.NoEntry or -Errno.NoSpace);
+    private static readonly Lazy<bool> _isSupported = new(() => Query(Loopback, Ingress, out _, out _) is >= 0 or -Errno.NoEntry or -Errno.NoSpace);
 
     /// <summary>Whether this kernel has tcx.</summary>
     public static bool IsSupported => _isSupported.Value;
@@ -48,9 +48,13 @@ public static unsafe class TcxLink
     public static bool IsFirst(PinnedLink link, int ifindex, bool ingress)
     {
         ArgumentNullException.ThrowIfNull(link);
-        int result = Query(ifindex, ingress ? Ingress : Egress, out uint first);
+        int result = Query(ifindex, ingress ? Ingress : Egress, out uint first, out _);
         return result is >= 0 or -Errno.NoSpace && first == link.Id;
     }
+
+    /// <summary>Whether a device has any such program, of whomever.</summary>
+    public static bool HasAny(int ifindex, bool ingress) =>
+        Query(ifindex, ingress ? Ingress : Egress, out _, out uint count) is >= 0 or -Errno.NoSpace && count > 0;
 
     private static FileDescriptor Create(BpfProgram program, int ifindex, bool ingress)
     {
@@ -67,7 +71,7 @@ public static unsafe class TcxLink
     }
 
     /// <summary>Asks for the first link; 0: a program without a link is first, or none is there.</summary>
-    private static int Query(int ifindex, uint type, out uint firstLink)
+    private static int Query(int ifindex, uint type, out uint firstLink, out uint count)
     {
         uint program = 0;
         uint link = 0;
@@ -81,6 +85,7 @@ public static unsafe class TcxLink
         };
         int result = BpfSyscall.Call(BpfCommand.ProgramQuery, ref query);
         firstLink = link;
+        count = query.Count;
         return result;
     }
 }

@@ -333,6 +333,26 @@ public sealed class ControlPlane : IDisposable
         return result;
     }
 
+    /// <summary>Attaches programs by links that were attached in haste. One at a time: each takes a while.</summary>
+    public void AttachByLinks()
+    {
+        while (true)
+        {
+            lock (Lock)
+            {
+                if (_endpoints.NextForLinks() is not { } endpoint)
+                {
+                    return;
+                }
+
+                if (_networks.Find(endpoint.NetworkId) is { } network)
+                {
+                    _endpoints.AttachByLinks(endpoint, network);
+                }
+            }
+        }
+    }
+
     /// <summary>Interfaces or their addresses changed.</summary>
     public void RefreshHostAddresses()
     {

@@ -71,7 +71,11 @@ public sealed class Maintenance : IDisposable
         }
     }
 
-    private void Watch() => _control.Watchdog.Run(_stopping.WaitHandle, Try);
+    private void Watch() => _control.Watchdog.Run(_stopping.WaitHandle, look =>
+    {
+        Try("comparing the host with what it should be", look);
+        Try("attaching programs by links", _control.AttachByLinks);
+    });
 
     private void Follow()
     {

@@ -239,15 +239,25 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Loads the endpoint's programs, attaches them to its interface and makes it known. Again
     /// for the same endpoint: replaces its programs without a gap. Until it has a policy, all is denied.</summary>
-    public void AttachEndpoint(EndpointAttachment attachment)
+    /// <param name="atOnce">By filters, which take a moment, where links take a while; <see cref="AwaitsLinks"/> then.</param>
+    public void AttachEndpoint(EndpointAttachment attachment, bool atOnce = false)
     {
         ArgumentNullException.ThrowIfNull(attachment);
         using EndpointProgram program = EndpointProgram.Load(_maps, EndpointProgram.ConfigOf(attachment));
         lock (_lock)
         {
-            Attach(program.For(attachment.Id, _options.PinRoot), attachment.Ifindex);
+            Attach(program.For(attachment.Id, _options.PinRoot), attachment.Ifindex, ByLinks && !atOnce);
             _endpoints.Put(attachment);
             _endpoints.PutAddresses(attachment);
+        }
+    }
+
+    /// <summary>Whether an endpoint's programs are attached by filters and could be by links: attach them again.</summary>
+    public bool AwaitsLinks(ushort id)
+    {
+        lock (_lock)
+        {
+            return ByLinks && _attachments.GetValueOrDefault(EndpointProgram.PinOf(id, _options.PinRoot)) is { IsByLinks: false };
         }
     }
 
@@ -269,7 +279,7 @@ public sealed class Datapath : IDisposable
         lock (_lock)
         {
             using HostProgram program = HostProgram.Load(_maps, hasEthernet, hasXdp);
-            Attach(program.For(device, _options.PinRoot), ifindex);
+            Attach(program.For(device, _options.PinRoot), ifindex, ByLinks);
         }
     }
 
@@ -511,7 +521,7 @@ public sealed class Datapath : IDisposable
         _maps.Dispose();
     }
 
-    private void Attach(DevicePrograms programs, int ifindex)
+    private void Attach(DevicePrograms programs, int ifindex, bool byLinks)
     {
         // A number means another device elsewhere.
         if (NetworkNamespace.CurrentCookie() != _namespace)
@@ -519,7 +529,7 @@ public sealed class Datapath : IDisposable
             throw new DatapathException($"interface {ifindex} is of the network namespace in which the datapath was opened; this thread is in another");
         }
 
-        DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, _options.Tcx ?? TcxLink.IsSupported);
+        DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, byLinks);
         Forget(programs.Pin);
         _attachments[programs.Pin] = attachment;
     }
@@ -543,6 +553,8 @@ public sealed class Datapath : IDisposable
             attachment.Dispose();
         }
     }
+
+    private bool ByLinks => _options.Tcx ?? TcxLink.IsSupported;
 
     private static IpcacheKey KeyOf(IpPrefix prefix) =>
         new() { PrefixLen = MappedPrefix.LengthOf(prefix), Addr = MappedPrefix.AddressOf(prefix) };

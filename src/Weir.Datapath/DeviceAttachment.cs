@@ -14,6 +14,8 @@ internal abstract class DeviceAttachment : IDisposable
     /// <summary>The device's number.</summary>
     internal int Ifindex { get; private init; }
 
+    internal abstract bool IsByLinks { get; }
+
     /// <summary>Whether both are attached, and nobody's program comes before that must not.</summary>
     internal abstract bool IsWhole { get; }
 
@@ -80,6 +82,8 @@ internal abstract class DeviceAttachment : IDisposable
 
     private sealed class ByLinks(PinnedLink ingress, PinnedLink egress) : DeviceAttachment
     {
+        internal override bool IsByLinks => true;
+
         internal override bool IsWhole => TcxLink.IsFirst(ingress, Ifindex, ingress: true) && TcxLink.IsFirst(egress, Ifindex, ingress: false);
 
         internal override IEnumerable<string> Unpinned() => new[] { ingress, egress }.Where(link => !link.IsPinned).Select(link => link.Pin);
@@ -99,6 +103,8 @@ internal abstract class DeviceAttachment : IDisposable
 
     private sealed class ByFilters(RtnetlinkSocket links, FilterPlace place, uint ingress, uint egress) : DeviceAttachment
     {
+        internal override bool IsByLinks => false;
+
         internal override bool IsWhole => IsThere(fromDevice: true, ingress) && IsThere(fromDevice: false, egress);
 
         internal static ByFilters Attach(RtnetlinkSocket links, DevicePrograms programs, int ifindex)
@@ -138,7 +144,9 @@ internal abstract class DeviceAttachment : IDisposable
         private bool IsThere(bool fromDevice, uint program)
         {
             IReadOnlyList<BpfFilterInfo> there = links.ListBpfFilters(Ifindex, fromDevice);
-            return place.MustBeFirst ? there.Count > 0 && there[0].ProgramId == program : there.Any(filter => filter.ProgramId == program);
+            return place.MustBeFirst
+                ? there.Count > 0 && there[0].ProgramId == program && !TcxLink.HasAny(Ifindex, fromDevice)
+                : there.Any(filter => filter.ProgramId == program);
         }
     }
 }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Diagnostics;
 using System.Net;
 using Weir.Bpf;
 using Weir.Linux.Netlink;
@@ -17,17 +16,6 @@ public sealed class AttachmentTests : IDisposable
     private const string Link = "weir0";
     private static readonly byte[] _mac = [2, 0, 0, 0, 0, 2];
     private static readonly byte[] _gatewayMac = [2, 0, 0, 0, 0, 1];
-    /// <summary>An object with a program that ends the chain: "ok" in section "tc".</summary>
-    private static readonly Lazy<string> _object = new(() =>
-    {
-        string path = Path.Combine(Path.GetTempPath(), $"weir-ok-{Environment.ProcessId}.o");
-        using Process clang = Process.Start(new ProcessStartInfo(
-            "sh", ["-c", $"echo '__attribute__((section(\"tc\"), used)) int ok(void *c) {{ return 0; }}' | $(command -v clang-19 || command -v clang-18 || command -v clang) -target bpf -O2 -g -x c -c - -o {path}"]))!;
-        clang.WaitForExit();
-        Assert.Equal(0, clang.ExitCode);
-        return path;
-    });
-
     private readonly TestPins _pins = new();
     private readonly TestNamespace _host = new();
     private readonly TestNamespace _container = new();
@@ -73,7 +61,7 @@ public sealed class AttachmentTests : IDisposable
     [InlineData("tc filter replace dev weir0 ingress pref 1 handle 1 bpf da obj OK.o sec tc")]
     [InlineData("tc filter add dev weir0 ingress pref 1 handle 2 bpf da obj OK.o sec tc")]
     [InlineData("tc qdisc del dev weir0 clsact; tc qdisc add dev weir0 clsact; tc filter add dev weir0 ingress bpf da obj OK.o sec tc")]
-    public void Filter_TakenAway_IsSeenAndMended(string how) => MustMend(Options(tcx: false), () => Shell(_host, how.Replace("OK.o", LetEverythingPass(), StringComparison.Ordinal)));
+    public void Filter_TakenAway_IsSeenAndMended(string how) => MustMend(Options(tcx: false), () => Shell(_host, how.Replace("OK.o", ForeignProgram.Path, StringComparison.Ordinal)));
 
     [PrivilegedTheory]
     [InlineData("_in")]
@@ -84,10 +72,31 @@ public sealed class AttachmentTests : IDisposable
     [PrivilegedFact]
     public void Link_AnotherThatEndsTheChainIsPutBefore_IsSeenAndMended()
     {
-        using BpfObject other = BpfObject.Open(File.ReadAllBytes(LetEverythingPass()), "other");
+        using BpfObject other = BpfObject.Open(File.ReadAllBytes(ForeignProgram.Path), "other");
         other.Load();
-        MustMend(Options(tcx: true), () => TcxLink.Attach(other.Program("ok"), _endpoint.Ifindex, ingress: true, Path.Combine(_pins.Root, "other")).Dispose());
+        MustMend(Options(tcx: true), () => TcxLink.Attach(other.Program(ForeignProgram.Name), _endpoint.Ifindex, ingress: true, Path.Combine(_pins.Root, "other")).Dispose());
     }
+
+    [PrivilegedFact]
+    public void AttachedAtOnce_AwaitsLinks_AndSeesWhoComesBefore() => _host.Run(() =>
+    {
+        using Datapath datapath = Datapath.Open(Options(tcx: true));
+        datapath.AttachEndpoint(_endpoint, atOnce: true);
+        Assert.True(datapath.AwaitsLinks(Id));
+        Assert.True(datapath.IsEndpointWhole(Id, _endpoint.Ifindex));
+        Assert.Equal(0, Received());
+
+        using BpfObject other = BpfObject.Open(File.ReadAllBytes(ForeignProgram.Path), "other");
+        other.Load();
+        TcxLink.Attach(other.Program(ForeignProgram.Name), _endpoint.Ifindex, ingress: true, Path.Combine(_pins.Root, "other")).Dispose();
+        Assert.False(datapath.IsEndpointWhole(Id, _endpoint.Ifindex));
+        Assert.True(Received() > 0);
+        datapath.AttachEndpoint(_endpoint);
+
+        Assert.False(datapath.AwaitsLinks(Id));
+        Assert.True(datapath.IsEndpointWhole(Id, _endpoint.Ifindex));
+        Assert.Equal(0, Received());
+    });
 
     [PrivilegedFact]
     public void Link_DisciplineOfOthersInClsactsPlace_DoesNotMatter() => _host.Run(() =>
@@ -155,7 +164,7 @@ public sealed class AttachmentTests : IDisposable
     {
         using Datapath datapath = Datapath.Open(Options(tcx: false));
         datapath.AttachDevice(Link, _endpoint.Ifindex);
-        Shell(_host, $"tc filter add dev {Link} ingress pref 50 handle 1 bpf da obj {LetEverythingPass()} sec tc; tc filter add dev {Link} ingress pref 60 handle 1 bpf da obj {LetEverythingPass()} sec tc");
+        Shell(_host, $"tc filter add dev {Link} ingress pref 50 handle 1 bpf da obj {ForeignProgram.Path} sec tc; tc filter add dev {Link} ingress pref 60 handle 1 bpf da obj {ForeignProgram.Path} sec tc");
         Assert.Contains("weir_from_dev", Filters(), StringComparison.Ordinal);
 
         datapath.DetachDevice(Link);
@@ -211,6 +220,4 @@ public sealed class AttachmentTests : IDisposable
     private string Filters() => string.Join('\n', Shell(_host, $"tc filter show dev {Link} ingress"));
 
     private string[] Shell(TestNamespace place, string script) => _cgroup.Run(place, "sh", "-c", script);
-
-    private static string LetEverythingPass() => _object.Value;
 }

@@ -44,6 +44,11 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
     {
         yield return new Expectation(
             "link",
+            $"link {endpoint.LinkName}",
+            picture => picture.Link(endpoint.LinkName) is not { IsUp: false },
+            () => throw new ControlException($"somebody set it down; 'ip link set {endpoint.LinkName} up' connects the container again"));
+        yield return new Expectation(
+            "link",
             $"MAC of {endpoint.LinkName}",
             picture => !IsUp(picture, endpoint) || picture.Link(endpoint.LinkName)!.Mac.Span.SequenceEqual(GatewayMac),
             () => links.SetMac(endpoint.Ifindex, GatewayMac));

@@ -9,6 +9,7 @@ using Weir.Control.Publishing;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
+using Weir.Linux;
 using Weir.Net;
 using Weir.Store;
 
@@ -25,6 +26,9 @@ internal sealed class EndpointManager
     /// <summary>Tells one build of the program from another.</summary>
     private static readonly string _program = Convert.ToHexStringLower(SHA256.HashData(DatapathObject.EndpointImage))[..16];
 
+    private static readonly TimeSpan _startTime = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan _longestHaste = TimeSpan.FromSeconds(10);
+
     private readonly IStore _store;
     private readonly Datapath.Datapath _datapath;
     private readonly EndpointLinks _links;
@@ -34,6 +38,7 @@ internal sealed class EndpointManager
     private readonly ILogger _log;
     private readonly Dictionary<string, Endpoint> _endpoints = [];
     private readonly Dictionary<ushort, string> _names = [];
+    private readonly Dictionary<ushort, DateTimeOffset> _joined = []; // those that may await links
     private ushort _lastId;
 
     /// <param name="isRouted">Whether outsiders may open flows to a network's containers.</param>
@@ -111,7 +116,8 @@ internal sealed class EndpointManager
         try
         {
             endpoint = endpoint with { Ifindex = _links.Create(endpoint, network.Mtu), Program = _program };
-            _datapath.AttachEndpoint(Attachment(endpoint, network));
+            _datapath.AttachEndpoint(Attachment(endpoint, network), atOnce: true);
+            _joined[endpoint.Id] = _time.GetUtcNow();
             Keep(endpoint);
             policies.ApplyTo(endpoint);
             _links.AddRoutes(endpoint);
@@ -264,6 +270,37 @@ internal sealed class EndpointManager
     /// <summary>What joined endpoints need of the host, one by one.</summary>
     internal IEnumerable<Expectation> Expect(Func<string, Network?> findNetwork) =>
         Attached.SelectMany(endpoint => _links.Expect(endpoint).Prepend(Programs(endpoint, findNetwork)).Select(one => one with { Endpoint = endpoint.Id }));
+
+    /// <summary>One that was attached at once and whose container has started meanwhile; links would have kept it waiting.</summary>
+    internal Endpoint? NextForLinks()
+    {
+        // Attaching by links makes who starts meanwhile wait: while containers start one after another, nothing is done.
+        DateTimeOffset now = _time.GetUtcNow();
+        bool isQuiet = _joined.Values.All(joined => now - joined > _startTime);
+        foreach (ushort id in _joined.Where(joined => isQuiet || now - joined.Value > _longestHaste).Select(joined => joined.Key).ToList())
+        {
+            _joined.Remove(id);
+            if (_datapath.AwaitsLinks(id) && Attached.FirstOrDefault(endpoint => endpoint.Id == id) is { } endpoint)
+            {
+                return endpoint;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Attaches its programs by links, where the kernel has them.</summary>
+    internal void AttachByLinks(Endpoint endpoint, Network network)
+    {
+        try
+        {
+            _datapath.AttachEndpoint(Attachment(endpoint, network));
+        }
+        catch (LinuxException e) when (e.Number == Errno.NoDevice)
+        {
+            // Its container has ended meanwhile, and the runtime will say so.
+        }
+    }
 
     private Expectation Programs(Endpoint endpoint, Func<string, Network?> findNetwork) => new(
         "program",

@@ -39,7 +39,7 @@ internal sealed class HostFilter(TimeProvider time)
 
     internal IEnumerable<Expectation> Expect() => _applied is not { } applied ? [] :
     [
-        new Expectation("filter", "the host's rules for containers' traffic (iptables, WEIR-)", _ => IsSo(applied), () =>
+        new Expectation("filter", "a rule for containers' traffic (iptables, WEIR-)", _ => IsSo(applied), () =>
         {
             Apply(applied.Masqueraded);
             if (Problem is { } problem)

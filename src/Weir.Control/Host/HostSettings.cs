@@ -17,8 +17,8 @@ internal sealed class HostSettings(IStore store)
     /// <summary>Sets one, now and whenever somebody changes it. What it was before is remembered.</summary>
     internal void Require(string name, string value)
     {
-        Set(name, value);
         _required[name] = value;
+        Set(name, value);
     }
 
     internal IEnumerable<Expectation> Expect() => _required.Select(setting => new Expectation(

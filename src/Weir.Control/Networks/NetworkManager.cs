@@ -89,6 +89,11 @@ internal sealed class NetworkManager
             throw new ControlException($"subnet {foreign.Pool} is not from Weir's addresses: create the network with --ipam-driver weir beside --driver weir (Compose: ipam: {{driver: weir}})");
         }
 
+        if (subnets.Any(subnet => subnet.Pool.IsIpv6) && Ipv6.WhyOff is { } why)
+        {
+            throw new ControlException($"the network has an IPv6 subnet, but {why}: create it without --ipv6, or switch IPv6 on first");
+        }
+
         foreach ((IpPrefix pool, IPAddress address) in held)
         {
             _addresses.HoldAddress(pool, address);
@@ -139,7 +144,15 @@ internal sealed class NetworkManager
     {
         foreach (Network network in _networks.Values)
         {
-            Prepare(network);
+            try
+            {
+                Prepare(network);
+            }
+            catch (Exception e) when (e is LinuxException or IOException)
+            {
+                // The watchdog goes on trying, and says so.
+                Log.Failed(_log, $"preparing the host for network {(network.Name.Length > 0 ? network.Name : Short(network.Id))}", e.Message);
+            }
         }
 
         ApplyFilter();

@@ -88,7 +88,7 @@ internal sealed class PortReservations : IDisposable
     private bool TryHold(PublishedPort port, bool hasIpv6)
     {
         List<IPAddress> addresses = [port.HostAddress ?? IPAddress.Any];
-        if (port.HostAddress is null && hasIpv6)
+        if (port.HostAddress is null && hasIpv6 && Socket.OSSupportsIPv6)
         {
             addresses.Add(IPAddress.IPv6Any);
         }

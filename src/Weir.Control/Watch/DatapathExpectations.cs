@@ -6,7 +6,7 @@ internal static class DatapathExpectations
 {
     internal static IEnumerable<Expectation> Of(Datapath.Datapath datapath) =>
     [
-        new("pin", "the pins of maps and programs", _ => datapath.UnpinnedPaths().Count == 0, datapath.PinAgain),
+        new("pin", "a pin of a map or program", _ => datapath.UnpinnedPaths().Count == 0, datapath.PinAgain),
         new("program", "the program that finds the proxy's listener", _ => datapath.IsListenerWhole, datapath.AttachListener),
     ];
 }

@@ -21,7 +21,7 @@ public sealed record Incident(string Kind, string What, int Times, DateTimeOffse
 
     /// <summary>In one sentence.</summary>
     public override string ToString() => Failure is not null
-        ? $"{What} is missing and cannot be put back: {Failure}"
+        ? $"{What} is not as it should be: {Failure}"
         : IsFight
             ? $"{What} is taken away again and again ({Mendings} times since {First:HH:mm:ss}Z) and put back: find the program of this host that does so"
             : $"{What} was taken away{(Times > 1 ? $", and {Times - 1} more of its kind," : "")} and put back";

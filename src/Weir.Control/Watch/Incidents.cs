@@ -54,7 +54,7 @@ internal sealed class Incidents(TimeProvider time, ILogger log)
 
             _endpoints = outcome.Where(one => one.Missing.Endpoint != 0 && one.Failure is not null)
                 .GroupBy(one => one.Missing.Endpoint)
-                .ToDictionary(endpoint => endpoint.Key, endpoint => $"{endpoint.First().Missing.What} is missing and cannot be put back: {endpoint.First().Failure}");
+                .ToDictionary(endpoint => endpoint.Key, endpoint => $"{endpoint.First().Missing.What} is not as it should be: {endpoint.First().Failure}");
         }
     }
 

@@ -38,12 +38,13 @@ public sealed class Watchdog : IDisposable
     public string? LackOf(ushort endpoint) => _incidents.LackOf(endpoint);
 
     /// <summary>Looks again and again until it is told to stop; for a thread of its own.</summary>
-    internal void Run(WaitHandle stopping, Action<string, Action> attempt)
+    /// <param name="attempt">Calls what it is given, and bears with its failures.</param>
+    internal void Run(WaitHandle stopping, Action<Action> attempt)
     {
         using var monitor = new RtnetlinkMonitor(RtnetlinkGroups.All);
         do
         {
-            attempt("comparing the host with what it should be", () => Look());
+            attempt(() => Look());
             monitor.Wait(_every);
         }
         while (!stopping.WaitOne(_atMost));

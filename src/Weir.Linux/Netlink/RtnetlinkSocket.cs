@@ -164,7 +164,7 @@ public sealed partial class RtnetlinkSocket : IDisposable
                 .Fixed(new AddressMessage { Family = FamilyOf(address), PrefixLength = (byte)prefixLength, Index = ifindex })
                 .Bytes(AttributeLocal, address.GetAddressBytes()),
             $"delete address {address}/{prefixLength} from interface {ifindex}",
-            [Errno.AddressNotAvailable, Errno.NoDevice]);
+            [Errno.AddressNotAvailable, Errno.NoDevice, Errno.NotSupported, Errno.NotSupportedFamily]);
     }
 
     /// <summary>All addresses of all interfaces, both families.</summary>
@@ -219,7 +219,7 @@ public sealed partial class RtnetlinkSocket : IDisposable
     public void DeleteUnreachable(IpPrefix dst, uint metric) => _socket.Request(
         Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere, RouteMessage.TypeUnreachable).UInt32(RouteMetric, metric),
         $"delete unreachable route {dst}",
-        [Errno.NoSuchProcess]);
+        [Errno.NoSuchProcess, Errno.NotSupported, Errno.NotSupportedFamily]);
 
     /// <summary>Adds, or replaces, a permanent neighbour.</summary>
     public void AddNeighbour(IPAddress address, byte[] mac, int ifindex)

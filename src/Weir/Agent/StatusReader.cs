@@ -5,6 +5,7 @@ using Weir.Api;
 using Weir.Control;
 using Weir.Control.Host;
 using Weir.Docker;
+using Weir.Linux;
 using Weir.Net;
 
 namespace Weir.Agent;
@@ -40,6 +41,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
             PublishedPorts = control.Published.Setting,
+            Ipv6 = Ipv6.WhyOff is { } off ? $"off: {off}; containers have IPv4 only" : "on",
             Kernel = Environment.OSVersion.Version.ToString(),
         };
         status.Warnings.AddRange(control.Views.Warnings);

@@ -34,6 +34,7 @@ internal static class StatusCommand
         ("Identities", $"{status.Identities}"),
         ("Conntrack", $"{status.ConntrackEntries} of {status.ConntrackCapacity} flows"),
         ("Events lost", $"{status.EventsLost}"),
+        ("IPv6", status.Ipv6),
         ("Kernel", status.Kernel),
         ("Put back", $"{status.Mended}"),
         .. status.Incidents.Select(incident => ("Lately", $"{incident.Last.ToDateTimeOffset():HH:mm:ss}Z {incident.Text}")),

@@ -75,6 +75,9 @@ public sealed partial class DockerHost : IDisposable
         ip -6 route replace blackhole {prefix6}
         """);
 
+    /// <summary>Gives the link to the outside world its IPv6 address back, which the kernel takes when IPv6 is switched off.</summary>
+    public void RestoreWorld6() => Sandbox.Shell("ip address replace 2001:db8:100::1/64 dev world0 nodad");
+
     /// <summary>A name nobody else has.</summary>
     public string Name(string stem) => $"{stem}{++_count}";
 
