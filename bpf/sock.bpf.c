@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Services for what starts on this host, processes and containers alike: translated when a socket
- * connects or sends, at no cost per packet. Attached to the root of cgroup2. What an application
- * binds is untouched. */
+ * connects or sends, at no cost per packet. And policy, where it is sure before there is a packet.
+ * Attached to the root of cgroup2. What an application binds is untouched. */
 #include <linux/bpf.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "lib/socket.h"
+#include "lib/socket_policy.h"
 
 static __always_inline struct socket_peer peer4(const struct bpf_sock_addr *ctx)
 {
@@ -51,7 +51,7 @@ static __always_inline int translate4(struct bpf_sock_addr *ctx, enum socket_use
 	int verdict = socket_translate(ctx, &peer, use);
 
 	write4(ctx, &peer);
-	return verdict;
+	return verdict == SOCKET_ALLOW && use == SOCKET_CONNECTS ? socket_judge(ctx, &peer) : verdict;
 }
 
 /* An IPv6 socket that names a v4-mapped address speaks IPv4, and has frontends of IPv4. */
@@ -61,7 +61,7 @@ static __always_inline int translate6(struct bpf_sock_addr *ctx, enum socket_use
 	int verdict = socket_translate(ctx, &peer, use);
 
 	write6(ctx, &peer);
-	return verdict;
+	return verdict == SOCKET_ALLOW && use == SOCKET_CONNECTS ? socket_judge(ctx, &peer) : verdict;
 }
 
 static __always_inline int restore4(struct bpf_sock_addr *ctx)

@@ -30,6 +30,13 @@ struct endpoint_entry {
 			   sweeper. Slot 0: of all that is no endpoint here */
 };
 
+/* weir_netns: a container's network namespace, by its cookie -> one of its endpoints. */
+struct netns_entry {
+	struct ip_addr ipv4; /* the endpoint's; all zero: none */
+	struct ip_addr ipv6;
+	__u32 endpoint_id;
+};
+
 /* weir_local: address -> endpoint id. */
 struct local_entry {
 	__u32 endpoint_id;

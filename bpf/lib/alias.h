@@ -3,6 +3,7 @@
  * backend by different addresses: the backend could not tell them apart. In the second another port
  * stands for the client's own, between here and the backend. */
 #pragma once
+#include "conntrack.h"
 #include "flow.h"
 #include "rewrite.h"
 

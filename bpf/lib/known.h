@@ -2,8 +2,7 @@
 /* A packet of a flow that conntrack has: it goes with its flow, which is judged anew when policy
  * has changed. */
 #pragma once
-#include "conntrack.h"
-#include "flow.h"
+#include "flow_entry.h"
 #include "proxy.h"
 
 /* A flow that a service led here belongs to it. The same ports towards another of its addresses are

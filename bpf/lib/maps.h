@@ -286,7 +286,7 @@ struct {
 	__uint(max_entries, MAX_ENDPOINTS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u64);
-	__type(value, __u8);
+	__type(value, struct netns_entry);
 } weir_netns SEC(".maps");
 
 struct {

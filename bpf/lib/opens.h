@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* A packet of no known flow: it opens one, if it can and policy lets it. */
 #pragma once
-#include "conntrack.h"
-#include "flow.h"
+#include "flow_entry.h"
 
 /* The service that the socket hook found for this new connection. A function of its own: its key
  * would take the room on the stack that a reply needs. */

@@ -12,9 +12,8 @@
  * itself; whatever rp_filter all other devices have, and a firewall's test of the reverse path. */
 #pragma once
 #include "../abi/proxy.h"
-#include "conntrack.h"
 #include "event.h"
-#include "flow.h"
+#include "flow_entry.h"
 
 static __always_inline bool mark_is(const struct __sk_buff *skb, enum proxy_mark mark)
 {

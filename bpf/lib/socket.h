@@ -25,6 +25,7 @@ enum socket_verdict {
 
 enum socket_errno {
 	SOCKET_CONNECTION_REFUSED = 111,
+	SOCKET_HOST_UNREACHABLE = 113,
 };
 
 /* How long a socket keeps the backend that is chosen. */
@@ -38,6 +39,7 @@ struct socket_peer {
 	struct ip_addr addr;
 	__be16 port;
 	bool translated;
+	__u32 frontend_id; /* of the service that it was translated for; 0: none */
 };
 
 /* .rodata, written before load and frozen. */
@@ -168,6 +170,7 @@ static __noinline int socket_translate(struct bpf_sock_addr *ctx, struct socket_
 	peer->addr = key.backend;
 	peer->port = key.port;
 	peer->translated = true;
+	peer->frontend_id = service->frontend_id;
 	return SOCKET_ALLOW;
 }
 

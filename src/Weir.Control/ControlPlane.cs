@@ -125,6 +125,11 @@ public sealed class ControlPlane : IDisposable
             }
 
             _namespaces.Refresh();
+            if (_endpoints.Attached.Any())
+            {
+                _devices.NeedHook();
+            }
+
             _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
             _policies.Enforce();
             foreach (Endpoint endpoint in _endpoints.All)
@@ -185,6 +190,7 @@ public sealed class ControlPlane : IDisposable
             Network network = FindNetwork(networkId);
             Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, namespacePath, _policies);
             _namespaces.Learn();
+            _devices.NeedHook();
             return new JoinResult(
                 LinkNames.Container(endpointId),
                 endpoint.Ipv4 is null ? null : network.Gateway(ipv6: false),

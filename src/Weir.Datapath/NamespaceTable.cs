@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>The network namespaces of endpoints' containers, whose sockets get backends: weir_netns.</summary>
+/// <summary>The network namespaces of endpoints' containers, whose sockets get backends and are judged: weir_netns.</summary>
 public sealed class NamespaceTable
 {
-    private readonly BpfMap<ulong, byte> _map;
+    private readonly BpfMap<ulong, NetnsEntry> _map;
     private readonly LbFlags _flags;
 
     internal NamespaceTable(BpfMap map, LbFlags flags)
@@ -19,17 +20,16 @@ public sealed class NamespaceTable
 
     /// <summary>Puts these in place of those that are there. At no moment is one of both left out.</summary>
     /// <param name="areAll">False: that of some container is not known yet, and until then any may be it.</param>
-    public void Set(IReadOnlySet<ulong> cookies, bool areAll)
+    public void Set(IReadOnlyDictionary<ulong, NamespaceRow> namespaces, bool areAll)
     {
-        ArgumentNullException.ThrowIfNull(cookies);
-        HashSet<ulong> present = List();
-        foreach (ulong added in cookies.Where(cookie => !present.Contains(cookie)))
+        ArgumentNullException.ThrowIfNull(namespaces);
+        foreach ((ulong cookie, NamespaceRow row) in namespaces)
         {
-            _map.Set(added, 1);
+            _map.Set(cookie, new NetnsEntry { EndpointId = row.EndpointId, Ipv4 = AddressOf(row.Ipv4), Ipv6 = AddressOf(row.Ipv6) });
         }
 
         _flags.Set(LbFlag.AnyNamespace, !areAll);
-        foreach (ulong removed in present.Where(cookie => !cookies.Contains(cookie)))
+        foreach (ulong removed in List().Where(cookie => !namespaces.ContainsKey(cookie)))
         {
             _map.Remove(removed);
         }
@@ -37,4 +37,6 @@ public sealed class NamespaceTable
 
     /// <summary>Their cookies.</summary>
     public HashSet<ulong> List() => [.. _map.ToList().Select(entry => entry.Key)];
+
+    private static IpAddr AddressOf(IPAddress? address) => address is null ? default : IpAddr.From(address);
 }

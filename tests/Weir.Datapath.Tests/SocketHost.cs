@@ -60,7 +60,8 @@ internal sealed class SocketHost : IDisposable
     internal SocketHost()
     {
         Datapath = Host.Run(() => Datapath.Open(Options));
-        foreach (string name in (string[])[MapNames.Settings, MapNames.Service, MapNames.Frontend, MapNames.Slot, MapNames.Backend, MapNames.Sock, MapNames.Affinity, MapNames.LbStats])
+        foreach (string name in (string[])[MapNames.Settings, MapNames.Service, MapNames.Frontend, MapNames.Slot, MapNames.Backend, MapNames.Sock, MapNames.Affinity, MapNames.LbStats,
+            MapNames.Endpoint, MapNames.Local, MapNames.Metrics])
         {
             _maps[name] = BpfMap.OpenPinned(Path.Combine(_pins.Root, name))!;
         }
@@ -91,7 +92,25 @@ internal sealed class SocketHost : IDisposable
 
     /// <summary>Makes the container's namespace one of a weir endpoint, or not.</summary>
     internal void KnowContainer(bool areAll, bool isKnown = true) =>
-        Datapath.Namespaces.Set(isKnown ? new HashSet<ulong> { Container.Run(NetworkNamespace.CurrentCookie) } : [], areAll);
+        Datapath.Namespaces.Set(
+            isKnown ? new Dictionary<ulong, NamespaceRow> { [Container.Run(NetworkNamespace.CurrentCookie)] = new(1, IPAddress.Parse("10.11.0.2"), IPAddress.Parse("fd00:11::2")) } : [],
+            areAll);
+
+    /// <summary>Makes an endpoint that has no link; the container is number 1.</summary>
+    internal void AddEndpoint(ushort id, string[] addresses, DenyAnswer answer)
+    {
+        new BpfMap<uint, EndpointEntry>(_maps[MapNames.Endpoint]).Set(
+            id, new EndpointEntry { Identity = 256u + id, NetworkId = 1, Flags = EndpointFlag.Present, DenyAnswer = answer });
+        foreach (string address in addresses)
+        {
+            new BpfMap<IpAddr, LocalEntry>(_maps[MapNames.Local]).Set(IpAddr.From(IPAddress.Parse(address)), new LocalEntry { EndpointId = id });
+        }
+    }
+
+    /// <summary>How often the hook counted that end.</summary>
+    internal ulong Denied(Direction direction) =>
+        new PerCpuMap<MetricsEntry>(_maps[MapNames.Metrics]).Get(((uint)direction * (uint)MetricsLayout.Reasons) + (uint)DropReason.PolicyDenied)
+            .Aggregate(0UL, (sum, cpu) => sum + cpu.Packets);
 
     internal SocketHookResult Attach() => Host.Run(Datapath.AttachSocketHook);
 

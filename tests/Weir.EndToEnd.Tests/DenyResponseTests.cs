@@ -40,7 +40,8 @@ public sealed class DenyResponseTests : IDisposable
         {
             string address = _host.AddressOf(_api, _network, v6);
             Assert.Equal(Refused, KnockFrom(_other, "tcp", address, 80));
-            Assert.Equal(v6 ? "EACCES" : "EHOSTUNREACH", KnockFrom(_other, "udp", address, 53));
+            // The socket hook knows before there is a packet.
+            Assert.Equal("EHOSTUNREACH", KnockFrom(_other, "udp", address, 53));
             Assert.Equal(Refused, KnockFromHost("tcp", address, 80));
             Assert.Equal(v6 ? "EACCES" : "EHOSTUNREACH", KnockFromHost("udp", address, 53));
         }

@@ -7,7 +7,7 @@ using Weir.Linux;
 namespace Weir.Control.Endpoints;
 
 /// <summary>
-/// Tells the socket hook which network namespaces are those of endpoints' containers. The runtime names a file at
+/// Tells the socket hook which network namespaces are those of endpoints' containers, and whose. The runtime names a file at
 /// join and makes the namespace only then; until it is known, sockets of any namespace get backends, so that a
 /// container's first connection does. Called under the control plane's lock.
 /// </summary>
@@ -43,9 +43,10 @@ internal sealed class EndpointNamespaces(Lock gate, EndpointManager endpoints, N
             }
         }
 
-        HashSet<ulong> cookies = [.. endpoints.Attached.Select(endpoint => endpoint.NamespaceCookie)];
-        bool areAll = !cookies.Remove(0);
-        kernel.Set(cookies, areAll);
+        Dictionary<ulong, NamespaceRow> known = endpoints.Attached.GroupBy(endpoint => endpoint.NamespaceCookie)
+            .ToDictionary(group => group.Key, group => RowOf(group.MinBy(endpoint => endpoint.Id)!));
+        bool areAll = !known.Remove(0);
+        kernel.Set(known, areAll);
         return areAll;
     }
 
@@ -53,6 +54,8 @@ internal sealed class EndpointNamespaces(Lock gate, EndpointManager endpoints, N
     internal string? PathOf(ulong cookie) => endpoints.Attached.FirstOrDefault(endpoint => endpoint.NamespaceCookie == cookie)?.NamespacePath;
 
     public void Dispose() => _isDisposed = true;
+
+    private static NamespaceRow RowOf(Endpoint endpoint) => new(endpoint.Id, endpoint.Ipv4, endpoint.Ipv6);
 
     private async Task LookAsync()
     {

@@ -31,6 +31,9 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         Refresh();
     }
 
+    /// <summary>From the first endpoint on its sockets are judged.</summary>
+    internal void NeedHook() => Hook();
+
     /// <summary>Attaches to devices that are new, and tries again where it failed. Every few seconds, since nobody
     /// tells of routes.</summary>
     internal void Refresh()
@@ -158,7 +161,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         }
         catch (Exception e) when (e is LinuxException or DatapathException)
         {
-            HookProblem = $"connections from this host do not reach services: {e.Message}";
+            HookProblem = $"connections from this host do not reach services, and those that policy denies fail by their packets only: {e.Message}";
             Log.Failed(log, "attaching the socket hook", e.Message);
         }
     }

@@ -37,6 +37,7 @@ internal static class AbiLayout
         MovedKey.Layout(),
         NatEntry.Layout(),
         NatKey.Layout(),
+        NetnsEntry.Layout(),
         PolicyEntry.Layout(),
         PolicyKey.Layout(),
         PrefilterKey.Layout(),
