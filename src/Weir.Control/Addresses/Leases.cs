@@ -7,7 +7,7 @@ namespace Weir.Control.Addresses;
 
 /// <summary>The addresses of one pool. Those of endpoints are not kept: endpoints are.</summary>
 /// <remarks>Who asks for an address is not told. A container that stopped is likely to come back: its address waits for
-/// it, while that of one that was removed rests before it serves another. docs/adr/0017-addresses-wait-and-rest.md.</remarks>
+/// it, while that of one that was removed rests before it serves another. docs/adr/0019-addresses-wait-and-rest.md.</remarks>
 internal sealed class Leases(AddressPool pool)
 {
     private const int MostWaiting = 1024;
