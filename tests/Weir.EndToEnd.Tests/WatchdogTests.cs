@@ -38,8 +38,8 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
         "for l in $LINKS; do ip link set $l address 02:00:00:00:00:09; done",
         "ip route flush type blackhole; ip route flush type unreachable 10.210.0.0/16; ip -6 route flush fd77:6569:72::/48",
         "ip address del 10.210.0.1/32 dev lo",
-        "sysctl -qw net.ipv4.ip_forward=0; sysctl -qw net.ipv6.conf.all.forwarding=0; sysctl -qw net.ipv4.tcp_early_demux=1",
-        "for l in $LINKS; do sysctl -qw net.ipv4.conf.$l.rp_filter=1 net.ipv4.conf.$l.forwarding=0 net.ipv4.conf.$l.accept_local=0 net.ipv6.conf.$l.forwarding=0; done",
+        "sysctl -qw net.ipv4.ip_forward=0; sysctl -qw net.ipv6.conf.all.forwarding=0; sysctl -qw net.ipv4.tcp_early_demux=1 net.ipv4.conf.lo.accept_local=0 net.ipv4.conf.lo.src_valid_mark=0",
+        "for l in $LINKS; do sysctl -qw net.ipv4.conf.$l.rp_filter=1 net.ipv4.conf.$l.forwarding=0 net.ipv6.conf.$l.forwarding=0; done",
         "sysctl -qw net.ipv6.conf.all.disable_ipv6=1; sleep 1; sysctl -qw net.ipv6.conf.all.disable_ipv6=0; ip address replace 2001:db8:100::1/64 dev world0 nodad",
         "iptables -F; iptables -t nat -F; iptables -X WEIR-FORWARD; ip6tables -F WEIR-FORWARD",
         "nft flush ruleset",
@@ -264,10 +264,10 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
             (ip neigh show nud permanent; ip -6 neigh show nud permanent) | grep weir | sort
             for l in $(ip -o link | sed -n 's/^[0-9]*: \(weir[0-9a-f]*\)@.*/\1/p' | sort); do
                 echo $l $(ip -o link show $l | grep -o 'link/ether [^ ]*')
-                grep . /proc/sys/net/ipv4/conf/$l/{rp_filter,forwarding,accept_local} /proc/sys/net/ipv6/conf/$l/{forwarding,disable_ipv6,accept_ra}
+                grep . /proc/sys/net/ipv4/conf/$l/{rp_filter,forwarding} /proc/sys/net/ipv6/conf/$l/{forwarding,disable_ipv6,accept_ra}
             done
             ip -o address show dev lo | grep -v 127.0.0.1 | grep -v ::1/128 | sort
-            grep . /proc/sys/net/ipv4/{ip_forward,tcp_early_demux} /proc/sys/net/ipv6/conf/all/forwarding
+            grep . /proc/sys/net/ipv4/{ip_forward,tcp_early_demux,conf/lo/accept_local,conf/lo/src_valid_mark} /proc/sys/net/ipv6/conf/all/forwarding
             (iptables-save; ip6tables-save) | grep WEIR | sed 's/ \[.*//' | sort
             ls /sys/fs/bpf/weir 2> /dev/null || true
             """);

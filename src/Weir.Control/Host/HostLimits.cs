@@ -32,7 +32,7 @@ public static class HostLimits
             "containers do not reach the world by the host's address", "install iptables, or set masquerade: false");
         bool hasIpv6 = setting("net/ipv6/conf/all/disable_ipv6") == "0";
         AddIf(!hasIpv6, "IPv6 is off",
-            "networks made with --ipv6 carry IPv4 only", "set net.ipv6.conf.all.disable_ipv6 to 0, or boot without ipv6.disable=1");
+            "networks with --ipv6 are refused, containers have IPv4 only", "set net.ipv6.conf.all.disable_ipv6 to 0, or boot without ipv6.disable=1");
         AddIf(hasIpv6 && !hasTool("ip6tables"), "ip6tables is not installed",
             "containers do not reach the world by IPv6", "install iptables, or set masquerade: false");
         AddIf(setting("net/core/bpf_jit_enable") == "0", "the kernel interprets BPF",
