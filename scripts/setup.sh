@@ -134,7 +134,7 @@ setup_docker() {
     command -v docker > /dev/null || install_packages docker-cli
 }
 
-# The peers that tests speak HTTP with.
+# The peers of tests: what speaks HTTP, and what else a host may run.
 setup_tests() {
     local missing=()
     command -v python3 > /dev/null || missing+=(python3-minimal)
@@ -144,7 +144,9 @@ setup_tests() {
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
-    command -v docker-compose > /dev/null || ! package_exists docker-compose || missing+=(docker-compose)
+    # Firewalls of others.
+    command -v nft > /dev/null || missing+=(nftables)
+    command -v ufw > /dev/null || missing+=(ufw)
     # One test speaks Compose, and is skipped where the archive has none.
     if ! command -v docker-compose > /dev/null && package_exists docker-compose; then
         missing+=(docker-compose)

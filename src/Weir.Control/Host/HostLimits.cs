@@ -16,7 +16,7 @@ public static class HostLimits
     public static IReadOnlyList<HostLimit> Find(ControlOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return Find(options, Setting, HasTool, CgroupMount.FindRoot() is not null, Environment.OSVersion.Version, Devices());
+        return [.. Find(options, Setting, HasTool, CgroupMount.FindRoot() is not null, Environment.OSVersion.Version, Devices()), .. Firewalld()];
     }
 
     /// <param name="setting">The value of a sysctl; null: this kernel has none of that name.</param>
@@ -56,6 +56,17 @@ public static class HostLimits
                 limits.Add(new HostLimit(what, consequence, remedy));
             }
         }
+    }
+
+    /// <summary>firewalld refuses what it is told nothing about, after and whatever Weir's own rules have accepted.</summary>
+    private static HostLimit[] Firewalld()
+    {
+        const string Running = "/run/firewalld.pid";
+        const string Trusted = "/etc/firewalld/zones/trusted.xml";
+        return File.Exists(Running) && !(File.Exists(Trusted) && File.ReadAllText(Trusted).Contains("\"weir+\"", StringComparison.Ordinal))
+            ? [new HostLimit("firewalld runs and does not know Weir's links", "what containers send to the world is refused",
+                "firewall-cmd --permanent --zone=trusted --add-interface=weir+ && firewall-cmd --reload")]
+            : [];
     }
 
     private static string? Setting(string name) => Sysctl.Exists(name) ? Sysctl.Read(name) : null;

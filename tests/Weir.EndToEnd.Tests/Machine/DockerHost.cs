@@ -12,6 +12,9 @@ public sealed partial class DockerHost : IDisposable
     /// <summary>The host's address on the link to the outside world.</summary>
     public const string HostAddress = "198.51.100.1";
 
+    /// <summary>The same in IPv6.</summary>
+    public const string HostAddress6 = "2001:db8:100::1";
+
     /// <summary>A server of the outside world.</summary>
     public const string WorldAddress = "198.51.100.2";
 
@@ -22,20 +25,20 @@ public sealed partial class DockerHost : IDisposable
     private int _count;
 
     public DockerHost()
-        : this("open")
+        : this(HostShape.Plain)
     {
     }
 
-    /// <param name="publishedPorts">The agent's setting; null: it is not told.</param>
-    internal DockerHost(string? publishedPorts)
+    internal DockerHost(HostShape shape)
     {
         Sandbox = new Sandbox();
-        Agent = new WeirAgent(Sandbox) { PublishedPorts = publishedPorts };
+        Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts };
         try
         {
             StartDocker();
             Sandbox.Shell($"export TMPDIR=/run; make_image {Image}");
-            MakeWorld();
+            MakeWorld(shape.Uplink);
+            Sandbox.Shell(shape.Prepare);
             Agent.Start();
         }
         catch
@@ -197,12 +200,13 @@ public sealed partial class DockerHost : IDisposable
     private void StartDocker() =>
         DockerRoot = Sandbox.Shell("mkdir -p /run/machine; export TMPDIR=/run/machine; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
 
-    private void MakeWorld() => Sandbox.Shell($"""
+    /// <param name="uplink">Makes world0 here and up0 there.</param>
+    private void MakeWorld(string uplink) => Sandbox.Shell($"""
         ip netns add world
-        ip link add world0 type veth peer name up0 netns world
+        {uplink}
         ip link set world0 addrgenmode none
         ip address add {HostAddress}/24 dev world0
-        ip address add 2001:db8:100::1/64 dev world0 nodad
+        ip address add {HostAddress6}/64 dev world0 nodad
         # As every device has: without it the host solicits no neighbour for packets with another's source.
         ip address add fe80::1/64 dev world0 nodad
         ip link set world0 up
