@@ -113,6 +113,7 @@ internal sealed class ServiceManager : IDisposable
         _members.Refresh(_endpoints.Attached, patient: true);
         List<BalancedService> changed = [.. specs.Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: false))];
         PutAll(changed);
+        NeedDevices();
         EndStaleSockets();
         foreach (BalancedService service in changed)
         {
@@ -264,8 +265,6 @@ internal sealed class ServiceManager : IDisposable
                     _log, service.Spec.Name, isNew ? "added" : "changed", service.Spec.Frontends.Count, service.Members.Count(member => member.IsChosen), service.Members.Count);
             }
         }
-
-        NeedDevices();
     }
 
     /// <summary>A container may publish thousands of ports: they are logged in one line.</summary>
@@ -279,6 +278,7 @@ internal sealed class ServiceManager : IDisposable
             .Count(spec => Try(spec.Name, () => PutAll([Prepare(spec, isPublished: true)])));
         if (put + removed > 0)
         {
+            NeedDevices();
             Log.PublishedPortsChanged(_log, put, removed, names.Count);
         }
     }
