@@ -13,7 +13,7 @@ public sealed class UplinkTests
 
     /// <summary>Programs of somebody else that let everything pass.</summary>
     private const string Pass = """
-        printf '__attribute__((section("xdp"))) int xdp(void *c) { return 2; } __attribute__((section("tc"))) int tc(void *c) { return 0; }' > /run/pass.c
+        printf '__attribute__((section("xdp"))) int pass_xdp(void *c) { return 2; } __attribute__((section("tc"))) int pass_tc(void *c) { return 0; }' > /run/pass.c
         $(find_clang) -target bpf -O2 -g -c /run/pass.c -o /run/pass.o
         """;
 
