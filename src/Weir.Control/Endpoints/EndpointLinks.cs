@@ -88,6 +88,9 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
     private static IEnumerable<LinkSetting> Settings(Endpoint endpoint) =>
     [
         new(false, "rp_filter", 0),
+        // An answer that the stack is to cut has the address by which the client asked: one of the host's own.
+        // Nothing else has, since the program at the link has looked at the container's source before.
+        new(false, "accept_local", 1),
         new(false, "forwarding", 1),
 
         // The gateway's link-local address is the program's; the host has none there and hears no routers.
