@@ -42,12 +42,13 @@ public sealed class ComposeTests(DockerHost host)
         try
         {
             host.Sandbox.Run([.. compose, "up", "-d"]).OrFail();
+            Wait.Until(
+                () => host.Sandbox.Run(["busybox", "wget", "-qO-", "http://127.0.0.1:8300/"]).Succeeded, 6, () => $"the port leads nowhere: {host.Weir("service", "list").All}");
             host.Apply("compose.json", """
                 [{"endpointSelector": {"matchLabels": {"com.docker.compose.service": "api"}},
                   "ingress": [{"fromEndpoints": [{"matchLabels": {"com.docker.compose.service": "web"}}]}]}]
                 """);
             host.MustReach("shop_web_1", "api");
-            host.Sandbox.Run(["busybox", "wget", "-qO-", "http://127.0.0.1:8300/"]).OrFail();
             host.MustNotReach("shop_batch_1", "api");
         }
         finally

@@ -95,7 +95,7 @@ public sealed class DeviceTests : IDisposable
             MustBeRefused("[2001:db8:100::1]:8081");
 
             // A network whose addresses are all the host's: no frontend is any of them.
-            Shell("ip route add local 203.0.113.0/24 dev lo; ip -n world route add 203.0.113.0/24 via 198.51.100.1");
+            Shell("ip route replace local 203.0.113.0/24 dev lo; ip -n world route replace 203.0.113.0/24 via 198.51.100.1");
             MustBeRefused("203.0.113.5:8080");
         }
         finally
