@@ -31,16 +31,16 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
     }
 
     /// <summary>Makes the host send the endpoint's packets down its link, without asking for its MAC.</summary>
-    internal void AddRoutes(Endpoint endpoint)
+    internal void AddRoutes(Endpoint endpoint, Network? network)
     {
-        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
+        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address, network)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
         {
             one.MakeSo();
         }
     }
 
     /// <summary>What an endpoint's link must be like, as long as there is one and it is up.</summary>
-    internal IEnumerable<Expectation> Expect(Endpoint endpoint)
+    internal IEnumerable<Expectation> Expect(Endpoint endpoint, Network? network)
     {
         yield return new Expectation(
             "link",
@@ -64,7 +64,7 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
             };
         }
 
-        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address)))
+        foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address, network)))
         {
             yield return one with { IsSo = picture => !IsUp(picture, endpoint) || one.IsSo(picture) };
         }
@@ -102,14 +102,17 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         new(true, "disable_ipv6", endpoint.Ipv6 is null ? 1 : 0),
     ];
 
-    private IEnumerable<Expectation> ExpectRoute(Endpoint endpoint, IPAddress address)
+    /// <summary>The host speaks with its address on the same network: a container with several answers another by
+    /// another link, where its address is not its own.</summary>
+    private IEnumerable<Expectation> ExpectRoute(Endpoint endpoint, IPAddress address, Network? network)
     {
         IpPrefix prefix = IpPrefix.Single(address);
+        IPAddress? own = network is { Internal: false } ? network.Gateway(prefix.IsIpv6) : null;
         yield return new Expectation(
             "route",
             $"route {prefix} to {endpoint.LinkName}",
             picture => picture.HasRoute(prefix, RouteKind.Unicast, endpoint.Ifindex),
-            () => links.AddRoute(prefix, endpoint.Ifindex))
+            () => links.AddRoute(prefix, endpoint.Ifindex, own))
         {
             IsIpv6 = prefix.IsIpv6,
         };

@@ -120,7 +120,7 @@ internal sealed class EndpointManager
             _joined[endpoint.Id] = _time.GetUtcNow();
             Keep(endpoint);
             policies.ApplyTo(endpoint);
-            _links.AddRoutes(endpoint);
+            _links.AddRoutes(endpoint, network);
             _datapath.BumpRevision();
         }
         catch
@@ -269,7 +269,7 @@ internal sealed class EndpointManager
 
     /// <summary>What joined endpoints need of the host, one by one.</summary>
     internal IEnumerable<Expectation> Expect(Func<string, Network?> findNetwork) =>
-        Attached.SelectMany(endpoint => _links.Expect(endpoint).Prepend(Programs(endpoint, findNetwork)).Select(one => one with { Endpoint = endpoint.Id }));
+        Attached.SelectMany(endpoint => _links.Expect(endpoint, findNetwork(endpoint.NetworkId)).Prepend(Programs(endpoint, findNetwork)).Select(one => one with { Endpoint = endpoint.Id }));
 
     /// <summary>One that was attached at once and whose container has started meanwhile; links would have kept it waiting.</summary>
     internal Endpoint? NextForLinks()

@@ -186,9 +186,20 @@ public sealed partial class RtnetlinkSocket : IDisposable
     }
 
     /// <summary>Adds, or replaces, a route straight onto a link.</summary>
-    public void AddRoute(IpPrefix dst, int ifindex) => _socket.Request(
-        Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, RouteMessage.ScopeLink).UInt32(RouteOutputInterface, (uint)ifindex),
-        $"add route {dst} on interface {ifindex}");
+    /// <param name="source">The address of this host's that what it sends there itself comes from; null: the kernel
+    /// takes any.</param>
+    public void AddRoute(IpPrefix dst, int ifindex, IPAddress? source = null)
+    {
+        const ushort AttributePreferredSource = 7;
+        NetlinkMessage route = Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, RouteMessage.ScopeLink)
+            .UInt32(RouteOutputInterface, (uint)ifindex);
+        if (source is not null)
+        {
+            route.Bytes(AttributePreferredSource, source.GetAddressBytes());
+        }
+
+        _socket.Request(route, $"add route {dst} on interface {ifindex}");
+    }
 
     /// <summary>Adds, or replaces, a route through a gateway that is reached on the link.</summary>
     public void AddRoute(IpPrefix dst, IPAddress gateway, int ifindex)
