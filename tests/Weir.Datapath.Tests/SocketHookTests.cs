@@ -115,6 +115,7 @@ public sealed class SocketHookTests : IDisposable
     public async Task ConnectedUdpSocket_WhoseBackendIsGone_IsToldSo(string address, string backend)
     {
         string folder = Directory.CreateTempSubdirectory("weir-udp").FullName;
+        string ready = Path.Combine(folder, "ready");
         string ended = Path.Combine(folder, "ended");
         string direct = address.StartsWith("::ffff:", StringComparison.Ordinal) ? $"::ffff:{backend}" : backend;
         Task<string[]> owner = Task.Run(() => _host.Python(Servers + $"""
@@ -124,6 +125,7 @@ public sealed class SocketHookTests : IDisposable
                 s.connect(('{address}', 80))
                 s.send(b'x')
                 s.recv(99)
+                open('{ready}', 'w').close()
                 while not os.path.exists('{ended}'):
                     time.sleep(0.02)
                 print(fails(s.recv, 99))
@@ -133,7 +135,7 @@ public sealed class SocketHookTests : IDisposable
                 other.send(b'x')
                 print(other.recv(99).decode())
             """));
-        SpinWait.SpinUntil(() => _host.SocketsKnown == 1 || owner.IsCompleted, TimeSpan.FromSeconds(20));
+        SpinWait.SpinUntil(() => File.Exists(ready) || owner.IsCompleted, TimeSpan.FromSeconds(20));
         IReadOnlyList<SocketRow> taken = _host.Datapath.Sockets.TakeUdp(row => row.Backend.Equals(System.Net.IPAddress.Parse(backend)) && row.Port == 80);
         SocketRow row = Assert.Single(taken);
         Assert.Equal(_host.Host.Run(NetworkNamespace.CurrentCookie), row.Namespace);
