@@ -35,10 +35,10 @@ internal static class HostRanges
 
         bool IsGateway(IpPrefix prefix) => prefix.IsSingleAddress && gateways.Contains(prefix.Address);
 
-        string Describe(HostRoute route) => $"{(route.IsLocal ? "local " : "")}route {route.Destination}"
+        string Describe(RouteInfo route) => $"{(route.Kind == RouteKind.Local ? "local " : "")}route {route.Destination}"
             + (route.Gateway is null ? "" : $" via {route.Gateway}")
             + (NameOf(route.Ifindex) is { Length: > 0 } name ? $" dev {name}" : "")
-            + (route.IsLocal || route.Table == MainTable ? "" : $" table {route.Table}");
+            + (route.Kind == RouteKind.Local || route.Table == MainTable ? "" : $" table {route.Table}");
     }
 
     private static bool IsDefault(IpPrefix prefix) => prefix.Length < (prefix.IsIpv6 ? WidestIpv6 : WidestIpv4);

@@ -51,7 +51,7 @@ public sealed class RtnetlinkTables : IDisposable
             routes.Clear,
             (type, payload) =>
             {
-                if (type == RouteMessageType.NewRoute && ReadRoute(payload, ipv6) is var route && route.Table == table)
+                if (type == RouteMessageType.NewRoute && RouteInfo.Read(payload, ipv6) is var route && route.Table == table)
                 {
                     routes.Add(route);
                 }
@@ -125,7 +125,7 @@ public sealed class RtnetlinkTables : IDisposable
             {
                 if (type == RouteMessageType.NewRoute)
                 {
-                    routes.Add(ReadRoute(payload, ipv6));
+                    routes.Add(RouteInfo.Read(payload, ipv6));
                 }
             });
             all.AddRange(routes);
@@ -200,37 +200,6 @@ public sealed class RtnetlinkTables : IDisposable
         }
 
         return [];
-    }
-
-    private static RouteInfo ReadRoute(ReadOnlySpan<byte> payload, bool ipv6)
-    {
-        const ushort AttributeDestination = 1;
-        const ushort AttributeOutputInterface = 4;
-        const ushort AttributeTable = 15;
-        RouteMessage fixedPart = MemoryMarshal.Read<RouteMessage>(payload);
-        IPAddress address = ipv6 ? IPAddress.IPv6Any : IPAddress.Any;
-        uint table = fixedPart.Table;
-        int ifindex = 0;
-        var attributes = new AttributeReader(payload[12..]);
-        while (attributes.MoveNext())
-        {
-            switch (attributes.Type)
-            {
-                case AttributeDestination:
-                    address = new IPAddress(attributes.Value);
-                    break;
-                case AttributeOutputInterface:
-                    ifindex = (int)attributes.UInt32;
-                    break;
-                case AttributeTable:
-                    table = attributes.UInt32;
-                    break;
-                default:
-                    break;
-            }
-        }
-
-        return new RouteInfo(new IpPrefix(address, fixedPart.DestinationLength), table, (RouteKind)fixedPart.Type, ifindex);
     }
 
     private static RuleInfo ReadRule(ReadOnlySpan<byte> payload, bool ipv6)
