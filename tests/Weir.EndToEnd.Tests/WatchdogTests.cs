@@ -55,7 +55,7 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
 
         _host.Sandbox.Shell($"LINKS=$(ip -o link | sed -n 's/^[0-9]*: \\(weir[0-9a-f]*\\)@.*/\\1/p'); {deed}");
 
-        Wait.Until(() => _machine.State() == before, 5, () => $"{deed}: not as before:\n{_machine.State()}\ninstead of\n{before}");
+        Wait.Until(() => _machine.State() == before, 15, () => $"{deed}: not as before:\n{_machine.State()}\ninstead of\n{before}");
         _machine.EverythingWorks();
         Assert.Equal(0, _machine.Leak.Since(begin));
         Assert.Contains("put back", _host.Weir("status").OrFail().Output, StringComparison.Ordinal);
@@ -121,10 +121,10 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
     {
         string link = _machine.LinkOf(_machine.Denied);
         _host.Sandbox.Shell($"ip link set {link} down");
-        Wait.Until(() => _host.EndpointRow(_machine.Denied).Contains("degraded", StringComparison.Ordinal), 5, () => _host.Weir("endpoint", "list").All);
+        Wait.Until(() => _host.EndpointRow(_machine.Denied).Contains("degraded", StringComparison.Ordinal), 15, () => _host.Weir("endpoint", "list").All);
         Assert.Contains($"ip link set {link} up", _host.Weir("endpoint", "get", _machine.Denied).OrFail().Output, StringComparison.Ordinal);
         _host.Sandbox.Shell($"ip link set {link} up");
-        Wait.Until(() => !_host.EndpointRow(_machine.Denied).Contains("degraded", StringComparison.Ordinal), 5, () => _host.Weir("endpoint", "list").All);
+        Wait.Until(() => !_host.EndpointRow(_machine.Denied).Contains("degraded", StringComparison.Ordinal), 15, () => _host.Weir("endpoint", "list").All);
     }
 
     [PrivilegedFact]
@@ -171,7 +171,7 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
         }
 
         _host.RestoreWorld6();
-        Wait.Until(() => _host.Fetch(_machine.Client, _machine.ServerAddress6).Succeeded, 5, () => _host.Weir("status").All);
+        Wait.Until(() => _host.Fetch(_machine.Client, _machine.ServerAddress6).Succeeded, 15, () => _host.Weir("status").All);
         _machine.EverythingWorks();
     }
 
