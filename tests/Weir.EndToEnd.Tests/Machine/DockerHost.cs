@@ -158,12 +158,10 @@ public sealed partial class DockerHost : IDisposable
     {
         // A server needs a moment to listen.
         CommandResult last = Fetch(container, host);
-        for (int i = 0; i < 3 && !last.Succeeded; i++)
-        {
-            last = Fetch(container, host);
-        }
-
-        Assert.True(last.Succeeded, $"{container} should reach {host}: {last.All}\n{Weir("endpoint", "list").All}");
+        Wait.Until(
+            () => last.Succeeded || (last = Fetch(container, host)).Succeeded,
+            10,
+            () => $"{container} should reach {host}: {last.All}\n{Weir("endpoint", "list").All}");
     }
 
     public void MustNotReach(string container, string host)
