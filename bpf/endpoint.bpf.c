@@ -41,7 +41,7 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	bool answered;
 
 	drop(skb, p, r, reason);
-	/* An endless connection that went without the proxy so far, or that nobody knows: that is no denial. */
+	/* A connection that began without the proxy, or that nobody knows: that is no denial. */
 	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID) {
 		answered = reset_answer(skb, p);
 	} else if (deny_is_verdict(reason)) {
