@@ -59,7 +59,7 @@ public sealed class ControlPlane : IDisposable
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
         _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
-        _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, log);
+        _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, time, log);
         _identities = new IdentityAllocator(durable, time);
         _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
         _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
@@ -277,7 +277,7 @@ public sealed class ControlPlane : IDisposable
                 }
             }
 
-            foreach (Network network in _networks.All.Where(network => !byId.ContainsKey(network.Id)
+            foreach (Network network in _networks.All.Where(network => network.Created < settled && !byId.ContainsKey(network.Id)
                 && _endpoints.All.All(endpoint => endpoint.NetworkId != network.Id)).ToList())
             {
                 _networks.Delete(network.Id);
@@ -288,11 +288,7 @@ public sealed class ControlPlane : IDisposable
                 _networks.SetName(network.Id, network.Name);
             }
 
-            foreach (AddressPool pool in _addresses.All.Where(pool =>
-                !_networks.All.Any(network => network.Subnets.Any(subnet => subnet.Pool.Masked == pool.Prefix))).ToList())
-            {
-                _addresses.ReleasePool(pool.Id);
-            }
+            _addresses.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, settled);
 
             _host.Refresh();
         }

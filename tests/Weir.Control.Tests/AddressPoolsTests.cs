@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
 using Weir.Control.Addresses;
+using Weir.Control.State;
 using Weir.Net;
 using Xunit;
 
@@ -197,6 +198,26 @@ public sealed class AddressPoolsTests
         pools.ReleasePool("weir/never");
         Assert.Empty(_store.Keys);
         Assert.Equal("10.1.0.0/24", pools.RequestPool("10.1.0.0/24", ipv6: false).Prefix.ToString());
+    }
+
+    [Fact]
+    public void PoolOfNoNetwork_IsReleased_UnlessItsNetworkMayBeUnderWay()
+    {
+        AddressPools pools = Make();
+        AddressPool used = pools.RequestPool("10.1.0.0/24", ipv6: false), left = pools.RequestPool("10.2.0.0/24", ipv6: false);
+        _time.Pass(TimeSpan.FromMinutes(1));
+        DateTimeOffset settled = _time.GetUtcNow();
+        AddressPool underWay = pools.RequestPool("10.3.0.0/24", ipv6: false);
+        pools.ReleaseUnused(prefix => prefix == used.Prefix, settled);
+        Assert.Equal([used.Prefix, underWay.Prefix], pools.All.Select(pool => pool.Prefix));
+
+        // The same for an agent that started meanwhile.
+        AddressPools again = Make();
+        again.ReleaseUnused(prefix => prefix == used.Prefix, settled);
+        Assert.Equal([used.Prefix, underWay.Prefix], again.All.Select(pool => pool.Prefix).Order(Comparer<IpPrefix>.Create((a, b) => string.CompareOrdinal(a.ToString(), b.ToString()))));
+        again.ReleaseUnused(prefix => prefix == used.Prefix, settled.AddMinutes(1));
+        Assert.DoesNotContain(left.Prefix, again.All.Select(pool => pool.Prefix));
+        Assert.Equal([used.Prefix], again.All.Select(pool => pool.Prefix));
     }
 
     [Fact]

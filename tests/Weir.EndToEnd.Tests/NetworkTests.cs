@@ -54,6 +54,36 @@ public sealed class NetworkTests(DockerHost host) : IDisposable
         Assert.Contains("10.123.4", overlap.Error, StringComparison.Ordinal);
     }
 
+    /// <summary>A rename makes the agent compare its records with a list that Docker made a moment before.</summary>
+    [PrivilegedFact]
+    public async Task NetworkMade_WhileTheAgentComparesWithDocker_Stays()
+    {
+        string renamed = Client(Network());
+        using var done = new CancellationTokenSource();
+        Task renames = Task.Run(() =>
+        {
+            for (int i = 0; !done.IsCancellationRequested; i++)
+            {
+                host.Docker("rename", i == 0 ? renamed : $"renamed{i - 1}", $"renamed{i}");
+            }
+
+            host.Docker("rename", host.Docker("ps", "--format", "{{.Names}}", "--filter", "name=renamed").Trim(), renamed);
+        });
+        try
+        {
+            string[] networks = [.. Enumerable.Range(0, 12).Select(_ => Network())];
+            foreach (string network in networks)
+            {
+                host.Docker("run", "--rm", "--network", network, "weir-busybox", "true");
+            }
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await renames;
+        }
+    }
+
     [PrivilegedFact]
     public void NetworkOverTheHostsRoutes_IsRefused_AndALaterRouteIsTold()
     {

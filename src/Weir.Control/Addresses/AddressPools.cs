@@ -65,7 +65,7 @@ internal sealed class AddressPools
             throw new ControlException($"subnet {prefix} overlaps {range.What}, which this host would lose; choose another --subnet");
         }
 
-        var made = new AddressPool(IdPrefix + prefix, prefix, []);
+        var made = new AddressPool(IdPrefix + prefix, prefix, [], _time.GetUtcNow());
         _pools[made.Id] = new Leases(made);
         Keep(made);
         return made;
@@ -78,6 +78,17 @@ internal sealed class AddressPools
         if (id.StartsWith(IdPrefix, StringComparison.Ordinal))
         {
             _store.Delete(KeyOf(id[IdPrefix.Length..]));
+        }
+    }
+
+    /// <summary>Releases what became no network's: its maker went away between asking for it and making the network.</summary>
+    /// <param name="isUsed">Whether a network has the range.</param>
+    /// <param name="settled">What was asked for later may become a network yet.</param>
+    internal void ReleaseUnused(Func<IpPrefix, bool> isUsed, DateTimeOffset settled)
+    {
+        foreach (AddressPool pool in All.Where(pool => pool.Created < settled && !isUsed(pool.Prefix)).ToList())
+        {
+            ReleasePool(pool.Id);
         }
     }
 
@@ -189,7 +200,7 @@ internal sealed class AddressPools
         if (poolId.StartsWith(IdPrefix, StringComparison.Ordinal) && IpPrefix.TryParse(poolId[IdPrefix.Length..], out IpPrefix prefix)
             && !All.Any(pool => pool.Prefix.Overlaps(prefix)))
         {
-            leases = new Leases(new AddressPool(poolId, prefix.Masked, []));
+            leases = new Leases(new AddressPool(poolId, prefix.Masked, [], _time.GetUtcNow()));
             _pools[poolId] = leases;
             Keep(leases.Pool);
             return leases;

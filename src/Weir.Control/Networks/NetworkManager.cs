@@ -29,10 +29,11 @@ internal sealed class NetworkManager
     private readonly HostSettings _settings;
     private readonly HostFilter _filter;
     private readonly ControlOptions _options;
+    private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<string, Network> _networks = [];
 
-    internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, ILogger log)
+    internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
     {
         _store = store;
         _links = links;
@@ -40,6 +41,7 @@ internal sealed class NetworkManager
         _settings = settings;
         _filter = filter;
         _options = options;
+        _time = time;
         _log = log;
         foreach (Network network in store.List(Folder, StateContext.Default.Network))
         {
@@ -105,7 +107,7 @@ internal sealed class NetworkManager
         }
 
         ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _networks.Values.All(other => other.Number != n));
-        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted);
+        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow());
         Prepare(network);
         Keep(network);
         ApplyFilter();

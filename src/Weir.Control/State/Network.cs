@@ -12,7 +12,8 @@ namespace Weir.Control.State;
 /// <param name="Internal">Neither host nor outside world.</param>
 /// <param name="Routed">Whether outsiders with a route may open flows to its containers' own addresses; null: it was made
 /// before that was a choice.</param>
-public sealed record Network(string Id, ushort Number, string Name, bool Internal, int Mtu, IReadOnlyList<Subnet> Subnets, bool? Routed = null)
+/// <param name="Created">When Weir was told of it; long ago: it was made before that was kept.</param>
+public sealed record Network(string Id, ushort Number, string Name, bool Internal, int Mtu, IReadOnlyList<Subnet> Subnets, bool? Routed = null, DateTimeOffset Created = default)
 {
     /// <summary>How docker network create asks for <see cref="Routed"/>.</summary>
     public const string RoutedOption = "weir.routed";
