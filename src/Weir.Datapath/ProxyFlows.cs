@@ -8,7 +8,7 @@ namespace Weir.Datapath;
 
 /// <summary>The proxy's view of the datapath: whose a flow is, and whether policy has changed. It changes
 /// nothing there but where its own listeners are. Safe to use from several threads.</summary>
-public sealed class ProxyFlows : IDisposable
+public sealed class ProxyFlows : IProxyFlows, IDisposable
 {
     private readonly BpfMap _ctMap;
     private readonly BpfMap _briefMap;
@@ -29,7 +29,7 @@ public sealed class ProxyFlows : IDisposable
         _settings = new BpfMapMemory<Settings>(settings);
     }
 
-    /// <summary>The policy revision in force.</summary>
+    /// <inheritdoc/>
     public uint Revision => Volatile.Read(ref _settings[0].Revision);
 
     /// <exception cref="DatapathException">No agent has made the datapath yet.</exception>
@@ -62,8 +62,7 @@ public sealed class ProxyFlows : IDisposable
         }
     }
 
-    /// <summary>Finds a flow that policy sent to the proxy.</summary>
-    /// <returns>False: policy did not, or it forbids the flow by now.</returns>
+    /// <inheritdoc/>
     public bool TryFind(IPEndPoint source, IPEndPoint destination, out ProxyFlow flow)
     {
         ArgumentNullException.ThrowIfNull(source);

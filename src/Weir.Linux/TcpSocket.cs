@@ -18,6 +18,7 @@ public static unsafe class TcpSocket
     private const int NonBlocking = 0x800;
     private const int CloseOnExec = 0x80000;
     private const int NoSignal = 0x4000;
+    private const int More = 0x8000;
     private const int LevelSocket = 1;
     private const int LevelIp = 0;
     private const int LevelTcp = 6;
@@ -125,12 +126,13 @@ public static unsafe class TcpSocket
         }
     }
 
+    /// <param name="moreFollows">The kernel may wait with a part of a packet for what is sent or ended right behind.</param>
     /// <returns>Bytes, maybe fewer than asked; or a negative errno.</returns>
-    public static int Send(int fd, ReadOnlySpan<byte> data)
+    public static int Send(int fd, ReadOnlySpan<byte> data, bool moreFollows = false)
     {
         fixed (byte* first = data)
         {
-            nint count = Libc.Send(fd, first, (nuint)data.Length, NoSignal);
+            nint count = Libc.Send(fd, first, (nuint)data.Length, moreFollows ? NoSignal | More : NoSignal);
             return count >= 0 ? (int)count : -LinuxException.LastNumber;
         }
     }

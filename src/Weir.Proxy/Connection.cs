@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Diagnostics;
 using System.Net;
-using Google.Protobuf;
-using Weir.Api;
 using Weir.Datapath;
 using Weir.Linux;
 
 namespace Weir.Proxy;
 
 /// <summary>
-/// A client's connection and the one to its server: sockets and what waits to be sent. What passes between
-/// them is the <see cref="Session"/>'s to say. Called by its worker's thread alone.
+/// A client's connection and the one to its server. What passes between them is the <see cref="Session"/>'s to
+/// say. Called by its worker's thread alone.
 /// </summary>
 internal sealed class Connection
 {
@@ -18,44 +15,35 @@ internal sealed class Connection
     private const int StuckMs = 60_000;
     private const int MuchOwed = 64 * 1024;
     private const int LongHead = 8 * 1024;
-    private const int None = -1;
     private readonly IPEndPoint _source;
     private readonly int _slot;
     private readonly uint _generation;
+    private readonly ConnectionEnd _client;
+    private readonly ConnectionEnd _server;
     private Session _session;
     private ProxyFlow _flow;
-    private int _client;
-    private int _server = None;
-    private EpollEvents _clientWatch = EpollEvents.Readable;
-    private EpollEvents _serverWatch;
-    private ByteQueue _toClient;
-    private ByteQueue _toServer;
-    private ByteQueue _fromClient; // not used by the session yet
-    private ByteQueue _fromServer;
     private int _waiting;
-    private bool _isConnecting;
-    private bool _clientEnded;
-    private bool _serverEnded;
-    private bool _endToServer;
-    private bool _endToClient;
     private bool _isResumed;
     private bool _isLingering;
     private long _lingerUntil;
 
-    public Connection(Worker worker, int slot, uint generation, int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    /// <param name="slot">Where the worker keeps it.</param>
+    /// <param name="generation">Of that slot: events of the connection before it are not its own.</param>
+    public Connection(WorkerState worker, int slot, uint generation, int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
     {
         Worker = worker;
         _slot = slot;
         _generation = generation;
-        _client = client;
         _source = source;
         Destination = destination;
         _flow = flow;
         _session = new Http1Session(this);
-        worker.Poll.Add(client, _clientWatch, Token(ofServer: false));
+        _client = new ConnectionEnd(worker, Token(ofServer: false));
+        _server = new ConnectionEnd(worker, Token(ofServer: true));
+        _client.Open(client);
     }
 
-    public Worker Worker { get; }
+    public WorkerState Worker { get; }
 
     /// <summary>Where the client meant to go.</summary>
     public IPEndPoint Destination { get; }
@@ -63,7 +51,7 @@ internal sealed class Connection
     /// <summary>Whose it is, as the datapath said last.</summary>
     public ref readonly ProxyFlow Flow => ref _flow;
 
-    public bool IsClosed => _client == None;
+    public bool IsClosed => !_client.IsOpen;
 
     /// <summary>Nothing more goes to the client: each send may bring that about.</summary>
     public bool IsOver => IsClosed || _isLingering;
@@ -74,7 +62,7 @@ internal sealed class Connection
     public bool IsOf(uint generation) => _generation == generation;
 
     /// <summary>A client that asks and does not take the answers gets no more of them for now.</summary>
-    public bool OwesMuch => _toClient.Length >= MuchOwed;
+    public bool OwesMuch => _client.Owed >= MuchOwed;
 
     /// <summary>What is spoken from here on.</summary>
     public void Become(Session session) => _session = session;
@@ -88,31 +76,22 @@ internal sealed class Connection
 
     /// <summary>Asks the datapath again whose the flow is, if policy has changed since.</summary>
     /// <returns>False: policy does not let it through any more.</returns>
-    public bool RefreshFlow()
-    {
-        if (_flow.Revision == Worker.Flows.Revision)
-        {
-            return true;
-        }
-
-        return Worker.Flows.TryFind(_source, Destination, out _flow);
-    }
+    public bool RefreshFlow() => _flow.Revision == Worker.Flows.Revision || Worker.Flows.TryFind(_source, Destination, out _flow);
 
     /// <summary>Opens the connection to the server, if there is none.</summary>
     public void NeedServer()
     {
-        if (_server != None || IsClosed)
+        if (_server.IsOpen || IsClosed)
         {
             return;
         }
 
-        const uint Mark = (uint)Datapath.Abi.ProxyMark.MarkFromProxy;
         // Towards a container from the client's own address; what leaves the host is masqueraded anyway.
         IPEndPoint? source = _flow.DestinationEndpoint == 0 ? null : _source;
-        int server = TcpSocket.Connect(Destination, source, Mark);
+        int server = Worker.Sockets.Connect(Destination, source);
         if (server is -Errno.AddressInUse or -Errno.AddressNotAvailable && source is not null)
         {
-            server = TcpSocket.Connect(Destination, new IPEndPoint(_source.Address, 0), Mark);
+            server = Worker.Sockets.Connect(Destination, new IPEndPoint(_source.Address, 0));
         }
 
         if (server < 0)
@@ -121,77 +100,30 @@ internal sealed class Connection
             return;
         }
 
-        _server = server;
-        _isConnecting = true;
-        _serverWatch = EpollEvents.Writable;
-        Worker.Poll.Add(_server, _serverWatch, Token(ofServer: true));
+        _server.OpenConnecting(server);
     }
 
     public void SendToServer(ReadOnlySpan<byte> data)
     {
-        if (data.IsEmpty || IsClosed)
-        {
-            return;
-        }
-
-        if (_server == None || _isConnecting || !_toServer.IsEmpty)
-        {
-            _toServer.Append(data);
-            return;
-        }
-
-        int sent = TcpSocket.Send(_server, data);
-        if (sent < 0 && sent != -Errno.TryAgain)
+        if (!data.IsEmpty && !IsOver && !_server.Send(data))
         {
             OnServerError();
-            return;
         }
-
-        _toServer.Append(data[Math.Max(sent, 0)..]);
     }
 
     public void SendToClient(ReadOnlySpan<byte> data)
     {
-        if (data.IsEmpty || IsClosed)
-        {
-            return;
-        }
-
-        if (!_toClient.IsEmpty)
-        {
-            _toClient.Append(data);
-            return;
-        }
-
-        int sent = TcpSocket.Send(_client, data);
-        if (sent < 0 && sent != -Errno.TryAgain)
+        if (!data.IsEmpty && !IsClosed && !_client.Send(data))
         {
             Reset();
-            return;
         }
-
-        _toClient.Append(data[Math.Max(sent, 0)..]);
     }
 
     /// <summary>Tells the server, behind what waits, that the client sends no more.</summary>
-    public void EndToServer()
-    {
-        _endToServer = true;
-        if (_toServer.IsEmpty && _server != None && !_isConnecting)
-        {
-            TcpSocket.ShutdownSend(_server);
-        }
-    }
+    public void EndToServer() => _server.End();
 
     /// <summary>Tells the client, behind what waits, that the server sends no more.</summary>
-    public void EndToClient()
-    {
-        _endToClient = true;
-        if (_toClient.IsEmpty && !IsClosed)
-        {
-            TcpSocket.ShutdownSend(_client);
-        }
-    }
+    public void EndToClient() => _client.End();
 
     /// <summary>Closes both sides when what waits is sent.</summary>
     public void CloseWhenSent()
@@ -199,7 +131,7 @@ internal sealed class Connection
         _lingerUntil = Worker.Now + LingerMs;
         EndToClient();
         EndToServer();
-        if (_toClient.IsEmpty && _toServer.IsEmpty)
+        if (_client.Owed == 0 && _server.Owed == 0)
         {
             Close(reset: false);
         }
@@ -214,13 +146,10 @@ internal sealed class Connection
         _isLingering = true;
         _lingerUntil = Worker.Now + LingerMs;
         HoldClient = false;
-        _fromClient.Clear();
+        _client.TakeNothingMore();
         EndToClient();
-        CloseServer(reset: false);
-        if (_clientEnded && _toClient.IsEmpty)
-        {
-            Close(reset: false);
-        }
+        _server.Close(reset: false);
+        CloseIfDone();
     }
 
     /// <summary>Ends both sides at once.</summary>
@@ -229,7 +158,7 @@ internal sealed class Connection
     /// <summary>Something happened to one of the sockets.</summary>
     public void OnEvent(bool ofServer, EpollEvents events)
     {
-        if (IsClosed || (ofServer && _server == None))
+        if (IsClosed || (ofServer && !_server.IsOpen))
         {
             return;
         }
@@ -243,10 +172,11 @@ internal sealed class Connection
             OnClientEvent(events);
         }
 
-        while (_isResumed && !IsClosed && !_isLingering)
+        while (_isResumed && !IsOver)
         {
             _isResumed = false;
-            FeedFromClient();
+            Span<byte> buffer = Worker.ClientBuffer;
+            UseClientData(buffer[.._client.TakeUnused(buffer)]);
         }
 
         Watch();
@@ -255,9 +185,9 @@ internal sealed class Connection
     /// <summary>Once a second.</summary>
     public void OnTick(bool policyChanged)
     {
-        if (_lingerUntil != 0 && Worker.Now > _lingerUntil + (_toClient.IsEmpty ? 0 : StuckMs))
+        if (_lingerUntil != 0 && Worker.Now > _lingerUntil + (_client.Owed == 0 ? 0 : StuckMs))
         {
-            Close(reset: !_toClient.IsEmpty);
+            Close(reset: _client.Owed > 0);
         }
         else if (_session.Deadline != 0 && Worker.Now > _session.Deadline)
         {
@@ -271,171 +201,117 @@ internal sealed class Connection
     }
 
     /// <summary>Tells of a request that is over.</summary>
-    public void Report(Exchange exchange)
-    {
-        long latencyUs = (long)Stopwatch.GetElapsedTime(exchange.Started).TotalMicroseconds;
-        Worker.Counters.Count(exchange.Verdict, exchange.Status, latencyUs, exchange.RequestBytes, exchange.ResponseBytes);
-        if (exchange.Verdict == AccessVerdict.Allowed && !Worker.Reporter.WantsAllowed)
-        {
-            return;
-        }
-
-        Worker.Reporter.Access(new ProxyAccess
-        {
-            TimeUs = (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond,
-            LatencyUs = (ulong)latencyUs,
-            Source = ByteString.CopyFrom(_source.Address.GetAddressBytes()),
-            SourcePort = (uint)_source.Port,
-            Destination = ByteString.CopyFrom(Destination.Address.GetAddressBytes()),
-            DestinationPort = (uint)Destination.Port,
-            SourceIdentity = _flow.Source.Value,
-            DestinationIdentity = _flow.Destination.Value,
-            SourceEndpoint = _flow.SourceEndpoint,
-            DestinationEndpoint = _flow.DestinationEndpoint,
-            Method = exchange.Method,
-            Path = exchange.Path,
-            Host = exchange.Host,
-            Protocol = exchange.Protocol,
-            Status = (uint)exchange.Status,
-            Verdict = exchange.Verdict,
-            RuleId = exchange.RuleId,
-            Ingress = exchange.Ingress,
-            Policy = exchange.Policy,
-            RequestBytes = (ulong)exchange.RequestBytes,
-            ResponseBytes = (ulong)exchange.ResponseBytes,
-            Detail = exchange.Detail,
-        });
-    }
+    public void Report(Exchange exchange) => AccessRecord.Report(Worker, exchange, _source, Destination, in _flow);
 
     private void OnClientEvent(EpollEvents events)
     {
         if ((events & EpollEvents.Writable) != 0)
         {
-            if (!Flush(ref _toClient, _client))
-            {
-                Reset();
-                return;
-            }
-
-            _lingerUntil = _lingerUntil == 0 ? 0 : Worker.Now + LingerMs;
-            if (_toClient.IsEmpty)
-            {
-                _session.OnClientHasTaken();
-            }
+            OnClientWritable();
         }
 
-        if (_endToClient && _toClient.IsEmpty && (events & EpollEvents.Writable) != 0)
-        {
-            TcpSocket.ShutdownSend(_client);
-            if (_lingerUntil != 0 && !_isLingering && _toServer.IsEmpty)
-            {
-                Close(reset: false);
-                return;
-            }
-        }
-
-        if ((events & (EpollEvents.Readable | EpollEvents.HangUp | EpollEvents.Error)) == 0)
+        if (IsClosed || (events & (EpollEvents.Readable | EpollEvents.HangUp | EpollEvents.Error)) == 0)
         {
             return;
         }
 
-        // Behind what is left over from before.
+        if (_client.HasEnded)
+        {
+            OnHangUp(_client);
+            return;
+        }
+
         Span<byte> buffer = Worker.ClientBuffer;
-        int before = Take(ref _fromClient, buffer);
-        int received = TcpSocket.Receive(_client, buffer.Slice(before, Math.Min(buffer.Length - before, Worker.ReadBytes)));
+        int received = _client.Receive(buffer, out int length);
         if (received > 0)
         {
-            if (!_isLingering)
+            UseClientData(buffer[..length]);
+            if (_client.Unused > LongHead && Worker.IsShortOfMemory && _session.Deadline != 0)
             {
-                UseClientData(buffer[..(before + received)]);
-                if (_fromClient.Length > LongHead && Worker.IsShortOfMemory && _session.Deadline != 0)
-                {
-                    _session.OnDeadline();
-                }
+                _session.OnDeadline();
             }
 
             return;
         }
 
-        _fromClient.Append(buffer[..before]);
-        if (received == -Errno.TryAgain)
+        _client.Keep(buffer[..length]);
+        if (received == 0)
         {
-            return;
+            OnClientEnd();
         }
-
-        if (received < 0)
+        else if (received != -Errno.TryAgain)
         {
             Reset();
         }
-        else if (_isLingering)
-        {
-            Close(reset: false);
-        }
-        else if (!_clientEnded)
-        {
-            _clientEnded = true;
-            _session.OnClientEnd();
-        }
     }
 
-    private void FeedFromClient()
+    private void OnClientWritable()
     {
-        Span<byte> buffer = Worker.ClientBuffer;
-        int length = Take(ref _fromClient, buffer);
-        if (length > 0)
+        if (!_client.Flush())
         {
-            UseClientData(buffer[..length]);
+            Reset();
+            return;
+        }
+
+        _lingerUntil = _lingerUntil == 0 ? 0 : Worker.Now + LingerMs;
+        if (_client.Owed > 0)
+        {
+            return;
+        }
+
+        _session.OnClientHasTaken();
+        CloseIfDone();
+    }
+
+    private void OnClientEnd()
+    {
+        _client.HasEnded = true;
+        if (_isLingering)
+        {
+            CloseIfDone();
+        }
+        else
+        {
+            _session.OnClientEnd();
         }
     }
 
     private void UseClientData(ReadOnlySpan<byte> data)
     {
-        while (!data.IsEmpty && !IsClosed && !_isLingering)
+        while (!data.IsEmpty && !IsOver)
         {
             Session session = _session;
-            int used = session.OnClientData(data);
-            data = data[used..];
+            data = data[session.OnClientData(data)..];
             if (ReferenceEquals(session, _session))
             {
                 break;
             }
         }
 
-        if (!IsClosed && !_isLingering)
+        if (!IsOver)
         {
-            _fromClient.Append(data);
+            _client.Keep(data);
         }
     }
 
     private void OnServerEvent(EpollEvents events)
     {
-        if (_isConnecting)
+        if (_server.IsConnecting)
         {
-            int error = TcpSocket.TakeError(_server);
+            int error = _server.Connected();
             if (error != 0)
             {
-                CloseServer(reset: false);
+                _server.Close(reset: false);
                 _session.OnServerFailed(error);
                 return;
             }
 
-            _isConnecting = false;
-            TcpSocket.Tune(_server, Worker.KeepAliveSeconds);
             events |= EpollEvents.Writable;
         }
 
-        if ((events & EpollEvents.Writable) != 0)
+        if ((events & EpollEvents.Writable) != 0 && !FlushServer())
         {
-            if (!Flush(ref _toServer, _server))
-            {
-                OnServerError();
-                return;
-            }
-
-            if (_endToServer && _toServer.IsEmpty)
-            {
-                TcpSocket.ShutdownSend(_server);
-            }
+            return;
         }
 
         if ((events & (EpollEvents.Readable | EpollEvents.HangUp | EpollEvents.Error)) == 0)
@@ -443,30 +319,48 @@ internal sealed class Connection
             return;
         }
 
-        Span<byte> buffer = Worker.ServerBuffer;
-        int before = Take(ref _fromServer, buffer);
-        int received = TcpSocket.Receive(_server, buffer.Slice(before, Math.Min(buffer.Length - before, Worker.ReadBytes)));
-        if (received > 0)
+        if (_server.HasEnded)
         {
-            UseServerData(buffer[..(before + received)]);
+            OnHangUp(_server);
             return;
         }
 
-        _fromServer.Append(buffer[..before]);
-        if (received == 0 && !_serverEnded)
+        Span<byte> buffer = Worker.ServerBuffer;
+        int received = _server.Receive(buffer, out int length);
+        if (received > 0)
         {
-            _serverEnded = true;
+            UseServerData(buffer[..length]);
+            return;
+        }
+
+        _server.Keep(buffer[..length]);
+        if (received == 0)
+        {
+            _server.HasEnded = true;
             _session.OnServerEnd();
         }
-        else if (received is < 0 and not -Errno.TryAgain)
+        else if (received != -Errno.TryAgain)
         {
             OnServerError();
         }
     }
 
+    /// <returns>False: nothing more is to be done with the server.</returns>
+    private bool FlushServer()
+    {
+        if (!_server.Flush())
+        {
+            OnServerError();
+            return false;
+        }
+
+        CloseIfDone();
+        return !IsClosed;
+    }
+
     private void UseServerData(ReadOnlySpan<byte> data)
     {
-        while (!data.IsEmpty && !IsClosed && !_isLingering)
+        while (!data.IsEmpty && !IsOver)
         {
             Session session = _session;
             data = data[session.OnServerData(data)..];
@@ -476,38 +370,36 @@ internal sealed class Connection
             }
         }
 
-        if (!IsClosed && !_isLingering)
+        if (!IsOver)
         {
-            _fromServer.Append(data);
+            _server.Keep(data);
         }
     }
 
     /// <summary>The server reset the connection: so does the proxy.</summary>
     private void OnServerError() => Reset();
 
-    private static int Take(ref ByteQueue queue, Span<byte> buffer)
+    /// <summary>An end that had sent all it would is gone. Where it still gets something, nobody is left to take it;
+    /// where all was said, the other end may go on, and the kernel would tell of this one for ever.</summary>
+    private void OnHangUp(ConnectionEnd end)
     {
-        int length = queue.Length;
-        queue.Span.CopyTo(buffer);
-        queue.Clear();
-        return length;
+        if (end.IsShut)
+        {
+            end.Unwatch();
+        }
+        else
+        {
+            Reset();
+        }
     }
 
-    /// <summary>False: the connection is broken.</summary>
-    private static bool Flush(ref ByteQueue queue, int fd)
+    /// <summary>Closes when the connection is to be closed and both ends have what waited for them.</summary>
+    private void CloseIfDone()
     {
-        while (!queue.IsEmpty)
+        if (_lingerUntil != 0 && _client.Owed == 0 && _server.Owed == 0 && (!_isLingering || _client.HasEnded))
         {
-            int sent = TcpSocket.Send(fd, queue.Span);
-            if (sent < 0)
-            {
-                return sent == -Errno.TryAgain;
-            }
-
-            queue.RemoveFirst(sent);
+            Close(reset: false);
         }
-
-        return true;
     }
 
     /// <summary>Reads from one end only while what came from it before has gone on to the other.</summary>
@@ -518,63 +410,15 @@ internal sealed class Connection
             return;
         }
 
-        CountWaiting(_toClient.Length + _fromClient.Length + _toServer.Length + _fromServer.Length);
-
-        EpollEvents client = _toClient.IsEmpty ? 0 : EpollEvents.Writable;
-        if (!_clientEnded && (_isLingering || (!HoldClient && _toServer.IsEmpty)))
-        {
-            client |= EpollEvents.Readable;
-        }
-
-        if (client != _clientWatch)
-        {
-            _clientWatch = client;
-            Worker.Poll.Modify(_client, client, Token(ofServer: false));
-        }
-
-        if (_server == None)
-        {
-            return;
-        }
-
-        EpollEvents server = _isConnecting || !_toServer.IsEmpty ? EpollEvents.Writable : 0;
-        if (!_serverEnded && !_isConnecting && _toClient.IsEmpty)
-        {
-            server |= EpollEvents.Readable;
-        }
-
-        if (server != _serverWatch)
-        {
-            _serverWatch = server;
-            Worker.Poll.Modify(_server, server, Token(ofServer: true));
-        }
+        CountWaiting(_client.Owed + _client.Unused + _server.Owed + _server.Unused);
+        _client.Watch(reads: _isLingering || (!HoldClient && _server.Owed == 0));
+        _server.Watch(reads: _client.Owed == 0);
     }
 
     private void CountWaiting(int bytes)
     {
         Worker.Waiting += bytes - _waiting;
         _waiting = bytes;
-    }
-
-    private void CloseServer(bool reset)
-    {
-        if (_server == None)
-        {
-            return;
-        }
-
-        if (reset)
-        {
-            TcpSocket.Reset(_server);
-        }
-        else
-        {
-            TcpSocket.Close(_server);
-        }
-
-        _server = None;
-        _toServer.Clear();
-        _fromServer.Clear();
     }
 
     private void Close(bool reset)
@@ -584,22 +428,10 @@ internal sealed class Connection
             return;
         }
 
-        int client = _client;
-        _client = None;
+        _client.Close(reset);
         _session.OnClosed();
-        if (reset)
-        {
-            TcpSocket.Reset(client);
-        }
-        else
-        {
-            TcpSocket.Close(client);
-        }
-
-        CloseServer(reset);
-        _toClient.Clear();
-        _fromClient.Clear();
-        _toServer.Clear();
+        _server.Close(reset);
+        _server.Forget();
         CountWaiting(0);
         Worker.Forget(_slot, this);
     }

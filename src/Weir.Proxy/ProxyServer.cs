@@ -19,7 +19,6 @@ public sealed class ProxyServer : IDisposable
     private readonly Worker[] _workers;
     private readonly ConcurrentDictionary<ushort, int> _perEndpoint = [];
     private readonly ManualResetEventSlim _drained = new();
-    private volatile PolicySnapshot _snapshot = PolicySnapshot.Empty;
     private long _fullUntil;
 
     /// <param name="listeners">Those of the proxy whose place this one takes; null: new ones.</param>
@@ -58,7 +57,7 @@ public sealed class ProxyServer : IDisposable
 
     internal IReadOnlyList<int> Listeners => _listeners;
 
-    internal PolicySnapshot Snapshot => _snapshot;
+    internal PoliciesInForce Policies { get; } = new();
 
     /// <summary>Begins to serve: after the first policies, never before.</summary>
     internal void Start()
@@ -68,7 +67,7 @@ public sealed class ProxyServer : IDisposable
     }
 
     /// <summary>Puts policies in force, all at once.</summary>
-    internal void Enforce(ProxyPolicies policies) => _snapshot = _snapshot.Next(policies);
+    internal void Enforce(ProxyPolicies policies) => Policies.Current = Policies.Current.Next(policies);
 
     internal ProxyStats Stats() => Counters.Sum([.. _workers.Select(worker => worker.Counters)]);
 

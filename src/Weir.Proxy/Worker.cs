@@ -10,23 +10,18 @@ namespace Weir.Proxy;
 /// does not keep.</summary>
 internal sealed class Worker : IDisposable
 {
-    private const int BufferBytes = 256 * 1024;
     private const int MostEvents = 128;
     private const int TickMs = 1000;
     private const ulong WakeToken = ulong.MaxValue;
     private const ulong ListenerToken = 1UL << 63;
     private const int AcceptsAtOnce = 16;
-    private const long MostWaitingOfAll = 128 * 1024 * 1024;
-    private const int LeastRead = 4 * 1024;
 
     private readonly ProxyServer _server;
-    private readonly long _mostWaiting;
+    private readonly Epoll _poll = new();
     private readonly WakeUp _wake = new();
     private readonly Thread _thread;
     private readonly List<Connection?> _connections = [];
     private readonly Stack<int> _free = [];
-    private readonly byte[] _clientBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
-    private readonly byte[] _serverBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
     private uint _generation;
     private uint _revision;
     private volatile bool _accepts = true;
@@ -36,43 +31,15 @@ internal sealed class Worker : IDisposable
     public Worker(ProxyServer server, int number)
     {
         _server = server;
-        _mostWaiting = MostWaitingOfAll / server.Options.Workers;
-        Poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
+        State = new WorkerState(new KernelSockets(_poll), server.Flows, server.Policies, server.Reporter, server.Options, Forget);
+        _poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
         _thread = new Thread(Run) { IsBackground = true, Name = $"worker {number}" };
     }
 
-    public Epoll Poll { get; } = new();
+    public Counters Counters => State.Counters;
 
-    public Counters Counters { get; } = new();
-
-    /// <summary>Milliseconds, as of the last event.</summary>
-    public long Now { get; private set; } = Environment.TickCount64;
-
-    /// <summary>Bytes that connections keep, since the other end does not take them or since they are no whole yet.</summary>
-    public long Waiting { get; set; }
-
-    /// <summary>How much may be read at once: the less, the more waits already. Only what was read can come to wait.</summary>
-    public int ReadBytes => (int)Math.Clamp((_mostWaiting - Waiting) / 16, LeastRead, BufferBytes);
-
-    public bool IsShortOfMemory => Waiting > _mostWaiting;
-
-    /// <summary>For heads, one at a time.</summary>
-    public RequestHead Head { get; } = new();
-
-    /// <summary>For headers of HTTP/2, one block at a time.</summary>
-    public Http.Http2.HeaderList HeaderList { get; } = new();
-
-    public Span<byte> ClientBuffer => _clientBuffer;
-
-    public Span<byte> ServerBuffer => _serverBuffer;
-
-    public ProxyOptions Options => _server.Options;
-
-    public ProxyFlows Flows => _server.Flows;
-
-    public PolicySnapshot Snapshot => _server.Snapshot;
-
-    public Reporter Reporter => _server.Reporter;
+    /// <summary>What its connections share.</summary>
+    public WorkerState State { get; }
 
     /// <summary>Silent connections are probed after that time: those that live keep their flow alive.</summary>
     public const int KeepAliveSeconds = 50;
@@ -91,12 +58,12 @@ internal sealed class Worker : IDisposable
         _stops = true;
         _wake.Signal();
         _thread.Join();
-        Poll.Dispose();
+        _poll.Dispose();
         _wake.Dispose();
     }
 
     /// <summary>The connection is closed.</summary>
-    public void Forget(int slot, Connection connection)
+    private void Forget(int slot, Connection connection)
     {
         if (ReferenceEquals(_connections[slot], connection))
         {
@@ -110,20 +77,20 @@ internal sealed class Worker : IDisposable
     private void Run()
     {
         Span<EpollEvent> events = stackalloc EpollEvent[MostEvents];
-        long tick = Now;
+        long tick = State.Now;
         while (!_stops)
         {
             Listen();
-            int count = Poll.Wait(events, TickMs);
-            Now = Environment.TickCount64;
+            int count = _poll.Wait(events, TickMs);
+            State.Now = Environment.TickCount64;
             for (int i = 0; i < count; i++)
             {
                 Handle(in events[i]);
             }
 
-            if (Now - tick >= TickMs)
+            if (State.Now - tick >= TickMs)
             {
-                tick = Now;
+                tick = State.Now;
                 Tick();
             }
         }
@@ -147,11 +114,11 @@ internal sealed class Worker : IDisposable
         {
             if (_listens)
             {
-                Poll.Add(_server.Listeners[i], EpollEvents.Readable | EpollEvents.Exclusive, ListenerToken | (uint)i);
+                _poll.Add(_server.Listeners[i], EpollEvents.Readable | EpollEvents.Exclusive, ListenerToken | (uint)i);
             }
             else
             {
-                Poll.Remove(_server.Listeners[i]);
+                _poll.Remove(_server.Listeners[i]);
             }
         }
     }
@@ -188,7 +155,7 @@ internal sealed class Worker : IDisposable
 
     private void GiveUp(Connection connection, Exception error)
     {
-        Reporter.Log($"a connection of identity {connection.Flow.Source} is given up: {error}", isError: true);
+        _server.Reporter.Log($"a connection of identity {connection.Flow.Source} is given up: {error}", isError: true);
         connection.Reset();
     }
 
@@ -209,7 +176,7 @@ internal sealed class Worker : IDisposable
 
             Counters.Connections++;
             IPEndPoint destination = TcpSocket.LocalEndPoint(client);
-            if (!Flows.TryFind(source, destination, out ProxyFlow flow))
+            if (!_server.Flows.TryFind(source, destination, out ProxyFlow flow))
             {
                 Counters.Strays++;
                 TcpSocket.Reset(client);
@@ -236,12 +203,12 @@ internal sealed class Worker : IDisposable
 
         _generation = (_generation + 1) & 0x7FFFFFFF;
         Counters.Open++;
-        _connections[slot] = new Connection(this, slot, _generation, client, source, destination, in flow);
+        _connections[slot] = new Connection(State, slot, _generation, client, source, destination, in flow);
     }
 
     private void Tick()
     {
-        uint revision = Flows.Revision;
+        uint revision = _server.Flows.Revision;
         bool changed = revision != _revision;
         _revision = revision;
         for (int i = 0; i < _connections.Count; i++)

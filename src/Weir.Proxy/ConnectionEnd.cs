@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.Linux;
+
+namespace Weir.Proxy;
+
+/// <summary>One of a connection's two sockets, with what waits to be sent to it and what came from it and is not
+/// used yet.</summary>
+internal sealed class ConnectionEnd(WorkerState worker, ulong token)
+{
+    private const int None = -1;
+    private readonly ISockets _sockets = worker.Sockets;
+    private int _socket = None;
+    private EpollEvents _watched;
+    private ByteQueue _toSend;
+    private ByteQueue _unused;
+    private bool _endsWhenSent;
+    private bool _isWatched;
+
+    public bool IsOpen => _socket != None;
+
+    /// <summary>The connection does not stand yet.</summary>
+    public bool IsConnecting { get; private set; }
+
+    /// <summary>It sends no more.</summary>
+    public bool HasEnded { get; set; }
+
+    /// <summary>It was told that no more is sent to it.</summary>
+    public bool IsShut { get; private set; }
+
+    /// <summary>Bytes that it has not taken yet.</summary>
+    public int Owed => _toSend.Length;
+
+    /// <summary>Bytes that came from it and wait for more.</summary>
+    public int Unused => _unused.Length;
+
+    /// <summary>Takes a socket that stands.</summary>
+    public void Open(int socket)
+    {
+        _socket = socket;
+        StartWatching(EpollEvents.Readable);
+    }
+
+    /// <summary>Takes one that is being connected.</summary>
+    public void OpenConnecting(int socket)
+    {
+        _socket = socket;
+        IsConnecting = true;
+        StartWatching(EpollEvents.Writable);
+    }
+
+    /// <summary>The attempt to connect is over.</summary>
+    /// <returns>0 or an errno.</returns>
+    public int Connected()
+    {
+        int error = _sockets.TakeError(_socket);
+        if (error == 0)
+        {
+            IsConnecting = false;
+            _sockets.Tune(_socket);
+        }
+
+        return error;
+    }
+
+    /// <summary>Sends, or keeps what the kernel does not take now.</summary>
+    /// <returns>False: the connection is broken.</returns>
+    public bool Send(ReadOnlySpan<byte> data)
+    {
+        if (_socket == None || IsConnecting || !_toSend.IsEmpty)
+        {
+            _toSend.Append(data);
+            return true;
+        }
+
+        int sent = _sockets.Send(_socket, data, moreFollows: false);
+        if (sent < 0 && sent != -Errno.TryAgain)
+        {
+            return false;
+        }
+
+        _toSend.Append(data[Math.Max(sent, 0)..]);
+        return true;
+    }
+
+    /// <summary>It takes more: sends what waits, and the end if that comes behind it.</summary>
+    /// <returns>False: the connection is broken.</returns>
+    public bool Flush()
+    {
+        while (!_toSend.IsEmpty)
+        {
+            int sent = _sockets.Send(_socket, _toSend.Span, _endsWhenSent);
+            if (sent < 0)
+            {
+                return sent == -Errno.TryAgain;
+            }
+
+            _toSend.RemoveFirst(sent);
+        }
+
+        if (_endsWhenSent)
+        {
+            Shut();
+        }
+
+        return true;
+    }
+
+    /// <summary>Tells it, behind what waits, that no more is sent.</summary>
+    public void End()
+    {
+        _endsWhenSent = true;
+        if (_toSend.IsEmpty && IsOpen && !IsConnecting)
+        {
+            Shut();
+        }
+    }
+
+    /// <summary>Receives behind what came before and is not used yet.</summary>
+    /// <param name="length">Bytes in the buffer that are to be used or kept.</param>
+    /// <returns>As of <see cref="ISockets.Receive"/>.</returns>
+    public int Receive(Span<byte> buffer, out int length)
+    {
+        int before = TakeUnused(buffer);
+        int received = _sockets.Receive(_socket, buffer.Slice(before, Math.Min(buffer.Length - before, worker.ReadBytes)));
+        length = before + Math.Max(received, 0);
+        return received;
+    }
+
+    /// <summary>What came from it and was not used.</summary>
+    public int TakeUnused(Span<byte> buffer)
+    {
+        int length = _unused.Length;
+        _unused.Span.CopyTo(buffer);
+        _unused.Clear();
+        return length;
+    }
+
+    /// <summary>Keeps what came from it until there is more.</summary>
+    public void Keep(ReadOnlySpan<byte> data) => _unused.Append(data);
+
+    /// <summary>Watches for what can be used now.</summary>
+    /// <param name="reads">What it sends could go on.</param>
+    public void Watch(bool reads)
+    {
+        if (!IsOpen || !_isWatched)
+        {
+            return;
+        }
+
+        EpollEvents events = IsConnecting || !_toSend.IsEmpty ? EpollEvents.Writable : 0;
+        if (reads && !HasEnded && !IsConnecting)
+        {
+            events |= EpollEvents.Readable;
+        }
+
+        if (events != _watched)
+        {
+            _watched = events;
+            _sockets.Rewatch(_socket, events, token);
+        }
+    }
+
+    /// <summary>Nothing more can happen to it: a hang-up would be told of without end.</summary>
+    public void Unwatch()
+    {
+        if (_isWatched)
+        {
+            _isWatched = false;
+            _sockets.Unwatch(_socket);
+        }
+    }
+
+    public void Close(bool reset)
+    {
+        if (!IsOpen)
+        {
+            return;
+        }
+
+        int socket = _socket;
+        _socket = None;
+        if (reset)
+        {
+            _sockets.Reset(socket);
+        }
+        else
+        {
+            _sockets.Close(socket);
+        }
+
+        Forget();
+    }
+
+    /// <summary>What came from it is not used any more.</summary>
+    public void TakeNothingMore() => _unused.Clear();
+
+    /// <summary>Lets go of all bytes.</summary>
+    public void Forget()
+    {
+        _toSend.Clear();
+        _unused.Clear();
+    }
+
+    private void StartWatching(EpollEvents events)
+    {
+        _watched = events;
+        _isWatched = true;
+        _sockets.Watch(_socket, events, token);
+    }
+
+    private void Shut()
+    {
+        if (!IsShut)
+        {
+            IsShut = true;
+            _sockets.ShutdownSend(_socket);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Weir.Datapath;
+using Weir.Net;
+
+namespace Weir.Proxy.Tests.Memory;
+
+/// <summary>A datapath that lets one flow through to the proxy.</summary>
+internal sealed class MemoryFlows : IProxyFlows
+{
+    public uint Revision { get; set; } = 1;
+
+    public bool Denies { get; set; }
+
+    public uint Policy { get; set; }
+
+    public bool TryFind(IPEndPoint source, IPEndPoint destination, out ProxyFlow flow)
+    {
+        flow = new ProxyFlow(new Identity(1000), new Identity(1001), 1, 2, 0, Policy, Revision);
+        return !Denies;
+    }
+}
