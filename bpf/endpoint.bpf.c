@@ -31,6 +31,12 @@ static __always_inline bool is_own_address(const struct ip_addr *a)
 	       a->word[1] == c->ipv6.word[1] && a->word[0] == c->ipv6.word[0];
 }
 
+/* Or one that it has beside its own? */
+static __always_inline bool is_address_of_it(const struct ip_addr *a)
+{
+	return is_own_address(a) || identity_claimant(a) == endpoint_config.endpoint_id;
+}
+
 /* The end of a packet of the container's that was denied: it learns so, where the endpoint that denied it has
  * nothing against that. */
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
@@ -126,7 +132,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
 
 	/* 3 */
-	if (!is_own_address(&p.src))
+	if (!is_address_of_it(&p.src))
 		return drop(skb, &p, &r, DROP_REASON_INVALID_SOURCE_IP);
 	if (!mac_equal(eth->h_dest, c->gateway_mac))
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
@@ -179,7 +185,7 @@ int weir_to_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_NEIGHBOUR);
 	if (packet_is_multicast(&p))
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
-	if (!is_own_address(&p.dst))
+	if (!is_address_of_it(&p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
 
 	/* 4 to 6 */

@@ -23,6 +23,8 @@ KEEP_STRUCT(socket_config);
 KEEP_STRUCT(settings);
 KEEP_STRUCT(endpoint_entry);
 KEEP_STRUCT(local_entry);
+KEEP_STRUCT(claim_key);
+KEEP_STRUCT(claim_entry);
 KEEP_STRUCT(netns_entry);
 KEEP_STRUCT(ipcache_key);
 KEEP_STRUCT(ipcache_entry);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_endpoint (by id) and weir_local (by address): the endpoints of this host. */
+/* weir_endpoint (by id), weir_local and weir_claim (by address): the endpoints of this host. */
 #pragma once
 #include "address.h"
 
@@ -39,5 +39,15 @@ struct netns_entry {
 
 /* weir_local: address -> endpoint id. */
 struct local_entry {
+	__u32 endpoint_id;
+};
+
+/* weir_claim: longest prefix -> the endpoint that has these addresses beside its own. */
+struct claim_key {
+	__u32 prefix_len; /* bits, 0..128; a v4 prefix adds 96 */
+	struct ip_addr addr;
+};
+
+struct claim_entry {
 	__u32 endpoint_id;
 };

@@ -8,6 +8,7 @@
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include "config.h"
+#include "identity.h"
 #include "link.h"
 #include "parse.h"
 
@@ -58,9 +59,14 @@ __noinline enum drop_reason arp_answer(struct __sk_buff *skb)
 	    arp->hardware_len != ETH_ALEN || arp->protocol_len != 4 ||
 	    arp->operation != bpf_htons(ARP_REQUEST) || !mac_equal(arp->sender_mac, c->mac))
 		return DROP_REASON_ARP;
-	if ((sender != c->ipv4.word[3] && sender != 0) || target != c->gateway4.word[3] ||
-	    target == 0)
+	if (target != c->gateway4.word[3] || target == 0)
 		return DROP_REASON_ARP;
+	if (sender != c->ipv4.word[3] && sender != 0) {
+		struct ip_addr claimed = {.word = {0, 0, bpf_htonl(0xffff), sender}};
+
+		if (identity_claimant(&claimed) != c->endpoint_id)
+			return DROP_REASON_ARP;
+	}
 	arp->operation = bpf_htons(ARP_REPLY);
 	mac_copy(arp->target_mac, c->mac);
 	mac_copy(arp->sender_mac, c->gateway_mac);
@@ -136,8 +142,9 @@ __noinline enum drop_reason neighbour_answer(struct __sk_buff *skb, const struct
 
 	gateway_address(true, &gateway);
 	asker = p->src;
-	own = asker.word[0] == c->ipv6.word[0] && asker.word[1] == c->ipv6.word[1] &&
-	      asker.word[2] == c->ipv6.word[2] && asker.word[3] == c->ipv6.word[3];
+	own = (asker.word[0] == c->ipv6.word[0] && asker.word[1] == c->ipv6.word[1] &&
+	       asker.word[2] == c->ipv6.word[2] && asker.word[3] == c->ipv6.word[3]) ||
+	      identity_claimant(&asker) == c->endpoint_id;
 	link_local = (asker.word[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
 	if (p->policy_port != bpf_htons(ICMP6_NEIGHBOUR_SOLICITATION << 8) ||
 	    !(own || link_local) || !gateway.word[0])

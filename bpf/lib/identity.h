@@ -10,6 +10,22 @@ enum reserved_identity {
 	IDENTITY_WORLD_IPV6 = 10,
 };
 
+/* The local endpoint that has this address beside its own, or 0. */
+__noinline __u32 identity_claimant(const struct ip_addr *addr)
+{
+	struct settings *s;
+	struct claim_key key = {.prefix_len = 128};
+	struct claim_entry *claim;
+	__u32 zero = 0;
+
+	s = bpf_map_lookup_elem(&weir_settings, &zero);
+	if (!addr || !s || !(s->lb_flags & LB_CLAIMS))
+		return 0;
+	key.addr = *addr;
+	claim = bpf_map_lookup_elem(&weir_claim, &key);
+	return claim ? claim->endpoint_id : 0;
+}
+
 /* The local endpoint with this address, or 0. */
 static __always_inline __u32 identity_local_endpoint(const struct ip_addr *addr)
 {
@@ -17,7 +33,7 @@ static __always_inline __u32 identity_local_endpoint(const struct ip_addr *addr)
 	struct ip_addr own = *addr;
 	struct local_entry *local = bpf_map_lookup_elem(&weir_local, &own);
 
-	return local ? local->endpoint_id : 0;
+	return local ? local->endpoint_id : identity_claimant(addr);
 }
 
 static __always_inline __u32 identity_of_world(bool v6)

@@ -17,6 +17,7 @@
 enum map_size {
 	MAX_ENDPOINTS = 4096,
 	MAX_LOCAL = 8192,
+	MAX_CLAIMS = 16384,
 	MAX_PREFIXES = 131072,
 	MAX_POLICY_ENTRIES = 16384,
 	MAX_FLOWS = 131072,
@@ -63,6 +64,15 @@ struct {
 	__type(key, struct ip_addr);
 	__type(value, struct local_entry);
 } weir_local SEC(".maps");
+
+/* Written by the agent. Full: the agent refuses the claim. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(max_entries, MAX_CLAIMS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct claim_key);
+	__type(value, struct claim_entry);
+} weir_claim SEC(".maps");
 
 /* Written by the agent. Full: the agent refuses the policy. A miss means the outside world. */
 struct {

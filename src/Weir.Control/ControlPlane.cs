@@ -3,6 +3,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
+using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -40,6 +41,7 @@ public sealed class ControlPlane : IDisposable
     private readonly DeviceManager _devices;
     private readonly ServiceManager _services;
     private readonly DoorKeeper _doors;
+    private readonly ClaimKeeper _claims;
     private readonly PortReservations _ports = new();
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
@@ -67,12 +69,13 @@ public sealed class ControlPlane : IDisposable
         _namespaces = new EndpointNamespaces(Lock, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
         _doors = new DoorKeeper(durable, datapath, _endpoints, _networks, options, isNew, log);
+        _claims = new ClaimKeeper(datapath, _endpoints, _networks, _addresses, _links, log);
         _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, _doors.Mode == DoorMode.Closed, time, log);
         Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
-        Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _identities, _policies, datapath);
+        Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _claims, _identities, _policies, datapath);
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);
         Published = new PublishDesk(Lock, _doors, _endpoints, _networks, _policies, _identities);
         Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
@@ -140,6 +143,7 @@ public sealed class ControlPlane : IDisposable
                 }
             }
 
+            _claims.Refresh();
             RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
@@ -238,6 +242,7 @@ public sealed class ControlPlane : IDisposable
             if (endpoint.State != EndpointState.Created)
             {
                 _endpoints.Identify(endpoint, workload, _options.Labels, _policies);
+                _claims.Refresh();
                 _doors.Refresh();
                 _services.Refresh();
             }
@@ -389,7 +394,7 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _claims.Expect(), .. _devices.Expect(), .. _services.Expect()];
 
     /// <summary>Published ports, and who comes in by them: whom the datapath let in under another setting is judged again.</summary>
     private void RestoreDoors()
@@ -448,6 +453,7 @@ public sealed class ControlPlane : IDisposable
         }
 
         _ports.Release(endpoint.Published);
+        _claims.Refresh();
         _doors.Refresh();
         _services.Refresh();
         _namespaces.Refresh();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -22,18 +23,20 @@ public sealed class ControlViews
     private readonly HostFilter _filter;
     private readonly Incidents _incidents;
     private readonly EndpointManager _endpoints;
+    private readonly ClaimKeeper _claims;
     private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
     private readonly Datapath.Datapath _datapath;
 
     internal ControlViews(
-        Lock @lock, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
+        Lock @lock, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _networks = networks;
         _filter = filter;
         _incidents = incidents;
         _endpoints = endpoints;
+        _claims = claims;
         _identities = identities;
         _policies = policies;
         _datapath = datapath;
@@ -44,7 +47,7 @@ public sealed class ControlViews
     public PolicySet Policies => Locked(() => _policies.Set);
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() => (List<string>)[.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts()]);
+    public IReadOnlyList<string> Warnings => Locked(() => (List<string>)[.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems]);
 
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints
@@ -62,7 +65,9 @@ public sealed class ControlViews
                     _policies.Engine.IsDefaultDeny(peer, PolicyDirection.Egress),
                     _policies.EntriesOf(endpoint.Id),
                     flows.GetValueOrDefault(endpoint.Id),
-                    _incidents.LackOf(endpoint.Id));
+                    _incidents.LackOf(endpoint.Id),
+                    _claims.Of(endpoint),
+                    _claims.ProblemOf(endpoint));
             }).ToList());
         }
     }
@@ -82,7 +87,7 @@ public sealed class ControlViews
     public EndpointView FindEndpoint(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        EndpointView[] found = [.. Endpoints.Where(view => IsMeant(view.Endpoint, text))];
+        EndpointView[] found = [.. Endpoints.Where(view => IsMeant(view, text))];
         return found.Length switch
         {
             1 => found[0],
@@ -104,12 +109,13 @@ public sealed class ControlViews
         return Locked(() => _endpoints.Events.Get(id));
     }
 
-    private static bool IsMeant(Endpoint endpoint, string text)
+    private static bool IsMeant(EndpointView view, string text)
     {
         const int ShortestId = 4;
+        Endpoint endpoint = view.Endpoint;
         return (ushort.TryParse(text, out ushort id) && endpoint.Id == id)
             || endpoint.Name == text
-            || (IPAddress.TryParse(text, out IPAddress? address) && endpoint.Addresses.Contains(address))
+            || (IPAddress.TryParse(text, out IPAddress? address) && (endpoint.Addresses.Contains(address) || view.Claims.Any(claim => claim.Contains(address))))
             || (text.Length >= ShortestId && endpoint.WorkloadId?.StartsWith(text, StringComparison.Ordinal) == true)
             || (text.Length >= ShortestId && endpoint.ExternalId.StartsWith(text, StringComparison.Ordinal));
     }

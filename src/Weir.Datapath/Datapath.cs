@@ -61,6 +61,7 @@ public sealed class Datapath : IDisposable
         Namespaces = new(maps[MapNames.Netns], flags);
         Sockets = new(maps[MapNames.Sock]);
         Published = new PublishTable(new(maps[MapNames.Publish]));
+        Claims = new ClaimTable(new(maps[MapNames.Claim]), flags);
         ChangeSettings((ref Settings s) => (s.NatFirstPort, s.NatLastPort) = (options.SnatPorts.First, options.SnatPorts.Last));
         ChangeSettings((ref Settings s) =>
         {
@@ -100,6 +101,9 @@ public sealed class Datapath : IDisposable
 
     /// <summary>Outsiders to whom closed published ports are open.</summary>
     public PublishTable Published { get; }
+
+    /// <summary>Addresses that endpoints have beside their own.</summary>
+    public ClaimTable Claims { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
     public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);

@@ -23,13 +23,18 @@ public sealed class NamespaceTable
     public void Set(IReadOnlyDictionary<ulong, NamespaceRow> namespaces, bool areAll)
     {
         ArgumentNullException.ThrowIfNull(namespaces);
+        Dictionary<ulong, NetnsEntry> present = _map.ToList().ToDictionary(pair => pair.Key, pair => pair.Value);
         foreach ((ulong cookie, NamespaceRow row) in namespaces)
         {
-            _map.Set(cookie, new NetnsEntry { EndpointId = row.EndpointId, Ipv4 = AddressOf(row.Ipv4), Ipv6 = AddressOf(row.Ipv6) });
+            var entry = new NetnsEntry { EndpointId = row.EndpointId, Ipv4 = AddressOf(row.Ipv4), Ipv6 = AddressOf(row.Ipv6) };
+            if (!present.TryGetValue(cookie, out NetnsEntry known) || !known.Equals(entry))
+            {
+                _map.Set(cookie, entry);
+            }
         }
 
         _flags.Set(LbFlag.AnyNamespace, !areAll);
-        foreach (ulong removed in List().Where(cookie => !namespaces.ContainsKey(cookie)))
+        foreach (ulong removed in present.Keys.Where(cookie => !namespaces.ContainsKey(cookie)))
         {
             _map.Remove(removed);
         }

@@ -201,6 +201,22 @@ public sealed class AddressPoolsTests
     }
 
     [Fact]
+    public void ClaimedAddresses_AreGivenToNobody()
+    {
+        AddressPools pools = Make();
+        string pool = pools.RequestPool("10.1.0.0/28", ipv6: false).Id;
+        pools.Claimed = [IpPrefix.Parse("10.1.0.2/32"), IpPrefix.Parse("10.1.0.8/29"), IpPrefix.Parse("10.210.0.0/24")];
+        string[] given = [.. Enumerable.Range(0, 6).Select(_ => pools.RequestAddress(pool, null, isGateway: false).ToString())];
+        Assert.Equal(["10.1.0.1", "10.1.0.3", "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.7"], given);
+        Assert.Throws<ControlException>(() => pools.RequestAddress(pool, null, isGateway: false));
+        Assert.Contains("10.1.0.8/29", Assert.Throws<ControlException>(() => pools.RequestAddress(pool, IPAddress.Parse("10.1.0.9"), isGateway: false)).Message, StringComparison.Ordinal);
+
+        // Nor are they in a new network's range.
+        Assert.Equal("10.210.1.0/24", pools.RequestPool(null, ipv6: false).Prefix.ToString());
+        Assert.Contains("10.210.0.0/24", Assert.Throws<ControlException>(() => pools.RequestPool("10.210.0.128/25", ipv6: false)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void PoolOfNoNetwork_IsReleased_UnlessItsNetworkMayBeUnderWay()
     {
         AddressPools pools = Make();

@@ -57,7 +57,7 @@ public sealed class PublishTextTests
     public void EndlessLabel_IsRefused()
     {
         Assert.False(PublishText.TryParseLabel(string.Join(',', Enumerable.Repeat("world", 65)), out _, out _));
-        Assert.False(PublishText.TryParseLabel("world," + new string('1', PublishText.LongestLabel), out _, out _));
+        Assert.False(PublishText.TryParseLabel("world," + new string('1', WorkloadLabel.Longest), out _, out _));
     }
 
     [Theory]

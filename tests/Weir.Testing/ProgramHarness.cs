@@ -178,6 +178,19 @@ public sealed class ProgramHarness : IDisposable
             new ServiceEntry { Slots = id, FrontendId = id, Flags = service });
     }
 
+    /// <summary>Gives an endpoint addresses beside its own, and raises the revision.</summary>
+    public void Claim(uint endpoint, string prefix)
+    {
+        string[] parts = prefix.Split('/');
+        bool v6 = parts[0].Contains(':', StringComparison.Ordinal);
+        new BpfMap<ClaimKey, ClaimEntry>(_maps["weir_claim"]).Set(
+            new ClaimKey { PrefixLen = uint.Parse(parts[1], CultureInfo.InvariantCulture) + (v6 ? 0u : 96u), Addr = AddressOf(parts[0]) },
+            new ClaimEntry { EndpointId = endpoint });
+        _lbFlags |= LbFlag.Claims;
+        _revision++;
+        WriteSettings();
+    }
+
     /// <summary>Opens a closed published port to a source, or closes it again, and raises the revision.</summary>
     /// <param name="ifindex">0: by any device.</param>
     public void Publish(ushort endpoint, ushort port, byte protocol, string source, bool open = true, uint ifindex = 0)

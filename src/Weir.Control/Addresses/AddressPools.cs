@@ -36,6 +36,9 @@ internal sealed class AddressPools
 
     internal IEnumerable<AddressPool> All => _pools.Values.Select(leases => leases.Pool);
 
+    /// <summary>Addresses that endpoints have beside their own: nobody is given one.</summary>
+    internal IReadOnlyList<IpPrefix> Claimed { get; set; } = [];
+
     /// <summary>Whether the range was given to a network from here.</summary>
     internal bool Has(IpPrefix prefix) => _pools.ContainsKey(IdPrefix + prefix.Masked);
 
@@ -54,6 +57,11 @@ internal sealed class AddressPools
 
         prefix = prefix.Masked;
         SubnetRules.Check(prefix);
+        if (Claimed.Where(claim => claim.Overlaps(prefix)).Select(claim => (IpPrefix?)claim).FirstOrDefault() is { } claimed)
+        {
+            throw new ControlException($"subnet {prefix} overlaps {claimed}, which a container has by its label {Workload.AddressesLabelKey}; choose another --subnet");
+        }
+
         AddressPool? taken = All.FirstOrDefault(pool => pool.Prefix.Overlaps(prefix));
         if (taken is not null)
         {
@@ -101,7 +109,7 @@ internal sealed class AddressPools
     internal IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway, bool mayBeNew = false)
     {
         Leases leases = Find(poolId);
-        IPAddress address = wanted ?? leases.FindFree(mayBeNew, _time.GetUtcNow())
+        IPAddress address = wanted ?? leases.FindFree(mayBeNew, Claimed, _time.GetUtcNow())
             ?? throw new ControlException($"every address of subnet {leases.Pool.Prefix} is in use; remove containers or use a larger --subnet");
         SubnetRules.CheckAddress(leases.Pool.Prefix, address);
 
@@ -111,6 +119,10 @@ internal sealed class AddressPools
             {
                 Hold(leases, address);
             }
+        }
+        else if (Claimed.Where(claim => claim.Contains(address)).Select(claim => (IpPrefix?)claim).FirstOrDefault() is { } claim)
+        {
+            throw new ControlException($"address {address} is in use: a container has {claim} by its label {Workload.AddressesLabelKey}; choose another --ip");
         }
         else if (!leases.TryTake(address, _time.GetUtcNow()))
         {
@@ -227,7 +239,7 @@ internal sealed class AddressPools
         IpPrefix range = ipv6 ? _options.Ipv6Range : _options.Ipv4Range;
         int length = Math.Max(ipv6 ? Ipv6PoolLength : Ipv4PoolLength, range.Length);
         HostRange[] others = [.. _hostRanges()];
-        IpPrefix[] inUse = [.. All.Select(pool => pool.Prefix), .. others.Select(other => other.Prefix)];
+        IpPrefix[] inUse = [.. All.Select(pool => pool.Prefix), .. Claimed, .. others.Select(other => other.Prefix)];
         IPAddress address = range.Masked.Address;
         for (; range.Contains(address); address = AddressMath.Add(address, UInt128.One << (range.AddressBits - length)))
         {

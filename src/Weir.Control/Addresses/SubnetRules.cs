@@ -33,19 +33,25 @@ internal static class SubnetRules
             throw new ControlException($"subnet {subnet} is too small: a gateway and a container need two addresses beside the first and the last");
         }
 
+        if (FaultOf(subnet) is { } fault)
+        {
+            throw new ControlException($"subnet {subnet} {fault}; choose another --subnet, for example in {(subnet.IsIpv6 ? "fd00::/8" : "10.0.0.0/8")}");
+        }
+    }
+
+    /// <summary>Why no range can be this, to follow its name; null: it can.</summary>
+    internal static string? FaultOf(IpPrefix range)
+    {
         foreach ((IpPrefix prefix, string what) in _reserved)
         {
-            if (prefix.Overlaps(subnet))
+            if (prefix.Overlaps(range))
             {
-                throw new ControlException($"subnet {subnet} holds addresses of {prefix} ({what}); choose another --subnet, for example in {(subnet.IsIpv6 ? "fd00::/8" : "10.0.0.0/8")}");
+                return $"holds addresses of {prefix} ({what})";
             }
         }
 
-        int widest = subnet.IsIpv6 ? WidestIpv6 : WidestIpv4;
-        if (subnet.Length < widest)
-        {
-            throw new ControlException($"subnet {subnet} is too large: /{widest} is the largest; choose a smaller --subnet");
-        }
+        int widest = range.IsIpv6 ? WidestIpv6 : WidestIpv4;
+        return range.Length < widest ? $"is too large: /{widest} is the largest" : null;
     }
 
     /// <exception cref="ControlException">No interface can have the address in this range.</exception>

@@ -141,7 +141,7 @@ internal sealed class EndpointManager
     internal void Identify(Endpoint endpoint, Workload workload, LabelFilter filter, PolicyManager policies)
     {
         var labels = filter.Select(workload.Labels);
-        string? publish = workload.PublishLabel is { } text ? text[..Math.Min(text.Length, PublishText.LongestLabel + 1)] : null;
+        (WorkloadLabel? doors, WorkloadLabel? claims) = (workload.Doors?.Cut(), workload.Claims?.Cut());
         if (endpoint.State == EndpointState.Ready && endpoint.Labels.Equals(labels))
         {
             Endpoint renamed = endpoint with
@@ -149,8 +149,8 @@ internal sealed class EndpointManager
                 Name = workload.Name,
                 WorkloadId = workload.Id,
                 Image = workload.Image,
-                PublishLabel = publish,
-                IsPublishLabelOfImage = workload.IsPublishLabelOfImage,
+                Doors = doors,
+                Claims = claims,
             };
             if (renamed != endpoint)
             {
@@ -170,8 +170,8 @@ internal sealed class EndpointManager
             WorkloadId = workload.Id,
             Name = workload.Name,
             Image = workload.Image,
-            PublishLabel = publish,
-            IsPublishLabelOfImage = workload.IsPublishLabelOfImage,
+            Doors = doors,
+            Claims = claims,
         };
         Keep(identified);
 

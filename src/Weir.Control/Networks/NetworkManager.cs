@@ -32,6 +32,7 @@ internal sealed class NetworkManager
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<string, Network> _networks = [];
+    private IReadOnlyList<IpPrefix> _claimed = [];
 
     internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
     {
@@ -50,6 +51,20 @@ internal sealed class NetworkManager
     }
 
     internal IReadOnlyCollection<Network> All => _networks.Values;
+
+    /// <summary>Addresses that endpoints have beside their own and that may go out: masqueraded as the others are.</summary>
+    internal IReadOnlyList<IpPrefix> Claimed
+    {
+        get => _claimed;
+        set
+        {
+            if (!_claimed.SequenceEqual(value))
+            {
+                _claimed = value;
+                ApplyFilter();
+            }
+        }
+    }
 
     /// <summary>Networks over addresses that the host reaches by a route of somebody else's: it came later.</summary>
     internal IReadOnlyList<string> FindConflicts()
@@ -170,7 +185,7 @@ internal sealed class NetworkManager
     private void ApplyFilter()
     {
         _filter.Apply(_options.Masquerade
-            ? [.. _networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool)]
+            ? [.. _networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool).Concat(_claimed).Distinct()]
             : []);
         if (_filter.Problem is { } problem)
         {

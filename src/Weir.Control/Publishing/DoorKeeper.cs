@@ -112,18 +112,18 @@ internal sealed class DoorKeeper
     internal static IReadOnlyList<PublishGrant> LabelOf(Endpoint endpoint, out string? error)
     {
         error = null;
-        if (endpoint.PublishLabel is not { } text)
+        if (endpoint.Doors is not { } label)
         {
             return [];
         }
 
-        if (endpoint.IsPublishLabelOfImage)
+        if (label.IsOfImage)
         {
             error = $"label {PublishText.Label} of {endpoint.Name} opens nothing: image {endpoint.Image} has it, and who builds an image opens no ports; use 'weir publish allow'";
             return [];
         }
 
-        error = PublishText.TryParseLabel(text, out IReadOnlyList<PublishGrant> grants, out string fault) ? null
+        error = PublishText.TryParseLabel(label.Text, out IReadOnlyList<PublishGrant> grants, out string fault) ? null
             : $"label {PublishText.Label} of {endpoint.Name} opens nothing: {fault}";
         return grants;
     }

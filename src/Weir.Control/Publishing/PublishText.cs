@@ -21,7 +21,6 @@ internal static partial class PublishText
 {
     internal const string Label = Workload.PublishLabelKey;
     internal const string World = "world";
-    internal const int LongestLabel = 2048;
     private const int MostEntries = 64;
 
     internal static IReadOnlyList<IpPrefix> Everybody { get; } = [new(IPAddress.Any, 0), new(IPAddress.IPv6Any, 0)];
@@ -34,9 +33,9 @@ internal static partial class PublishText
     {
         grants = [];
         string[] entries = [.. text.Split(',').Select(entry => entry.Trim(' '))];
-        if (text.Length > LongestLabel || entries.Length > MostEntries)
+        if (text.Length > WorkloadLabel.Longest || entries.Length > MostEntries)
         {
-            error = $"it is longer than {LongestLabel} characters or {MostEntries} entries";
+            error = $"it is longer than {WorkloadLabel.Longest} characters or {MostEntries} entries";
             return false;
         }
 

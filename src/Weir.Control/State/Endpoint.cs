@@ -44,11 +44,11 @@ public sealed record Endpoint
     /// <summary>Ports of the host's that lead here.</summary>
     public IReadOnlyList<PublishedPort> Published { get; init; } = [];
 
-    /// <summary>Its container's label "weir.publish", as written; null: it has none.</summary>
-    public string? PublishLabel { get; init; }
+    /// <summary>Its container's label "weir.publish"; null: it has none.</summary>
+    public WorkloadLabel? Doors { get; init; }
 
-    /// <summary>Whether the label may be the image's: who built it opens nothing here.</summary>
-    public bool IsPublishLabelOfImage { get; init; }
+    /// <summary>Its container's label "weir.addresses"; null: it has none.</summary>
+    public WorkloadLabel? Claims { get; init; }
 
     public int Ifindex { get; init; }
 

@@ -38,7 +38,7 @@ internal sealed class HostPicture
 
     internal bool HasNeighbour(int ifindex, IPAddress address, byte[] mac) => _permanent.Value.Contains((ifindex, address, Convert.ToHexStringLower(mac)));
 
-    internal bool HasRoute(IpPrefix destination, RouteKind kind, int ifindex = 0, uint table = MainTable)
+    internal bool HasRoute(IpPrefix destination, RouteKind kind, int ifindex = 0, uint table = MainTable, IPAddress? gateway = null)
     {
         if (!_routes.TryGetValue((destination.IsIpv6, table), out HashSet<RouteInfo>? routes))
         {
@@ -46,7 +46,7 @@ internal sealed class HostPicture
             _routes[(destination.IsIpv6, table)] = routes;
         }
 
-        return routes.Contains(Comparable(new RouteInfo(destination.Masked, table, kind, ifindex)));
+        return routes.Contains(Comparable(new RouteInfo(destination.Masked, table, kind, ifindex, gateway)));
     }
 
     /// <summary>IPv6 keeps routes that lead nowhere at the loopback.</summary>

@@ -16,6 +16,8 @@ internal static class AbiLayout
         AliasEntry.Layout(),
         BackendEntry.Layout(),
         ChangeEntry.Layout(),
+        ClaimEntry.Layout(),
+        ClaimKey.Layout(),
         CtEntry.Layout(),
         CtKey.Layout(),
         CtSent.Layout(),

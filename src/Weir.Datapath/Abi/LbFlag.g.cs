@@ -19,4 +19,6 @@ public enum LbFlag : ushort
     PrefilterPrefix = 8,
     /// <summary>weir_netns lacks a container&apos;s: any may be it</summary>
     AnyNamespace = 16,
+    /// <summary>weir_claim is not empty</summary>
+    Claims = 32,
 }

@@ -14,6 +14,7 @@ public static class MapNames
     public const string Answers = "weir_answers";
     public const string Backend = "weir_backend";
     public const string Change = "weir_change";
+    public const string Claim = "weir_claim";
     public const string Ct = "weir_ct";
     public const string CtBrief = "weir_ct_brief";
     public const string CtUse = "weir_ct_use";

@@ -47,9 +47,12 @@ internal static class Translate
             Flows = view.Flows,
             Degraded = view.Lack ?? "",
             Created = Timestamp.FromDateTimeOffset(endpoint.Created),
-            PublishLabel = endpoint.PublishLabel ?? "",
+            PublishLabel = endpoint.Doors?.Text ?? "",
             PublishLabelProblem = PublishDesk.LabelProblem(endpoint) ?? "",
+            AddressesLabel = endpoint.Claims?.Text ?? "",
+            AddressesLabelProblem = view.ClaimProblem ?? "",
         };
+        message.Addresses.AddRange(view.Claims.Select(claim => claim.IsSingleAddress ? claim.Address.ToString() : claim.ToString()));
         message.Published.AddRange(endpoint.Published.Select(port => port.ToString()));
         message.Labels.AddRange(endpoint.Labels.Select(label => label.ToString()));
         return message;

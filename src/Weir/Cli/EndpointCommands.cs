@@ -56,6 +56,9 @@ internal static class EndpointCommands
 
     private static string Enforced(bool isEnforced) => isEnforced ? "enforced" : "open";
 
+    private static IEnumerable<(string, string)> Label(string key, string text, string problem) =>
+        text.Length == 0 ? [] : [(key, problem.Length > 0 ? $"{text}: {problem}" : text)];
+
     private static void Print(Endpoint endpoint) => TextTable.PrintPairs(
     [
         ("Id", $"{endpoint.Id}"),
@@ -73,8 +76,9 @@ internal static class EndpointCommands
         ("Ingress", Enforced(endpoint.IngressEnforced)),
         ("Egress", Enforced(endpoint.EgressEnforced)),
         ("Published", endpoint.Published.Count > 0 ? string.Join(", ", endpoint.Published) : "nothing"),
-        .. endpoint.PublishLabelProblem.Length > 0 ? [("weir.publish", $"{endpoint.PublishLabel}: {endpoint.PublishLabelProblem}")]
-            : endpoint.PublishLabel.Length > 0 ? new[] { ("weir.publish", endpoint.PublishLabel) } : [],
+        .. Label("weir.publish", endpoint.PublishLabel, endpoint.PublishLabelProblem),
+        .. endpoint.Addresses.Count > 0 ? new[] { ("Also has", string.Join(", ", endpoint.Addresses)) } : [],
+        .. Label("weir.addresses", endpoint.AddressesLabel, endpoint.AddressesLabelProblem),
         ("Policy entries", $"{endpoint.PolicyEntries}"),
         ("Flows", $"{endpoint.Flows}"),
         ("Created", $"{endpoint.Created.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z"),

@@ -147,23 +147,29 @@ internal sealed class DockerClient : IDisposable
         foreach (JsonElement container in list.RootElement.EnumerateArray())
         {
             Workload workload = Read(container);
-            workloads[workload.Id] = workload.PublishLabel is { } label
-                ? workload with { IsPublishLabelOfImage = await HasImageLabelAsync(container.GetProperty("ImageID").GetString()!, label, cancel) }
-                : workload;
+            string image = container.GetProperty("ImageID").GetString()!;
+            workloads[workload.Id] = workload with
+            {
+                Doors = await FindLabelAsync(workload, Workload.PublishLabelKey, image, cancel),
+                Claims = await FindLabelAsync(workload, Workload.AddressesLabelKey, image, cancel),
+            };
         }
 
         return workloads;
     }
 
+    private async Task<WorkloadLabel?> FindLabelAsync(Workload workload, string key, string image, CancellationToken cancel) =>
+        workload.Labels.GetValueOrDefault(key) is { } text ? new WorkloadLabel(text, await HasImageLabelAsync(image, key, text, cancel)) : null;
+
     /// <summary>Docker adds an image's labels to a container's, and does not tell which is whose.</summary>
-    private async Task<bool> HasImageLabelAsync(string image, string label, CancellationToken cancel)
+    private async Task<bool> HasImageLabelAsync(string image, string key, string text, CancellationToken cancel)
     {
         try
         {
             using JsonDocument document = await GetAsync($"/images/{Uri.EscapeDataString(image)}/json", cancel);
             return document.RootElement.GetProperty("Config") is { ValueKind: JsonValueKind.Object } config
                 && config.TryGetProperty("Labels", out JsonElement labels) && labels.ValueKind == JsonValueKind.Object
-                && labels.TryGetProperty(Workload.PublishLabelKey, out JsonElement own) && own.GetString() == label;
+                && labels.TryGetProperty(key, out JsonElement own) && own.GetString() == text;
         }
         catch (HttpRequestException e) when (e.StatusCode == System.Net.HttpStatusCode.NotFound)
         {
@@ -180,7 +186,7 @@ internal sealed class DockerClient : IDisposable
         string name = container.GetProperty("Names").EnumerateArray().Select(n => n.GetString()!)
             .Where(n => n.LastIndexOf('/') == 0).Select(n => n[1..]).FirstOrDefault() ?? "";
         string id = container.GetProperty("Id").GetString()!;
-        return new Workload(id, name.Length > 0 ? name : id[..12], container.GetProperty("Image").GetString() ?? "", labels, labels.GetValueOrDefault(Workload.PublishLabelKey));
+        return new Workload(id, name.Length > 0 ? name : id[..12], container.GetProperty("Image").GetString() ?? "", labels);
     }
 
     private async Task<JsonDocument> GetAsync(string path, CancellationToken cancel)
