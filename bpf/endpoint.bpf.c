@@ -68,8 +68,14 @@ static __always_inline int refuse_outside(struct __sk_buff *skb, const struct pa
 	__u32 asker = r->src_identity == IDENTITY_HOST ? c->endpoint_id : DENY_ASKER_OUTSIDE;
 
 	drop(skb, p, r, reason);
-	if (!deny_is_verdict(reason) || !deny_answer(skb, p, r->endpoint_id, asker, &p->dst))
+	/* Its ports are a service's connection's: the client takes others when it hears so. */
+	if (reason == DROP_REASON_CT_INVALID && packet_opens_tcp(p)) {
+		if (!deny_may_answer(asker) || !reset_answer(skb, p))
+			return TC_ACT_SHOT;
+	} else if (!deny_is_verdict(reason) ||
+		   !deny_answer(skb, p, r->endpoint_id, asker, &p->dst)) {
 		return TC_ACT_SHOT;
+	}
 	skb->mark = MARK_ANSWER;
 	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
 }

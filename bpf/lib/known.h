@@ -139,6 +139,10 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		return DROP_REASON_SPOOFED_ENDPOINT;
 	if (entry->flags & CT_CUT)
 		return DROP_REASON_PROXY_REQUIRED;
+	/* A service's packets come by a device: this one was sent past it, with the same ports. Its
+	 * answer would leave from the service's address. */
+	if (side == JUDGE_TO_ENDPOINT && !reply && entry->flags & CT_SERVICE)
+		return DROP_REASON_CT_INVALID;
 	if (side == JUDGE_FROM_DEVICE) {
 		reason = known_service(entry, p, v, reply);
 		if (reason)

@@ -258,6 +258,27 @@ public sealed class LocalBackendTests : IDisposable
         Assert.Equal(answer.ToBytes()[6..], outcome.Frame[6..]);
     }
 
+    /// <summary>A service first, then the backend's own address from the same port: the backend could not tell the two
+    /// apart. The client hears so at once, and the first connection goes on.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void BackendsOwnAddress_WithAServicesPorts_IsRefusedAtOnce(bool v6)
+    {
+        _h.FromDevice(FromClient(v6, 6));
+        _h.FromContainer(1, FromBackend(v6, 6));
+        Frame past = Translated(FromClient(v6, 6)) with { SourceMac = Frame.GatewayMac, DestinationMac = Frame.ContainerMac };
+        Outcome outcome = _h.ToContainer(1, past);
+        Assert.Equal(DropReason.CtInvalid, outcome.Reason);
+        Assert.Equal(ProgramHarness.Redirect, outcome.Action);
+        Assert.Equal(0x14, outcome.Frame[v6 ? 67 : 47]); // RST and ACK
+        Assert.Equal(DropReason.None, _h.FromDevice(FromClient(v6, 6) with { TcpFlags = Ack, Sequence = 1001 }).Reason);
+        Assert.Equal(DropReason.None, _h.FromContainer(1, FromBackend(v6, 6) with { TcpFlags = Ack, Sequence = 1001 }).Reason);
+
+        // What is no opening packet hears nothing.
+        Assert.Equal(ProgramHarness.Drop, _h.ToContainer(1, past with { TcpFlags = Ack }).Action);
+    }
+
     [Theory]
     [InlineData(Tcp)]
     [InlineData(Udp)]
