@@ -6,7 +6,8 @@ using Weir.DatapathBench;
 using Weir.Policy;
 using Weir.Testing;
 
-// "balancer" measures the program of a device instead.
+// "balancer" measures the program of a device instead, "sockets" the socket hook; any other word only the rows
+// with it in their names.
 if (args is ["balancer"])
 {
     using var balancer = new BalancerBench();
@@ -27,6 +28,7 @@ if (args is ["sockets"])
     return;
 }
 
+string only = args is [var word] ? word : "";
 Frame syn = new() { Source = Web, Destination = Api };
 Frame denied = syn with { DestinationPort = 81 };
 List<Row> rows = [];
@@ -75,6 +77,11 @@ garbage.ForEach(g => g.Dispose());
 
 void Add(string name, Frame frame, uint flows, int repeat, int entries, int prefixes)
 {
+    if (!name.Contains(only, StringComparison.Ordinal))
+    {
+        return;
+    }
+
     ProgramHarness h = Track(new ProgramHarness(flows: 131_072));
     h.AddEndpoint(1, 256, Web, "fd00:11::2");
     h.AddEndpoint(2, 257, Api, "fd00:11::3");

@@ -41,14 +41,19 @@ ordered:
 }
 
 /* The flow's entry, wherever it lies; null: there is none, or its time is over. */
-static __always_inline struct ct_entry *ct_find(const struct ct_key *key, __u64 now)
+static __always_inline struct ct_entry *ct_find_in(const struct ct_key *key, __u64 now, bool brief)
 {
 	struct ct_entry *entry = bpf_map_lookup_elem(&weir_ct, key);
 
 	if (entry && entry->expires_ns >= now)
 		return entry;
-	entry = bpf_map_lookup_elem(&weir_ct_brief, key);
+	entry = brief ? bpf_map_lookup_elem(&weir_ct_brief, key) : 0;
 	return entry && entry->expires_ns >= now ? entry : 0;
+}
+
+static __always_inline struct ct_entry *ct_find(const struct ct_key *key, __u64 now)
+{
+	return ct_find_in(key, now, true);
 }
 
 /* Does the packet travel against the direction in which the flow was opened? */

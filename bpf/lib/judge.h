@@ -42,7 +42,11 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 
 	/* 4 */
 	source_is_b = ct_key_of(p, &key);
-	entry = p->flags & PACKET_ICMP_OTHER ? 0 : ct_find(&key, now);
+	/* In weir_ct_brief lies what others opened and what is closed: an endpoint's packet that opens a
+	 * connection goes with neither. */
+	entry = p->flags & PACKET_ICMP_OTHER
+		    ? 0
+		    : ct_find_in(&key, now, side != JUDGE_FROM_ENDPOINT || !packet_opens_tcp(p));
 	if (entry && !ct_reopens(entry, p)) {
 		bool reply = ct_is_reply(entry, source_is_b);
 
