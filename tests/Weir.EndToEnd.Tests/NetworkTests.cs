@@ -116,6 +116,21 @@ public sealed class NetworkTests(DockerHost host) : IDisposable
     }
 
     [PrivilegedFact]
+    public void AddressOfNobody_OnAnInternalNetwork_IsAnsweredAtOnce()
+    {
+        string network = Network("--internal");
+        string client = Client(network), server = Server(network);
+        string[] addresses = [host.AddressOf(server, network), host.AddressOf(server, network, v6: true)];
+        host.MustReach(client, server);
+        host.Docker("stop", "-t", "0", server);
+        foreach (string address in addresses)
+        {
+            Assert.NotEmpty(Nobody(() => host.Exec(client, "nc", "-w", "5", address, "80")));
+            Assert.NotEmpty(Nobody(() => host.Exec(client, "nc", "-u", "-w", "5", address, "80")));
+        }
+    }
+
+    [PrivilegedFact]
     public void AddressOfNobody_IsAnsweredAtOnce_AndWaitsForItsContainer()
     {
         string network = Network();
