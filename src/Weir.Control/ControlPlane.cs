@@ -74,7 +74,7 @@ public sealed class ControlPlane : IDisposable
         Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
-        Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, datapath);
+        Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, new HostFactsReader(_endpoints, _networks, _host, _policies.Peers, options.Labels), datapath);
         Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _claims, _identities, _policies, datapath);
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);
         Published = new PublishDesk(Lock, _doors, _endpoints, _networks, _policies, _identities);

@@ -42,7 +42,8 @@ public sealed record LabelFilter(IReadOnlyList<string> Include, IReadOnlyList<st
         .Take(MostLabels)
         .Select(label => new Label(LabelSources.Container, label.Key, label.Value)));
 
-    private bool Takes(string key) =>
+    /// <summary>Whether labels of this key become part of an identity.</summary>
+    public bool Takes(string key) =>
         (Include.Count == 0 || Include.Any(pattern => Fits(pattern, key))) && !Exclude.Any(pattern => Fits(pattern, key));
 
     private static bool Fits(string pattern, string key) =>

@@ -17,78 +17,87 @@ public sealed class PolicyDesk
     private readonly PolicyManager _policies;
     private readonly EndpointManager _endpoints;
     private readonly IdentityAllocator _identities;
+    private readonly HostFactsReader _facts;
     private readonly Datapath.Datapath _datapath;
 
-    internal PolicyDesk(Lock @lock, PolicyManager policies, EndpointManager endpoints, IdentityAllocator identities, Datapath.Datapath datapath)
+    internal PolicyDesk(
+        Lock @lock, PolicyManager policies, EndpointManager endpoints, IdentityAllocator identities, HostFactsReader facts, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _policies = policies;
         _endpoints = endpoints;
         _identities = identities;
+        _facts = facts;
         _datapath = datapath;
     }
 
     /// <summary>Takes all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>
-    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun)
+    /// <param name="strict">A warning is an error.</param>
+    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict = false)
     {
         ArgumentNullException.ThrowIfNull(files);
-        List<Problem> problems = [];
-        List<PolicyDocument> documents = [];
-        foreach ((string name, string text) in files)
-        {
-            PolicyReadResult result = PolicyReader.Read(name, text);
-            problems.AddRange(result.Problems);
-            documents.AddRange(result.Documents);
-        }
-
-        foreach (var group in documents.GroupBy(document => document.Name).Where(group => group.Count() > 1))
-        {
-            PolicyDocument second = group.Last();
-            problems.Add(new Problem(
-                new SourceLocation(second.SourceFile, second.FirstLine, 1),
-                $"policy \"{group.Key}\" is also in {group.First().SourceFile}:{group.First().FirstLine}; give one of them another name",
-                false));
-        }
-
-        if (problems.Any(problem => !problem.IsWarning))
-        {
-            return new PolicyOutcome(problems, [], [], _datapath.Revision, 0);
-        }
-
+        PolicyReadResult read = PolicyReader.ReadAll(files);
+        List<Problem> problems = [.. read.Problems];
         lock (_lock)
         {
             PolicySet before = _policies.Set;
-            var changes = documents.Select(document => (document.Name, ChangeOf(before.FindDocument(document.Name), document), document.Rules.Count));
-            return Change(before.With(documents), [.. changes], problems, dryRun);
+            PolicySet after = before.With(read.Documents);
+            HostFacts facts = _facts.Read();
+            problems.AddRange(read.Documents.SelectMany(document => PolicyCheck.Find(document, facts).Concat(Replaced(before, document))));
+            if (strict && !read.HasErrors && problems.Count(problem => problem.IsWarning) is var warnings and > 0)
+            {
+                problems.Add(new Problem(null, $"nothing was applied: with --strict {(warnings == 1 ? "a warning is an error" : $"{warnings} warnings are errors")}", Severity.Error));
+            }
+
+            return problems.Any(problem => problem.IsError)
+                ? new PolicyOutcome(problems, [], [], _datapath.Revision, 0)
+                : Change(after, [.. read.Documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document)))], problems, dryRun);
         }
     }
 
     /// <summary>Takes policies away by name.</summary>
-    /// <exception cref="ControlException">There is none of a name; nothing was changed.</exception>
+    /// <param name="names">As <see cref="PolicySet.FindDocuments"/> takes them.</param>
+    /// <exception cref="ControlException">There is none of a name, or several; nothing was changed.</exception>
     public PolicyOutcome Delete(IReadOnlyList<string> names, bool dryRun)
     {
         ArgumentNullException.ThrowIfNull(names);
         lock (_lock)
         {
             PolicySet before = _policies.Set;
-            string? unknown = names.FirstOrDefault(name => before.FindDocument(name) is null);
-            if (unknown is not null)
-            {
-                throw new ControlException($"no policy is named \"{unknown}\"; nothing was deleted. 'weir policy get' shows all");
-            }
-
-            var changes = names.Distinct().Select(name => (name, "deleted", before.FindDocument(name)!.Rules.Count));
-            return Change(before.Without(names), [.. changes], [], dryRun);
+            return Delete([.. names.Select(name => FindDocument(before, name)).DistinctBy(document => document.Key)], dryRun);
         }
     }
 
-    /// <summary>Names of all policies.</summary>
-    public IReadOnlyList<string> Names()
+    /// <summary>Takes every policy away.</summary>
+    public PolicyOutcome DeleteAll(bool dryRun)
     {
         lock (_lock)
         {
-            return [.. _policies.Set.Documents.Select(document => document.Name)];
+            return Delete(_policies.Set.Documents, dryRun);
+        }
+    }
+
+    /// <summary>One policy by its name, or all.</summary>
+    /// <param name="name">As <see cref="PolicySet.FindDocuments"/> takes it; empty: all.</param>
+    /// <exception cref="ControlException">There is none of the name, or several.</exception>
+    public IReadOnlyList<PolicyDocument> List(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        lock (_lock)
+        {
+            return name.Length == 0 ? _policies.Set.Documents : [FindDocument(_policies.Set, name)];
+        }
+    }
+
+    /// <summary>What of a policy in force reaches nobody now, or probably not whom it was meant for.</summary>
+    public IReadOnlyList<Problem> Warnings(PolicyDocument document)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        PolicyReadResult read = PolicyReader.Read(document.SourceFile, document.Text, document.FirstLine, isKept: true);
+        lock (_lock)
+        {
+            return [.. read.Problems, .. PolicyCheck.Find(document, _facts.Read())];
         }
     }
 
@@ -135,12 +144,42 @@ public sealed class PolicyDesk
         }
     }
 
+    private static PolicyDocument FindDocument(PolicySet set, string name) => set.FindDocuments(name) switch
+    {
+        [var one] => one,
+        [] => throw new ControlException($"no policy is named \"{name}\"{NearestTo(set, name)}; 'weir policy get' shows all"),
+        var several => throw new ControlException($"\"{name}\" can be {string.Join(" or ", several.Select(document => document.Key))}: write the kind before the name"),
+    };
+
+    /// <summary>Whoever leaves a namespace out, or writes one that is not there.</summary>
+    private static string NearestTo(PolicySet set, string name)
+    {
+        string bare = name[(name.LastIndexOf('/') + 1)..];
+        string[] alike = [.. set.Documents.Select(document => document.Key).Where(key => key.Name[(key.Name.LastIndexOf('/') + 1)..] == bare).Select(key => key.ToString())];
+        return alike.Length == 0 ? "" : $"; there is {string.Join(", ", alike.Take(4))}";
+    }
+
+    /// <summary>A policy that takes the place of one from another file may have been meant as another policy.</summary>
+    private static IEnumerable<Problem> Replaced(PolicySet before, PolicyDocument document) =>
+        before.FindDocument(document.Key) is { } older && older.SourceFile != document.SourceFile
+            ? [new Problem(new SourceLocation(document.SourceFile, document.FirstLine, 1), $"{document.Kind} \"{document.Name}\" takes the place of that from {older.SourceFile}:{older.FirstLine}", Severity.Notice)]
+            : [];
+
+    private static DocumentOutcome Outcome(PolicySet set, PolicyDocument document, string change) =>
+        new(set.DisplayName(document.Key), document.Kind, change, document.Rules.Count);
+
     private static string ChangeOf(PolicyDocument? before, PolicyDocument after) =>
         before is null ? "added"
         : before.Text == after.Text && before.SourceFile == after.SourceFile && before.FirstLine == after.FirstLine ? "unchanged"
         : "changed";
 
-    private PolicyOutcome Change(PolicySet after, IReadOnlyList<(string, string, int)> documents, List<Problem> problems, bool dryRun)
+    private PolicyOutcome Delete(IReadOnlyList<PolicyDocument> documents, bool dryRun)
+    {
+        PolicySet before = _policies.Set;
+        return Change(before.Without(documents.Select(document => document.Key)), [.. documents.Select(document => Outcome(before, document, "deleted"))], [], dryRun);
+    }
+
+    private PolicyOutcome Change(PolicySet after, IReadOnlyList<DocumentOutcome> documents, List<Problem> problems, bool dryRun)
     {
         if (dryRun)
         {
@@ -154,7 +193,7 @@ public sealed class PolicyDesk
         }
         catch (ControlException e)
         {
-            problems.Add(new Problem(null, e.Message, false));
+            problems.Add(new Problem(null, e.Message, Severity.Error));
             return new PolicyOutcome(problems, [], [], _datapath.Revision, 0);
         }
     }

@@ -5,14 +5,14 @@ using Weir.Policy;
 namespace Weir.Control;
 
 /// <summary>What became of a change of policy. With an error among the problems nothing was changed.</summary>
-/// <param name="Documents">Name, what happened to it ("added", "changed", "unchanged", "deleted"), its rules.</param>
+/// <param name="Documents">What happened to each ("added", "changed", "unchanged", "deleted").</param>
 /// <param name="Changes">For a dry run: who could talk to whom, where that changes.</param>
 public sealed record PolicyOutcome(
     IReadOnlyList<Problem> Problems,
-    IReadOnlyList<(string Name, string Change, int Rules)> Documents,
+    IReadOnlyList<DocumentOutcome> Documents,
     IReadOnlyList<PolicyChange> Changes,
     uint Revision,
     int EndpointsChanged)
 {
-    public bool HasErrors => Problems.Any(problem => !problem.IsWarning);
+    public bool HasErrors => Problems.Any(problem => problem.IsError);
 }

@@ -61,7 +61,7 @@ public sealed class ServiceDesk
             specs.AddRange(result.Services);
         }
 
-        return problems.Any(problem => !problem.IsWarning) ? new ServiceOutcome(problems, []) : Change(specs, problems, dryRun);
+        return problems.Any(problem => problem.IsError) ? new ServiceOutcome(problems, []) : Change(specs, problems, dryRun);
     }
 
     /// <summary>Makes a service, or changes what is given of one that is there.</summary>
@@ -137,7 +137,7 @@ public sealed class ServiceDesk
         {
             // What a single service has wrong the reader has said already, with its place.
             problems.AddRange(_services.Check(specs).Where(problem => problems.All(other => other.Message != problem.Message)));
-            if (problems.Any(problem => !problem.IsWarning))
+            if (problems.Any(problem => problem.IsError))
             {
                 return new ServiceOutcome(problems, []);
             }
@@ -158,7 +158,7 @@ public sealed class ServiceDesk
                 }
                 catch (ControlException e)
                 {
-                    problems.Add(new Problem(null, e.Message, false));
+                    problems.Add(new Problem(null, e.Message, Severity.Error));
                     return new ServiceOutcome(problems, []);
                 }
             }

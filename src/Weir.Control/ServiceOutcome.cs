@@ -9,5 +9,5 @@ namespace Weir.Control;
 /// <param name="Changes">Name, and "added", "changed" or "unchanged", with how many frontends and backends it has.</param>
 public sealed record ServiceOutcome(IReadOnlyList<Problem> Problems, IReadOnlyList<(string Name, string Change, int Frontends, int Backends)> Changes)
 {
-    public bool HasErrors => Problems.Any(problem => !problem.IsWarning);
+    public bool HasErrors => Problems.Any(problem => problem.IsError);
 }

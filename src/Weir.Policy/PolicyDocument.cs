@@ -2,7 +2,7 @@
 namespace Weir.Policy;
 
 /// <summary>
-/// One policy object: what is applied, listed and deleted by name. The name is metadata.name (with
+/// One policy object: what is applied, listed and deleted by kind and name. The name is metadata.name (with
 /// "namespace/" before it where one is told), or for a list of rules the file's name without extension.
 /// </summary>
 public sealed record PolicyDocument(
@@ -13,7 +13,17 @@ public sealed record PolicyDocument(
     string Text,
     int FirstLine)
 {
+    /// <summary>What tells it from all others.</summary>
+    public DocumentKey Key => new(Kind, Name);
+
+    /// <summary>The namespace it is about, or null.</summary>
+    public string? Namespace { get; init; }
+
     /// <summary>The same with rule numbers from <paramref name="first"/> on.</summary>
     internal PolicyDocument WithRuleIds(uint first) =>
         this with { Rules = [.. Rules.Select((rule, index) => rule with { Id = first + (uint)index })] };
+
+    /// <summary>The same with the kind in its rules' names.</summary>
+    internal PolicyDocument WithKindInRules() =>
+        this with { Rules = [.. Rules.Select(rule => rule with { Name = $"{Kind}/{rule.Name}" })] };
 }

@@ -5,5 +5,5 @@ namespace Weir.Policy;
 public sealed record PolicyReadResult(IReadOnlyList<PolicyDocument> Documents, IReadOnlyList<Problem> Problems)
 {
     /// <summary>Whether a problem is more than a warning.</summary>
-    public bool HasErrors => Problems.Any(problem => !problem.IsWarning);
+    public bool HasErrors => Problems.Any(problem => problem.IsError);
 }

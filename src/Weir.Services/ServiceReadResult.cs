@@ -7,5 +7,5 @@ namespace Weir.Services;
 public sealed record ServiceReadResult(IReadOnlyList<ServiceSpec> Services, IReadOnlyList<Problem> Problems)
 {
     /// <summary>Whether a problem is more than a warning.</summary>
-    public bool HasErrors => Problems.Any(problem => !problem.IsWarning);
+    public bool HasErrors => Problems.Any(problem => problem.IsError);
 }

@@ -49,7 +49,7 @@ public sealed record ServiceSpec
     /// <summary>Everything that is wrong with it or worth a warning.</summary>
     /// <param name="published">It stands for a published port: it may have loopback frontends and a reserved name.</param>
     public IReadOnlyList<Problem> Validate(bool published = false) =>
-        [.. ServiceRules.Check(this, published).Select(fault => new Problem(Source, $"service \"{Name}\": {fault.Message}", fault.IsWarning))];
+        [.. ServiceRules.Check(this, published).Select(fault => new Problem(Source, $"service \"{Name}\": {fault.Message}", fault.IsWarning ? Severity.Warning : Severity.Error))];
 
     /// <summary>As <see cref="Validate"/> for each, and what is wrong between them: names and frontends that are there twice.</summary>
     public static IReadOnlyList<Problem> ValidateAll(IReadOnlyList<ServiceSpec> services)
@@ -58,7 +58,7 @@ public sealed record ServiceSpec
         return
         [
             .. services.SelectMany(service => service.Validate()),
-            .. ServiceRules.CheckTogether(services).Select(fault => new Problem(services[fault.Service].Source, fault.Message, false)),
+            .. ServiceRules.CheckTogether(services).Select(fault => new Problem(services[fault.Service].Source, fault.Message, Severity.Error)),
         ];
     }
 }

@@ -169,14 +169,14 @@ public sealed class DecisionTests
     [InlineData("{matchLabels: {role: web}}", true)]
     [InlineData("{matchLabels: {'any:role': web}}", true)]
     [InlineData("{matchLabels: {'container:role': web}}", true)]
-    [InlineData("{matchLabels: {'k8s:role': web}}", false)]
+    [InlineData("{matchLabels: {'k8s:role': web}}", true)]
     [InlineData("{matchLabels: {role: web, app: blog}}", false)]
     [InlineData("{matchExpressions: [{key: role, operator: In, values: [api, web]}]}", true)]
     [InlineData("{matchExpressions: [{key: role, operator: NotIn, values: [api]}]}", true)]
     [InlineData("{matchExpressions: [{key: role, operator: NotIn, values: [web]}]}", false)]
     [InlineData("{matchExpressions: [{key: missing, operator: NotIn, values: [x]}]}", true)]
     [InlineData("{matchExpressions: [{key: role, operator: Exists}, {key: zone, operator: DoesNotExist}]}", true)]
-    [InlineData("{matchExpressions: [{key: 'k8s:role', operator: DoesNotExist}]}", true)]
+    [InlineData("{matchExpressions: [{key: 'k8s:role', operator: DoesNotExist}]}", false)]
     [InlineData("{matchLabels: {Role: web}}", false)]
     public void Selectors(string selector, bool expected)
     {

@@ -12,7 +12,7 @@ internal static class Policies
     public static PolicyEngine Engine(string text, EnforcementMode mode = EnforcementMode.Default)
     {
         var result = Read(text);
-        Assert.DoesNotContain(result.Problems, problem => !problem.IsWarning);
+        Assert.DoesNotContain(result.Problems, problem => problem.IsError);
         return new PolicyEngine(PolicySet.Empty.With(result.Documents), mode);
     }
 

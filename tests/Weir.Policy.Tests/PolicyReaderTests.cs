@@ -158,11 +158,11 @@ public sealed class PolicyReaderTests
     }
 
     [Fact]
-    public void Namespace_IsInTheNameAndWarnedOf()
+    public void Namespace_IsInTheName()
     {
         var result = Policies.Read("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a, namespace: b}\nspec: {podSelector: {}}\n");
-        Assert.True(Assert.Single(result.Problems).IsWarning);
-        Assert.Equal("b/a", Assert.Single(result.Documents).Name);
+        Assert.Empty(result.Problems);
+        Assert.Equal(("b/a", "b"), (Assert.Single(result.Documents).Name, result.Documents[0].Namespace));
     }
 
     [Fact]

@@ -74,7 +74,7 @@ internal sealed class PolicyManager
     /// <summary>Whether nothing would change.</summary>
     internal bool IsInForce(PolicySet set) =>
         set.Documents.Count == Set.Documents.Count
-        && set.Documents.Zip(Set.Documents).All(pair => pair.First.Name == pair.Second.Name
+        && set.Documents.Zip(Set.Documents).All(pair => pair.First.Key == pair.Second.Key
             && pair.First.Text == pair.Second.Text
             && pair.First.SourceFile == pair.Second.SourceFile
             && pair.First.FirstLine == pair.Second.FirstLine);
@@ -291,10 +291,10 @@ internal sealed class PolicyManager
         List<(PolicyDocument, uint)> documents = [];
         foreach (KeptPolicy policy in kept?.Documents ?? [])
         {
-            PolicyReadResult result = PolicyReader.Read(policy.SourceFile, policy.Text, policy.FirstLine);
+            PolicyReadResult result = PolicyReader.Read(policy.SourceFile, policy.Text, policy.FirstLine, isKept: true);
             if (result.HasErrors)
             {
-                throw new ControlException($"the kept policy cannot be read by this version: {result.Problems.First(problem => !problem.IsWarning)}");
+                throw new ControlException($"the kept policy cannot be read by this version: {result.Problems.First(problem => problem.IsError)}");
             }
 
             documents.AddRange(result.Documents.Select(document => (document, policy.FirstRuleId)));

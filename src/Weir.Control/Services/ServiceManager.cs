@@ -100,7 +100,7 @@ internal sealed class ServiceManager : IDisposable
         foreach (ServiceSpec spec in specs)
         {
             problems.AddRange(spec.Frontends.Where(taken.ContainsKey).Select(frontend =>
-                new Problem(spec.Source, $"service \"{spec.Name}\": {frontend} belongs to service \"{taken[frontend]}\"; delete that one first", false)));
+                new Problem(spec.Source, $"service \"{spec.Name}\": {frontend} belongs to service \"{taken[frontend]}\"; delete that one first", Severity.Error)));
         }
 
         return problems;

@@ -38,13 +38,13 @@ internal static class CidrReader
     {
         if (fields["cidr"] is not { } cidrNode)
         {
-            context.Error(fields.Node, "cidr is missing");
+            fields.Missing("cidr is missing");
             return null;
         }
 
         var cidr = context.Cidr(cidrNode, "cidr");
         var except = new List<IpPrefix>();
-        if (fields["except"] is { } exceptNode)
+        if (fields.Value("except") is { } exceptNode)
         {
             foreach (var item in context.List(exceptNode, "except"))
             {

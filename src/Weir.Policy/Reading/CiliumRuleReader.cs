@@ -33,23 +33,18 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
             | ReadSection(fields["egressDeny"], PolicyDirection.Egress, true, entries);
         if (!ingress && !egress)
         {
-            context.Error(node, "the rule has no effect: it needs at least one entry in ingress, ingressDeny, egress or egressDeny; \"- {}\" is the entry that allows nothing");
+            fields.Missing("the rule has no effect: it needs at least one entry in ingress, ingressDeny, egress or egressDeny; \"- {}\" is the entry that allows nothing");
         }
 
-        if (fields["enableDefaultDeny"] is { } defaultDeny)
+        if (fields.Value("enableDefaultDeny") is { } defaultDeny)
         {
             ReadDefaultDeny(defaultDeny, ref ingress, ref egress);
         }
 
-        var description = fields["description"] is { } text ? context.Text(text, "description") : null;
+        var description = fields.Value("description") is { } text ? context.Text(text, "description") : null;
         if (fields["endpointSelector"] is not { } subject)
         {
-            // A node selector in its place has been refused already.
-            if (!node.Fields.Exists(field => field.Key.Text.Equals("nodeSelector", StringComparison.OrdinalIgnoreCase)))
-            {
-                context.Error(node, "endpointSelector is missing; {} selects every endpoint");
-            }
-
+            fields.Missing("endpointSelector is missing; {} selects every endpoint");
             return null;
         }
 
@@ -58,12 +53,12 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
             Name = name,
             Location = location,
             Description = description ?? "",
-            Labels = fields["labels"] is { } labels ? ReadLabels(labels) : LabelSet.Empty,
+            Labels = fields.Value("labels") is { } labels ? ReadLabels(labels) : LabelSet.Empty,
             Subject = scope.Selector(_selectors.Read(subject, sources: true)),
             Entries = entries,
             DefaultDenyIngress = ingress,
             DefaultDenyEgress = egress,
-            DenyResponse = fields["denyResponse"] is { } response ? ReadDenyResponse(response) : null,
+            DenyResponse = fields.Value("denyResponse") is { } response ? ReadDenyResponse(response) : null,
         };
     }
 
@@ -76,6 +71,12 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
         }
 
         var name = (direction == PolicyDirection.Ingress ? "ingress" : "egress") + (isDeny ? "Deny" : "");
+        if (section.IsNull)
+        {
+            context.Warn(section, $"{name} without a value counts as not written; \"[{{}}]\" is the list that allows nothing");
+            return false;
+        }
+
         var items = context.List(section, name);
         foreach (var item in items)
         {
@@ -93,12 +94,12 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
             return;
         }
 
-        if (fields["ingress"] is { } ingressNode)
+        if (fields.Value("ingress") is { } ingressNode)
         {
             ingress = context.Boolean(ingressNode, "ingress") ?? ingress;
         }
 
-        if (fields["egress"] is { } egressNode)
+        if (fields.Value("egress") is { } egressNode)
         {
             egress = context.Boolean(egressNode, "egress") ?? egress;
         }
@@ -153,7 +154,7 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
 
         if (fields["key"] is not { } keyNode || context.Text(keyNode, "key") is not { Length: > 0 } key)
         {
-            context.Error(item, "a label needs a key");
+            fields.Missing("a label needs a key");
             return null;
         }
 

@@ -4,60 +4,30 @@ namespace Weir.Policy.Reading;
 /// <summary>Reads a whole file: finds out what each document is and gives it to its reader.</summary>
 internal sealed class FileReader(ReadContext context)
 {
-    private const int LongestName = 253;
-
-    private static readonly FieldSet _cilium = new("a Cilium policy", ["apiVersion", "kind", "metadata", "spec", "specs", "status"], []);
-    private static readonly FieldSet _kubernetes = new("a NetworkPolicy", ["apiVersion", "kind", "metadata", "spec", "status"], []);
-    private static readonly string[] _kinds = ["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "NetworkPolicy"];
+    private readonly ObjectReader _objects = new(context);
+    private string _text = "";
+    private int _skipped;
 
     public List<PolicyDocument> Read(string text)
     {
+        _text = text.TrimStart('\uFEFF');
         var documents = new List<PolicyDocument>();
-        var names = new Dictionary<string, SourceLocation>(StringComparer.Ordinal);
-        var yaml = new YamlReader(context).Read(text.TrimStart('\uFEFF'));
-        foreach (var document in yaml)
+        var places = new Dictionary<DocumentKey, SourceLocation>();
+        foreach (var (policy, root) in new YamlReader(context).Read(_text).SelectMany(document => ReadDocument(document, 0)))
         {
-            if (document.Root.IsNull)
-            {
-                continue;
-            }
-
-            if (ReadDocument(document) is not { } policy)
-            {
-                continue;
-            }
-
             documents.Add(policy);
-            if (!names.TryAdd(policy.Name, context.Location(document.Root)))
+            if (!places.TryAdd(policy.Key, context.Location(root)))
             {
-                context.Error(document.Root, $"policy \"{policy.Name}\" is in this file twice; the first is in line {names[policy.Name].Line}");
+                context.Error(root, $"{policy.Kind} \"{policy.Name}\" is in this file twice; the first is in line {places[policy.Key].Line}");
             }
         }
 
-        if (documents.Count == 0 && !context.HasErrors)
+        if (documents.Count == 0 && _skipped == 0 && !context.HasErrors)
         {
             context.Error(context.Location(1, 1), "the file has no policy in it");
         }
 
         return documents;
-    }
-
-    private PolicyDocument? ReadDocument(YamlDocument document)
-    {
-        var root = document.Root;
-        switch (root.Kind)
-        {
-            case NodeKind.List:
-                return Document(document, FileBaseName(), "CiliumRules", ReadRules(root));
-            case NodeKind.Mapping when Has(root, "kind") || Has(root, "apiVersion"):
-                return ReadObject(document);
-            case NodeKind.Mapping when Has(root, "endpointSelector") || Has(root, "nodeSelector"):
-                var rule = new CiliumRuleReader(context, PolicyScope.Everything).Read(root, FileBaseName(), context.Location(root));
-                return Document(document, FileBaseName(), "CiliumRules", rule is null ? [] : [rule]);
-            default:
-                context.Error(root, $"expected a list of rules, or an object with kind {string.Join(", ", _kinds)}; found {Describe(root)}");
-                return null;
-        }
     }
 
     private static string Describe(Node root) =>
@@ -66,6 +36,43 @@ internal sealed class FileReader(ReadContext context)
     private static bool Has(Node mapping, string name) =>
         mapping.Fields.Exists(field => field.Key.Text.Equals(name, StringComparison.OrdinalIgnoreCase));
 
+    /// <summary>What Cilium's users wrote before there were endpoint selectors.</summary>
+    private static bool IsPolicyTree(Node root) => Has(root, "children") || (Has(root, "name") && Has(root, "rules"));
+
+    private IEnumerable<(PolicyDocument Policy, Node Root)> ReadDocument(YamlDocument document, int depth)
+    {
+        var root = document.Root;
+        if (root.IsNull)
+        {
+            return [];
+        }
+
+        if (root.Kind == NodeKind.Mapping && (Has(root, "kind") || Has(root, "apiVersion")))
+        {
+            return ReadObject(document, depth);
+        }
+
+        List<Rule> rules;
+        switch (root.Kind)
+        {
+            case NodeKind.List:
+                rules = ReadRules(root);
+                break;
+            case NodeKind.Mapping when Has(root, "endpointSelector") || Has(root, "nodeSelector"):
+                rules = ObjectReader.ReadRules(context, [root], new CiliumRuleReader(context, PolicyScope.Everything), FileBaseName());
+                break;
+            case NodeKind.Mapping when IsPolicyTree(root):
+                context.Error(root, "this is a policy tree (nodes with name, rules and children), Cilium's language before 2017, which Weir does not read; write a list of rules, each with endpointSelector and ingress or egress");
+                return [];
+            default:
+                context.Error(root, $"expected a list of rules, or an object with kind {string.Join(", ", ObjectReader.Kinds)}; found {Describe(root)}");
+                return [];
+        }
+
+        var firstLine = context.Location(document.FirstLine, 1).Line;
+        return [(new PolicyDocument(FileBaseName(), "CiliumRules", rules, context.File, document.Text, firstLine), root)];
+    }
+
     private List<Rule> ReadRules(Node list)
     {
         if (list.Items.Count == 0)
@@ -73,142 +80,50 @@ internal sealed class FileReader(ReadContext context)
             context.Error(list, "the list has no rule in it");
         }
 
-        return ReadRules(list.Items, new CiliumRuleReader(context, PolicyScope.Everything), FileBaseName());
+        return ObjectReader.ReadRules(context, list.Items, new CiliumRuleReader(context, PolicyScope.Everything), FileBaseName());
     }
 
-    private List<Rule> ReadRules(IReadOnlyList<Node> items, CiliumRuleReader reader, string name)
-    {
-        var rules = new List<Rule>();
-        for (var i = 0; i < items.Count; i++)
-        {
-            if (reader.Read(items[i], items.Count == 1 ? name : $"{name}[{i}]", context.Location(items[i])) is { } rule)
-            {
-                rules.Add(rule);
-            }
-        }
-
-        return rules;
-    }
-
-    private PolicyDocument? ReadObject(YamlDocument document)
+    private IEnumerable<(PolicyDocument Policy, Node Root)> ReadObject(YamlDocument document, int depth)
     {
         var root = document.Root;
         var kindNode = root.Fields.Find(field => field.Key.Text.Equals("kind", StringComparison.OrdinalIgnoreCase)).Value;
+        var version = root.Fields.Find(field => field.Key.Text.Equals("apiVersion", StringComparison.OrdinalIgnoreCase)).Value?.Text ?? "";
         var kind = kindNode?.Text ?? "";
-        if (!_kinds.Contains(kind))
+        if (kind.Length > 0 && version.Length > 0 && ForeignKinds.Refusal(version, kind) is { } refusal && !IsOurs(version, kind))
         {
-            var nearest = NearestName.Find(kind, _kinds);
-            var hint = nearest is null ? "" : $"; did you mean \"{nearest}\"?";
-            var found = kindNode is null ? "none" : kindNode.Found;
-            context.Error(kindNode ?? root, $"expected kind {string.Join(", ", _kinds)}; found {found}{hint}");
-            return null;
-        }
-
-        var isKubernetes = kind == "NetworkPolicy";
-        if (Fields.Of(context, root, isKubernetes ? _kubernetes : _cilium) is not { } fields)
-        {
-            return null;
-        }
-
-        CheckVersion(fields, isKubernetes ? "networking.k8s.io/v1" : "cilium.io/v2");
-        if (ReadMetadata(fields, kind) is not var (name, scope))
-        {
-            return null;
-        }
-
-        var rules = isKubernetes ? ReadKubernetes(fields, name, scope) : ReadCilium(fields, name, scope);
-        return Document(document, name, kind, rules);
-    }
-
-    private void CheckVersion(Fields fields, string expected)
-    {
-        if (fields["apiVersion"]?.Text != expected)
-        {
-            var node = fields["apiVersion"];
-            context.Error(node ?? fields.Node, $"expected apiVersion {expected}; found {(node is null ? "none" : node.Found)}");
-        }
-    }
-
-    private List<Rule> ReadKubernetes(Fields fields, string name, PolicyScope scope)
-    {
-        if (fields["spec"] is not { } spec)
-        {
-            context.Error(fields.Node, "spec is missing");
+            context.Error(kindNode!, refusal);
             return [];
         }
 
-        var rule = new KubernetesPolicyReader(context, scope).Read(spec, name, context.Location(fields.Node));
-        return rule is null ? [] : [rule];
-    }
-
-    private List<Rule> ReadCilium(Fields fields, string name, PolicyScope scope)
-    {
-        var reader = new CiliumRuleReader(context, scope);
-        var (spec, specs) = (fields["spec"], fields["specs"]);
-        if ((spec is null) == (specs is null))
+        if (ObjectReader.Kinds.Contains(kind))
         {
-            context.Error(specs ?? fields.Node, spec is null ? "spec is missing" : "spec and specs stand beside one another; write all rules under specs");
+            return _objects.Read(document, kind) is { } policy ? [(policy, root)] : [];
+        }
+
+        if (ObjectList.IsList(kind) && depth == 0)
+        {
+            return [.. ObjectList.Items(context, document, _text).SelectMany(item => ReadDocument(item, depth + 1))];
+        }
+
+        var nearest = NearestName.Find(kind, ObjectReader.Kinds);
+        if (kind.Length > 0 && version.Length > 0 && nearest is null && !ObjectList.IsList(kind))
+        {
+            _skipped++;
+            context.Notice(kindNode!, $"kind {kind} is no policy; passed over");
             return [];
         }
 
-        if (specs is not null)
-        {
-            var items = context.List(specs, "specs");
-            if (specs is { Kind: NodeKind.List, Items.Count: 0 })
-            {
-                context.Error(specs, "specs has no rule in it");
-            }
-
-            return ReadRules(items, reader, name);
-        }
-
-        return reader.Read(spec!, name, context.Location(fields.Node)) is { } rule ? [rule] : [];
+        var hint = nearest is null ? "" : $"; did you mean \"{nearest}\"?";
+        var found = kindNode is null ? "none" : kindNode.Found;
+        context.Error(kindNode ?? root, kind.Length > 0 && version.Length == 0
+            ? $"an object needs apiVersion beside kind {found}{hint}"
+            : $"expected kind {string.Join(", ", ObjectReader.Kinds)}; found {found}{hint}");
+        return [];
     }
 
-    /// <summary>
-    /// Name and scope. Metadata has many fields of Kubernetes' own: those that matter here are read, the
-    /// others passed over.
-    /// </summary>
-    private (string Name, PolicyScope Scope)? ReadMetadata(Fields fields, string kind)
-    {
-        if (fields["metadata"] is not { Kind: NodeKind.Mapping } metadata)
-        {
-            context.Error(fields["metadata"] ?? fields.Node, "expected metadata, a mapping with name");
-            return null;
-        }
-
-        var nameNode = metadata.Fields.Find(field => field.Key.Text == "name").Value;
-        var namespaceNode = metadata.Fields.Find(field => field.Key.Text == "namespace").Value;
-        if (nameNode is null || !IsName(nameNode))
-        {
-            context.Error(nameNode ?? metadata, $"expected metadata.name, letters, digits, '-' and '.'; found {(nameNode is null ? "none" : nameNode.Found)}");
-            return null;
-        }
-
-        if (namespaceNode is null || namespaceNode.IsNull)
-        {
-            return (nameNode.Text, new PolicyScope(SelectorScope.ManagedEndpoints, null));
-        }
-
-        if (kind == "CiliumClusterwideNetworkPolicy" || !IsName(namespaceNode))
-        {
-            context.Error(namespaceNode, kind == "CiliumClusterwideNetworkPolicy"
-                ? "a cluster-wide policy has no namespace"
-                : $"expected a namespace, letters, digits and '-'; found {namespaceNode.Found}");
-            return null;
-        }
-
-        context.Warn(namespaceNode, $"the policy is about namespace {namespaceNode.Text}: it selects containers with label {PolicyScope.NamespaceLabel}={namespaceNode.Text} only; leave the namespace out to mean every container");
-        return ($"{namespaceNode.Text}/{nameNode.Text}", new PolicyScope(SelectorScope.ManagedEndpoints, namespaceNode.Text));
-    }
-
-    private static bool IsName(Node node) =>
-        node.Kind == NodeKind.Scalar
-        && node.Text.Length is > 0 and <= LongestName
-        && node.Text.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' or '_');
-
-    private PolicyDocument Document(YamlDocument document, string name, string kind, List<Rule> rules) =>
-        new(name, kind, rules, context.File, document.Text, context.Location(document.FirstLine, 1).Line);
+    /// <summary>Calico has a NetworkPolicy of its own; of any other group it is a version that is wrong.</summary>
+    private static bool IsOurs(string version, string kind) =>
+        ObjectReader.Kinds.Contains(kind, StringComparer.OrdinalIgnoreCase) && !version.Contains("projectcalico.org/", StringComparison.Ordinal);
 
     private string FileBaseName()
     {

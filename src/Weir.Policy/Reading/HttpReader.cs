@@ -110,7 +110,7 @@ internal sealed class HttpReader(ReadContext context)
 
         if (fields["name"] is not { } nameNode || context.Text(nameNode, "name") is not { } name)
         {
-            context.Error(node, "a headerMatches entry needs a name");
+            fields.Missing("a headerMatches entry needs a name");
             return null;
         }
 
@@ -125,7 +125,7 @@ internal sealed class HttpReader(ReadContext context)
         value = string.IsNullOrEmpty(value) ? null : value;
         if (value is null && mismatch is HeaderMismatch.Add or HeaderMismatch.Replace or HeaderMismatch.Delete)
         {
-            context.Error(node, $"mismatch {mismatch.ToString().ToUpperInvariant()} needs a value");
+            fields.Missing($"mismatch {mismatch.ToString().ToUpperInvariant()} needs a value");
             return null;
         }
 

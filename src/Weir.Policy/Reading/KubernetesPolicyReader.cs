@@ -31,9 +31,11 @@ internal sealed class KubernetesPolicyReader(ReadContext context, PolicyScope sc
         ReadSection(fields["ingress"], PolicyDirection.Ingress, entries);
         ReadSection(fields["egress"], PolicyDirection.Egress, entries);
         var (ingress, egress) = ReadTypes(fields);
+        WarnOfIdle(fields["ingress"], ingress, "Ingress");
+        WarnOfIdle(fields["egress"], egress, "Egress");
         if (fields["podSelector"] is not { } subject)
         {
-            context.Error(node, "podSelector is missing; {} selects every endpoint");
+            fields.Missing("podSelector is missing; {} selects every endpoint");
             return null;
         }
 
@@ -41,7 +43,7 @@ internal sealed class KubernetesPolicyReader(ReadContext context, PolicyScope sc
         {
             Name = name,
             Location = location,
-            Subject = scope.Selector(_selectors.Read(subject, sources: false)),
+            Subject = scope.Selector(subject.IsNull ? [] : _selectors.Read(subject, sources: false)),
             // A section whose type is not named has no effect.
             Entries = [.. entries.Where(entry => entry.Direction == PolicyDirection.Ingress ? ingress : egress)],
             DefaultDenyIngress = ingress,
@@ -49,9 +51,17 @@ internal sealed class KubernetesPolicyReader(ReadContext context, PolicyScope sc
         };
     }
 
+    private void WarnOfIdle(Node? section, bool isNamed, string type)
+    {
+        if (section is { Kind: NodeKind.List, Items.Count: > 0 } && !isNamed)
+        {
+            context.Warn(section, $"{type.ToLowerInvariant()} has no effect: policyTypes does not name {type}");
+        }
+    }
+
     private (bool Ingress, bool Egress) ReadTypes(Fields fields)
     {
-        if (fields["policyTypes"] is not { } types || types is { Kind: NodeKind.List, Items.Count: 0 })
+        if (fields.Value("policyTypes") is not { } types || types is { Kind: NodeKind.List, Items.Count: 0 })
         {
             return (true, fields["egress"] is { Kind: NodeKind.List, Items.Count: > 0 });
         }
@@ -116,7 +126,7 @@ internal sealed class KubernetesPolicyReader(ReadContext context, PolicyScope sc
 
     private PeerSelector? ReadPeer(Fields fields)
     {
-        var (pods, namespaces, block) = (fields["podSelector"], fields["namespaceSelector"], fields["ipBlock"]);
+        var (pods, namespaces, block) = (fields.Value("podSelector"), fields.Value("namespaceSelector"), fields.Value("ipBlock"));
         if (block is not null)
         {
             if (pods is not null || namespaces is not null)
@@ -129,7 +139,7 @@ internal sealed class KubernetesPolicyReader(ReadContext context, PolicyScope sc
 
         if (pods is null && namespaces is null)
         {
-            context.Error(fields.Node, "a peer needs podSelector, namespaceSelector or ipBlock");
+            fields.Missing("a peer needs podSelector, namespaceSelector or ipBlock; write {} behind one of them for all");
             return null;
         }
 

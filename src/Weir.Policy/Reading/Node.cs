@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
+using YamlDotNet.Core;
+
 namespace Weir.Policy.Reading;
 
 /// <summary>A value of a YAML or JSON text, with its place. Anchored values are shared, never copied.</summary>
 internal sealed class Node
 {
-    private Node(NodeKind kind, int line, int column)
+    private Node(NodeKind kind, Mark begin)
     {
         Kind = kind;
-        Line = line;
-        Column = column;
+        Line = (int)begin.Line;
+        Column = (int)begin.Column;
+        Begin = (int)begin.Index;
     }
 
     public NodeKind Kind { get; }
@@ -16,6 +19,12 @@ internal sealed class Node
     public int Line { get; }
 
     public int Column { get; }
+
+    /// <summary>Where it begins in the text, in characters.</summary>
+    public int Begin { get; }
+
+    /// <summary>Where it ends there, or what comes after it begins.</summary>
+    public int End { get; set; }
 
     /// <summary>Text of a scalar, else empty.</summary>
     public string Text { get; private init; } = "";
@@ -43,10 +52,10 @@ internal sealed class Node
         _ => $"\"{(Text.Length > 60 ? Text[..60] + "…" : Text)}\"",
     };
 
-    public static Node Scalar(string text, bool isPlain, int line, int column) =>
-        new(NodeKind.Scalar, line, column) { Text = text, IsPlain = isPlain };
+    public static Node Scalar(string text, bool isPlain, Mark begin) =>
+        new(NodeKind.Scalar, begin) { Text = text, IsPlain = isPlain };
 
-    public static Node List(int line, int column) => new(NodeKind.List, line, column);
+    public static Node List(Mark begin) => new(NodeKind.List, begin);
 
-    public static Node Mapping(int line, int column) => new(NodeKind.Mapping, line, column);
+    public static Node Mapping(Mark begin) => new(NodeKind.Mapping, begin);
 }

@@ -32,12 +32,12 @@ internal sealed class PortReader(ReadContext context)
                 continue;
             }
 
-            var http = fields["rules"] is { } rules ? ReadRules(rules, isDeny) : null;
+            var http = fields.Value("rules") is { } rules ? ReadRules(rules, isDeny) : null;
             var selectors = http is null ? plain : [];
 
             if (fields["ports"] is not { } ports)
             {
-                context.Error(item, "a toPorts entry needs ports");
+                fields.Missing("a toPorts entry needs ports");
                 continue;
             }
 
@@ -73,7 +73,7 @@ internal sealed class PortReader(ReadContext context)
 
             if (fields["fields"] is not { } icmpFields)
             {
-                context.Error(item, "an icmps entry needs fields");
+                fields.Missing("an icmps entry needs fields");
                 continue;
             }
 
@@ -94,14 +94,23 @@ internal sealed class PortReader(ReadContext context)
             return;
         }
 
-        var protocol = fields["protocol"] is { } protocolNode ? ReadProtocol(protocolNode, any: false) : [IpProtocol.Tcp];
-        if (fields["port"] is { } port)
+        var protocol = fields.Value("protocol") is { } protocolNode ? ReadProtocol(protocolNode, any: false) : [IpProtocol.Tcp];
+        if (fields.Value("port") is { } port)
         {
-            AddPort(port, fields["endPort"], protocol, selectors);
+            // Cilium's "0" is every port; Kubernetes knows no such number.
+            if (port.Text.Length > 0 && port.Text.All(c => c == '0') && !context.IsKept)
+            {
+                context.Error(port, $"expected port, a number from 1 to 65535 or a name; found {port.Found}; leave port out to mean every port");
+            }
+            else
+            {
+                AddPort(port, fields.Value("endPort"), protocol, selectors);
+            }
+
             return;
         }
 
-        if (fields["endPort"] is { } endPort)
+        if (fields.Value("endPort") is { } endPort)
         {
             context.Error(endPort, "endPort needs port");
         }
@@ -132,8 +141,8 @@ internal sealed class PortReader(ReadContext context)
             return;
         }
 
-        var protocols = fields["protocol"] is { } protocol ? ReadProtocol(protocol, any: true) : _withPorts;
-        if (needsTcp && (protocols.Length != 1 || protocols[0] != IpProtocol.Tcp))
+        var protocols = fields.Value("protocol") is { } protocol ? ReadProtocol(protocol, any: true) : _withPorts;
+        if (needsTcp && protocols.Length > 0 && protocols is not [IpProtocol.Tcp])
         {
             context.Error(fields["protocol"] ?? node, "http rules hold for TCP alone: write protocol: TCP");
         }
@@ -145,11 +154,11 @@ internal sealed class PortReader(ReadContext context)
                 context.Error(port, "http rules need a port: 0 would send all of TCP through the proxy");
             }
 
-            AddPort(port, fields["endPort"], protocols, selectors);
+            AddPort(port, fields.Value("endPort"), protocols, selectors);
         }
         else
         {
-            context.Error(node, "port is missing; \"0\" means every port");
+            fields.Missing("port is missing; \"0\" means every port");
         }
     }
 
@@ -239,7 +248,7 @@ internal sealed class PortReader(ReadContext context)
             return;
         }
 
-        var family = fields["family"] is { } familyNode ? familyNode.Text : "IPv4";
+        var family = fields.Value("family") is { } familyNode ? familyNode.Text : "IPv4";
         if (family is not ("IPv4" or "IPv6"))
         {
             context.Error(fields["family"]!, $"expected family IPv4 or IPv6; found {fields["family"]!.Found}");
@@ -248,7 +257,7 @@ internal sealed class PortReader(ReadContext context)
 
         if (fields["type"] is not { } typeNode)
         {
-            context.Error(node, "type is missing");
+            fields.Missing("type is missing");
             return;
         }
 

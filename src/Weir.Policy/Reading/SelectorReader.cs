@@ -19,12 +19,12 @@ internal sealed class SelectorReader(ReadContext context)
             return requirements;
         }
 
-        if (fields["matchLabels"] is { } labels)
+        if (fields.Value("matchLabels") is { } labels)
         {
             ReadLabels(labels, sources, requirements);
         }
 
-        if (fields["matchExpressions"] is { } expressions)
+        if (fields.Value("matchExpressions") is { } expressions)
         {
             foreach (var expression in context.List(expressions, "matchExpressions"))
             {
@@ -66,7 +66,7 @@ internal sealed class SelectorReader(ReadContext context)
 
         if (fields["key"] is not { } keyNode || fields["operator"] is not { } operatorNode)
         {
-            context.Error(node, "an expression needs key and operator");
+            fields.Missing("an expression needs key and operator");
             return null;
         }
 
@@ -119,6 +119,9 @@ internal sealed class SelectorReader(ReadContext context)
     private (string Source, string Name)? Key(Node key, bool sources)
     {
         var (source, name) = sources ? Label.SplitKey(key.Text) : (LabelSources.Any, key.Text);
+
+        // Whoever writes "k8s:app" means the workload's own label; a container's comes from Docker here.
+        source = source == LabelSources.Kubernetes ? LabelSources.Any : source;
         if (name.Length == 0)
         {
             context.Error(key, $"expected the key of a label; found {key.Found}");

@@ -42,6 +42,15 @@ internal static class Values
         return null;
     }
 
+    /// <summary>A list without a value could be read as "all" and as "none": nobody should have to guess.</summary>
+    private static string EmptyHint(string what) => what switch
+    {
+        _ when what.EndsWith("Endpoints", StringComparison.Ordinal) => "; write [{}] to mean every endpoint, [] to mean nobody, or leave it out to mean everybody",
+        _ when what.EndsWith("Entities", StringComparison.Ordinal) => "; write [all] to mean everybody, [] to mean nobody",
+        _ when what.StartsWith("from", StringComparison.Ordinal) || what.StartsWith("to", StringComparison.Ordinal) => "; leave it out to mean all, or write what is meant",
+        _ => "",
+    };
+
     /// <summary>The members of a list; empty, with a problem, when it is none.</summary>
     public static IReadOnlyList<Node> List(this ReadContext context, Node node, string what)
     {
@@ -50,7 +59,7 @@ internal static class Values
             return node.Items;
         }
 
-        context.Error(node, $"expected {what}, a list; found {node.Found}");
+        context.Error(node, $"expected {what}, a list; found {node.Found}{(node.IsNull ? EmptyHint(what) : "")}");
         return [];
     }
 }

@@ -38,7 +38,7 @@ internal sealed class YamlReader(ReadContext context)
         }
         catch (YamlException fault)
         {
-            context.Error(context.Location((int)fault.Start.Line, (int)fault.Start.Column), "neither YAML nor JSON: " + Innermost(fault));
+            context.Error(FindTab(text, fault) ?? context.Location((int)fault.Start.Line, (int)fault.Start.Column), "neither YAML nor JSON: " + Innermost(fault));
         }
         catch (TooMuchException fault)
         {
@@ -62,6 +62,27 @@ internal sealed class YamlReader(ReadContext context)
         }
 
         return fault.Message;
+    }
+
+    /// <summary>The parser tells where the mapping begins in which a line is indented by a tab, not where that line is.</summary>
+    private SourceLocation? FindTab(string text, YamlException fault)
+    {
+        if (!fault.Message.Contains(" tab ", StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        var lines = text.Split('\n');
+        for (var i = Math.Max(0, (int)fault.End.Line - 1); i < lines.Length; i++)
+        {
+            var column = lines[i].IndexOf('\t', StringComparison.Ordinal);
+            if (column >= 0 && string.IsNullOrWhiteSpace(lines[i][..column]))
+            {
+                return context.Location(i + 1, column + 1);
+            }
+        }
+
+        return null;
     }
 
     private static void Slice(string text, List<(Node Root, int Line)> roots, List<YamlDocument> documents)
@@ -137,9 +158,9 @@ internal sealed class YamlReader(ReadContext context)
 
         var node = current switch
         {
-            Scalar scalar => Node.Scalar(scalar.Value, scalar.Style == ScalarStyle.Plain, line, column),
-            SequenceStart => Node.List(line, column),
-            MappingStart => Node.Mapping(line, column),
+            Scalar scalar => Node.Scalar(scalar.Value, scalar.Style == ScalarStyle.Plain, current.Start),
+            SequenceStart => Node.List(current.Start),
+            MappingStart => Node.Mapping(current.Start),
             _ => throw new TooMuchException(line, column, "neither YAML nor JSON"),
         };
         Count(1, line, column);
@@ -158,6 +179,8 @@ internal sealed class YamlReader(ReadContext context)
             ReadFields(parser, node, depth);
         }
 
+        node.End = EndOf(parser.Current ?? current, current);
+
         // After its content: a value cannot contain itself.
         if (!nodeEvent.Anchor.IsEmpty)
         {
@@ -165,6 +188,13 @@ internal sealed class YamlReader(ReadContext context)
         }
 
         return node;
+    }
+
+    /// <summary>A bracket's event begins and ends before the bracket.</summary>
+    private static int EndOf(ParsingEvent last, ParsingEvent first)
+    {
+        var isFlow = first is MappingStart { Style: MappingStyle.Flow } or SequenceStart { Style: SequenceStyle.Flow };
+        return (int)last.End.Index + (isFlow ? 1 : 0);
     }
 
     private Node Alias(AnchorAlias alias, int line, int column)
@@ -196,6 +226,7 @@ internal sealed class YamlReader(ReadContext context)
     private void ReadFields(Parser parser, Node mapping, int depth)
     {
         var seen = new Dictionary<string, Node>(StringComparer.Ordinal);
+        List<Node> merged = [];
         while (parser.MoveNext() && parser.Current is not MappingEnd)
         {
             var key = ReadNode(parser, depth + 1);
@@ -206,6 +237,10 @@ internal sealed class YamlReader(ReadContext context)
             {
                 context.Error(key, $"expected the name of a field, found {key.Found}");
             }
+            else if (key is { IsPlain: true, Text: "<<" })
+            {
+                merged.AddRange(value.Kind == NodeKind.List ? value.Items : [value]);
+            }
             else if (!seen.TryAdd(key.Text, key))
             {
                 context.Error(key, $"field \"{key.Text}\" is written twice; the first is in line {context.Location(seen[key.Text]).Line}");
@@ -214,6 +249,22 @@ internal sealed class YamlReader(ReadContext context)
             {
                 mapping.Fields.Add((key, value));
             }
+        }
+
+        Merge(mapping, merged, seen);
+    }
+
+    /// <summary>"<<": fields of other mappings, where the mapping has none of that name; the first of several counts.</summary>
+    private void Merge(Node mapping, List<Node> others, Dictionary<string, Node> seen)
+    {
+        foreach (var other in others)
+        {
+            if (other.Kind != NodeKind.Mapping)
+            {
+                context.Error(other, $"expected a mapping to merge by \"<<\", or a list of them; found {other.Found}");
+            }
+
+            mapping.Fields.AddRange(other.Fields.Where(field => seen.TryAdd(field.Key.Text, field.Key)));
         }
     }
 

@@ -59,7 +59,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => Answer(() =>
     {
-        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun);
+        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict);
         var response = new ApplyPolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
@@ -70,7 +70,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<DeletePolicyResponse> DeletePolicy(DeletePolicyRequest request, ServerCallContext context) => Answer(
         () =>
         {
-            PolicyOutcome outcome = control.Policies.Delete(request.All ? control.Policies.Names() : [.. request.Names], request.DryRun);
+            PolicyOutcome outcome = request.All ? control.Policies.DeleteAll(request.DryRun) : control.Policies.Delete([.. request.Names], request.DryRun);
             if (outcome.HasErrors)
             {
                 throw new ControlException(outcome.Problems[0].Message);
@@ -86,15 +86,8 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<ListPoliciesResponse> ListPolicies(ListPoliciesRequest request, ServerCallContext context) => Answer(
         () =>
         {
-            PolicySet set = control.Views.Policies;
-            if (request.Name.Length > 0 && set.FindDocument(request.Name) is null)
-            {
-                throw new ControlException($"no policy is named \"{request.Name}\"; 'weir policy get' shows all");
-            }
-
             var response = new ListPoliciesResponse { Revision = tables.Revision };
-            response.Policies.AddRange(set.Documents.Where(document => request.Name.Length == 0 || document.Name == request.Name)
-                .Select(document => Translate.Policy(document, control.Policies)));
+            response.Policies.AddRange(control.Policies.List(request.Name).Select(document => Translate.Policy(document, control.Policies)));
             return response;
         },
         StatusCode.NotFound);

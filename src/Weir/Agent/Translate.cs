@@ -78,11 +78,12 @@ internal static class Translate
         Column = problem.Location?.Column ?? 0,
         Message = problem.Message,
         Warning = problem.IsWarning,
+        Notice = problem.Severity == Severity.Notice,
         Text = problem.ToString(),
     };
 
-    internal static DocumentChange Document((string Name, string Change, int Rules) document) =>
-        new() { Name = document.Name, Change = document.Change, Rules = document.Rules };
+    internal static DocumentChange Document(DocumentOutcome document) =>
+        new() { Name = document.Name, Kind = document.Kind, Change = document.Change, Rules = document.Rules };
 
     internal static AccessChange Change(PolicyChange change) => new()
     {
@@ -111,6 +112,8 @@ internal static class Translate
             info.Endpoints.AddRange(desk.Selected(rule));
             message.Rules.Add(info);
         }
+
+        message.Problems.AddRange(desk.Warnings(document).Select(Problem));
 
         return message;
     }

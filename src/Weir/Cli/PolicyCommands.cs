@@ -13,13 +13,17 @@ internal static class PolicyCommands
     internal static Command Build() =>
         new("policy", "Who may talk to whom.") { Apply(), Get(), Delete(), Validate(), PolicyExplainCommand.Build() };
 
+    private static Option<bool> Strict() => new("--strict") { Description = "take a warning for an error (exit code 2)" };
+
     private static Command Apply()
     {
         var command = new Command("apply", "Put policy in force: all files, or none if one has an error.");
         Option<string[]> files = PolicyFiles.Option();
         Option<bool> dryRun = DryRun();
+        Option<bool> strict = Strict();
         command.Options.Add(files);
         command.Options.Add(dryRun);
+        command.Options.Add(strict);
         command.SetAction((parsed, _) =>
         {
             var texts = PolicyFiles.Read(parsed.GetRequiredValue(files), out IReadOnlyList<string> unreadable);
@@ -27,7 +31,7 @@ internal static class PolicyCommands
                 ? Task.FromResult(Refuse(unreadable))
                 : AgentClient.AskAsync(parsed, async agent =>
                 {
-                    var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun) };
+                    var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun), Strict = parsed.GetValue(strict) };
                     request.Files.AddRange(texts.Select(file => new FileText { Name = file.Name, Text = file.Text }));
                     ApplyPolicyResponse answer = await agent.ApplyPolicyAsync(request);
                     foreach (Api.Problem problem in answer.Problems)
@@ -35,7 +39,7 @@ internal static class PolicyCommands
                         Console.Error.WriteLine(problem.Text);
                     }
 
-                    bool failed = answer.Problems.Any(problem => !problem.Warning);
+                    bool failed = answer.Problems.Any(problem => problem is { Warning: false, Notice: false });
                     if (GlobalOptions.IsJson(parsed))
                     {
                         Console.WriteLine(ProtoJson.Write(answer, indented: true));
@@ -54,7 +58,7 @@ internal static class PolicyCommands
     private static Command Get()
     {
         var command = new Command("get", "List policies, or show one.");
-        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "of one policy" };
+        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "of one policy, with its namespace: shop/web; where several kinds have it, also with the kind: NetworkPolicy/shop/web" };
         command.Arguments.Add(name);
         command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
         {
@@ -66,16 +70,18 @@ internal static class PolicyCommands
             }
             else if (wanted is not null)
             {
+                Warn(answer.Policies);
                 Console.WriteLine(answer.Policies[0].Text.TrimEnd());
             }
             else
             {
+                Warn(answer.Policies);
                 TextTable.Print(
-                    ["NAME", "KIND", "FILE", "RULES", "SELECTS"],
+                    ["NAME", "KIND", "FILE", "RULES", "SELECTS", "WARNINGS"],
                     answer.Policies.Select(policy => new[]
                     {
                         policy.Name, policy.Kind, $"{policy.File}:{policy.Line}", $"{policy.Rules.Count}",
-                        string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()),
+                        string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()), $"{policy.Problems.Count(problem => problem.Warning)}",
                     }));
             }
 
@@ -87,7 +93,7 @@ internal static class PolicyCommands
     private static Command Delete()
     {
         var command = new Command("delete", "Take policies away.");
-        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of policies" };
+        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of policies, as 'weir policy get' takes them" };
         var all = new Option<bool>("--all") { Description = "every policy" };
         Option<bool> dryRun = DryRun();
         command.Arguments.Add(names);
@@ -126,25 +132,51 @@ internal static class PolicyCommands
     {
         var command = new Command("validate", "Check policy files without an agent.");
         Option<string[]> files = PolicyFiles.Option();
+        Option<bool> strict = Strict();
         command.Options.Add(files);
+        command.Options.Add(strict);
         command.SetAction(parsed =>
         {
             var texts = PolicyFiles.Read(parsed.GetRequiredValue(files), out IReadOnlyList<string> unreadable);
-            var results = texts.Select(file => (file.Name, Result: PolicyReader.Read(file.Name, file.Text))).ToList();
-            foreach (Policy.Problem problem in results.SelectMany(file => file.Result.Problems))
-            {
-                Console.Error.WriteLine(problem);
-            }
-
-            foreach ((string name, PolicyReadResult result) in results.Where(file => !file.Result.HasErrors))
-            {
-                Console.WriteLine($"{name}: ok, {Count(result.Documents.Count, "policy", "policies")}, {Count(result.Documents.Sum(document => document.Rules.Count), "rule", "rules")}");
-            }
-
-            return unreadable.Count > 0 ? Refuse(unreadable)
-                : results.Any(file => file.Result.HasErrors) ? ExitCodes.BadInput : ExitCodes.Fine;
+            return unreadable.Count > 0 ? Refuse(unreadable) : Validate(texts, parsed.GetValue(strict));
         });
-        return command.WithExample("weir policy validate -f policies/");
+        return command.WithExample("weir policy validate -f policies/", "weir policy validate --strict -f policies/");
+    }
+
+    private static int Validate(IReadOnlyList<(string Name, string Text)> files, bool strict)
+    {
+        PolicyReadResult read = PolicyReader.ReadAll(files);
+        Policy.Problem[] problems = [.. read.Problems, .. read.Documents.SelectMany(document => PolicyCheck.Find(document, HostFacts.Unknown))];
+        foreach (Policy.Problem problem in problems)
+        {
+            Console.Error.WriteLine(problem);
+        }
+
+        HashSet<string?> bad = [.. problems.Where(problem => problem.IsError).Select(problem => problem.Location?.File)];
+        foreach ((string name, string text) in files.Where(file => !bad.Contains(file.Name)))
+        {
+            // A file may have objects alone that are no policies.
+            if (PolicyReader.Read(name, text).Documents is { Count: > 0 } documents)
+            {
+                Console.WriteLine($"{name}: ok, {Count(documents.Count, "policy", "policies")}, {Count(documents.Sum(document => document.Rules.Count), "rule", "rules")}");
+            }
+        }
+
+        int warnings = problems.Count(problem => problem.IsWarning);
+        if (strict && bad.Count == 0 && warnings > 0)
+        {
+            Console.Error.WriteLine($"weir: --strict: {Count(warnings, "warning is an error", "warnings are errors")}");
+        }
+
+        return bad.Count > 0 || (strict && warnings > 0) ? ExitCodes.BadInput : ExitCodes.Fine;
+    }
+
+    private static void Warn(IEnumerable<Api.Policy> policies)
+    {
+        foreach (Api.Problem problem in policies.SelectMany(policy => policy.Problems))
+        {
+            Console.Error.WriteLine(problem.Text);
+        }
     }
 
     private static Option<bool> DryRun() => new("--dry-run") { Description = "change nothing; show who could talk to whom afterwards" };

@@ -48,7 +48,7 @@ internal static class ServiceApplyCommand
                         }
                     }
 
-                    return answer.Problems.Any(problem => !problem.Warning) ? ExitCodes.BadInput : ExitCodes.Fine;
+                    return answer.Problems.Any(problem => problem is { Warning: false, Notice: false }) ? ExitCodes.BadInput : ExitCodes.Fine;
                 });
         });
         return command.WithExample("weir service apply -f services.yaml", "weir service apply --dry-run -f services/");

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Control.Endpoints;
+using Weir.Control.Host;
+using Weir.Control.Networks;
+using Weir.Control.State;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.Policies;
+
+/// <summary>Tells the checks of policy what there is on this host. Called under the control plane's lock.</summary>
+internal sealed class HostFactsReader(EndpointManager endpoints, NetworkManager networks, HostAddresses host, PolicyPeers peers, LabelFilter labels)
+{
+    internal HostFacts Read()
+    {
+        (IpPrefix, string)[] ranges =
+        [
+            .. networks.All.SelectMany(network => network.Subnets.Select(subnet => (subnet.Pool.Masked, $"network {NameOf(network)}"))),
+        ];
+        IEnumerable<IPAddress> addresses = host.All.Where(address => !ranges.Any(range => range.Item1.Contains(address)));
+        return new HostFacts
+        {
+            Endpoints = [.. endpoints.Attached.Select(peers.Of).Distinct()],
+            TakesLabel = labels.Takes,
+            Inside = [.. ranges, .. addresses.Select(address => (IpPrefix.Single(address), "this host"))],
+        };
+    }
+
+    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : network.Id[..Math.Min(12, network.Id.Length)];
+}
