@@ -56,7 +56,7 @@ public sealed class ControlPlane : IDisposable
         _options = options;
         _datapath = datapath;
         _log = log;
-        _host = new HostAddresses(datapath, _tables);
+        _host = new HostAddresses(datapath, _tables, () => _identities!.Cidrs);
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
@@ -74,7 +74,10 @@ public sealed class ControlPlane : IDisposable
         Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
-        Policies = new PolicyDesk(Lock, _policies, _endpoints, _identities, new HostFactsReader(_endpoints, _networks, _host, _policies.Peers, options.Labels), datapath);
+        var obstacles = new Obstacles(_networks, _doors, datapath, () => Prefilter.All);
+        var finder = new PeerFinder(_endpoints, _identities, _host, _services, _policies.Peers, options.Labels);
+        var facts = new HostFactsReader(_endpoints, _networks, _host, _policies.Peers, options.Labels);
+        Policies = new PolicyDesk(Lock, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
         Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _claims, _identities, _policies, datapath);
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);
         Published = new PublishDesk(Lock, _doors, _endpoints, _networks, _policies, _identities);

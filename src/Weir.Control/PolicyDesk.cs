@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Control.Endpoints;
-using Weir.Control.Identities;
 using Weir.Control.Policies;
 using Weir.Net;
 using Weir.Policy;
@@ -16,17 +15,17 @@ public sealed class PolicyDesk
     private readonly Lock _lock;
     private readonly PolicyManager _policies;
     private readonly EndpointManager _endpoints;
-    private readonly IdentityAllocator _identities;
+    private readonly FlowExplainer _explainer;
     private readonly HostFactsReader _facts;
     private readonly Datapath.Datapath _datapath;
 
     internal PolicyDesk(
-        Lock @lock, PolicyManager policies, EndpointManager endpoints, IdentityAllocator identities, HostFactsReader facts, Datapath.Datapath datapath)
+        Lock @lock, PolicyManager policies, EndpointManager endpoints, FlowExplainer explainer, HostFactsReader facts, Datapath.Datapath datapath)
     {
         _lock = @lock;
         _policies = policies;
         _endpoints = endpoints;
-        _identities = identities;
+        _explainer = explainer;
         _facts = facts;
         _datapath = datapath;
     }
@@ -112,12 +111,13 @@ public sealed class PolicyDesk
     }
 
     /// <summary>Why the one may or may not reach the other.</summary>
-    /// <param name="from">Labels, a container's name, an address, or a reserved name.</param>
+    /// <param name="from">A container's name, labels, an address, a reserved name, or a service of Compose.</param>
+    /// <param name="to">Likewise, or a service of Weir's.</param>
     /// <param name="port">"80/tcp", "icmp:8".</param>
     /// <exception cref="ControlException">An argument says nothing, or too much.</exception>
     /// <param name="http">"PUT /public", or empty: only the connection.</param>
     /// <param name="headers">The request's, "Name: value".</param>
-    public Explanation Explain(string from, string to, string port, string http = "", IReadOnlyList<string>? headers = null)
+    public FlowExplanation Explain(string from, string to, string port, string http = "", IReadOnlyList<string>? headers = null)
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(from);
@@ -127,8 +127,7 @@ public sealed class PolicyDesk
         SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
         lock (_lock)
         {
-            var finder = new PeerFinder(_endpoints, _identities, _policies.Peers);
-            return _policies.Engine.Explain(finder.Find(from, "--from"), finder.Find(to, "--to"), protocol, number, request);
+            return _explainer.Explain(from, to, protocol, number, request);
         }
     }
 

@@ -44,7 +44,8 @@ public sealed class FlowFilter
     private static bool Holds(IReadOnlyList<Func<FlowEnd, bool>> conditions, FlowEnd? end) =>
         conditions.Count == 0 || (end is not null && conditions.Any(condition => condition(end)));
 
-    /// <summary>A prefix or address, an endpoint's number, labels, a reserved name, else a name.</summary>
+    /// <summary>A prefix or address, an endpoint's number, labels, a reserved name, else the name of a container or of a
+    /// service of Compose.</summary>
     private static Func<FlowEnd, bool> Condition(string text)
     {
         if (IpPrefix.TryParse(text, out IpPrefix prefix))
@@ -59,12 +60,13 @@ public sealed class FlowFilter
 
         if (text.Contains('=', StringComparison.Ordinal))
         {
-            string[] wanted = text.Split(',');
+            // "k8s:" is how Cilium's users write a workload's own labels.
+            string[] wanted = [.. text.Split(',').Select(label => label.StartsWith("k8s:", StringComparison.Ordinal) ? label["k8s:".Length..] : label)];
             return end => wanted.All(label => end.Labels.Any(l => l == label || l.EndsWith(":" + label, StringComparison.Ordinal)));
         }
 
         return Identity.TryParseReserved(text, out Identity identity)
             ? end => end.Identity == identity.Value || end.Labels.Contains("reserved:" + identity.ReservedName)
-            : end => end.Name == text;
+            : end => end.Name == text || end.Labels.Contains("container:com.docker.compose.service=" + text);
     }
 }

@@ -22,6 +22,13 @@ public readonly record struct Label(string Source, string Key, string Value) : I
         return new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]);
     }
 
+    /// <summary>Whether it says nothing of where the label comes from. "k8s:" is how Cilium's users write a workload's own
+    /// labels; here these come from Docker.</summary>
+    public bool IsOfAnySource => Source is LabelSources.Any or LabelSources.Kubernetes;
+
+    /// <summary>Whether an identity's label is one that is asked for by this.</summary>
+    public bool Fits(Label own) => own.Key == Key && own.Value == Value && (IsOfAnySource || own.Source == Source);
+
     /// <inheritdoc/>
     public int CompareTo(Label other)
     {

@@ -29,6 +29,8 @@ public sealed class FlowFilterTests
     [InlineData("10.0.0.0/24", true)]
     [InlineData("role=web", true)]
     [InlineData("container:role=web,app=shop", true)]
+    [InlineData("k8s:role=web", true)]
+    [InlineData("k8s:role=api", false)]
     [InlineData("role=web,app=blog", false)]
     [InlineData("api", false)]
     [InlineData("2", false)]
@@ -37,6 +39,15 @@ public sealed class FlowFilterTests
     [InlineData("world", false)]
     public void From_IsTheSource(string from, bool matches) =>
         Assert.Equal(matches, new FlowFilter(new MonitorRequest { From = { from } }).Matches(WebToApi));
+
+    [Fact]
+    public void Name_CanBeOfAServiceOfCompose()
+    {
+        Flow flow = WebToApi;
+        flow.Source.Labels.Add("container:com.docker.compose.service=shop");
+        Assert.True(new FlowFilter(new MonitorRequest { From = { "shop" } }).Matches(flow));
+        Assert.False(new FlowFilter(new MonitorRequest { To = { "shop" } }).Matches(flow));
+    }
 
     [Theory]
     [InlineData("web", true)]

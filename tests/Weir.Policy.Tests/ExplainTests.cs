@@ -57,6 +57,15 @@ public sealed class ExplainTests
     }
 
     [Fact]
+    public void HostDenied_NamesTheEntryThatLetsItIn()
+    {
+        var engine = Policies.Engine("apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {name: a}\nspec: {podSelector: {}, policyTypes: [Ingress, Egress]}\n");
+        Assert.EndsWith("; fromEntities: [host] in a Cilium rule allows this host", engine.Explain(Peers.Host, _api, IpProtocol.Tcp, 80).Ingress.Text, StringComparison.Ordinal);
+        Assert.EndsWith("; toEntities: [host] in a Cilium rule allows this host", engine.Explain(_api, Peers.Host, IpProtocol.Tcp, 80).Egress.Text, StringComparison.Ordinal);
+        Assert.EndsWith("no rule allows it", engine.Explain(_web, _api, IpProtocol.Tcp, 80).Ingress.Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void DeniedByRule_NamesIt()
     {
         var engine = Policies.Engine("- endpointSelector: {}\n  egressDeny: [{toEntities: [world]}]\n");

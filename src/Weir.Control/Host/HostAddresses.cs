@@ -10,7 +10,8 @@ namespace Weir.Control.Host;
 /// <summary>Keeps what the host takes for its own in the ipcache, as identity "host": all of its local routes,
 /// broadcast and anycast addresses among them, whether an interface has them or not. Called under the control
 /// plane's lock.</summary>
-internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables tables)
+/// <param name="cidrs">Prefixes of policy with their numbers: the host's own addresses come before them.</param>
+internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables tables, Func<IReadOnlyDictionary<IpPrefix, Identity>> cidrs)
 {
     private HashSet<IpPrefix> _known = [];
 
@@ -21,8 +22,8 @@ internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables 
     internal void Restore(IEnumerable<IpcacheRow> rows) =>
         _known = [.. rows.Where(row => row.Identity == Identity.Host).Select(row => row.Prefix)];
 
-    /// <summary>Whether the prefix is exactly one of the host's.</summary>
-    internal bool Has(IpPrefix prefix) => _known.Contains(prefix);
+    /// <summary>Whether all of the prefix is the host's, so that no rule for a CIDR means it.</summary>
+    internal bool Covers(IpPrefix prefix) => _known.Any(own => own.Contains(prefix));
 
     /// <summary>Makes the ipcache tell what the host has now; true if that changed anything.</summary>
     internal bool Refresh()
@@ -39,7 +40,24 @@ internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables 
         }
 
         _known = present;
+        Yield(added, gone);
         return added.Length + gone.Length > 0;
+    }
+
+    /// <summary>A CIDR of policy inside of what is the host's now has no row of its own; one that was, has it again.</summary>
+    private void Yield(IpPrefix[] added, IpPrefix[] gone)
+    {
+        if (added.Length + gone.Length == 0)
+        {
+            return;
+        }
+
+        foreach (IpPrefix hidden in cidrs().Keys.Where(cidr => !_known.Contains(cidr) && added.Any(own => own.Contains(cidr))))
+        {
+            datapath.RemoveIpcache(hidden);
+        }
+
+        datapath.SetIpcache([.. cidrs().Where(cidr => gone.Any(own => own.Contains(cidr.Key)) && !Covers(cidr.Key)).Select(cidr => new IpcacheRow(cidr.Key, cidr.Value))]);
     }
 
     private static bool IsReachable(RouteInfo route) => route.Kind == RouteKind.Local && route.Destination.IsSingleAddress

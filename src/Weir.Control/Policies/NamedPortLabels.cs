@@ -10,7 +10,7 @@ internal static class NamedPortLabels
 {
     private const string Prefix = "weir.port.";
 
-    /// <summary>Null: it declares none. What is no port is passed over: labels are anybody's.</summary>
+    /// <summary>Null: it declares none. What is no port is passed over: labels are anybody's. Names are in any case, as in rules.</summary>
     internal static Dictionary<string, NamedPort>? Read(LabelSet labels)
     {
         Dictionary<string, NamedPort>? ports = null;
@@ -21,7 +21,7 @@ internal static class NamedPortLabels
             if (parts.Length <= 2 && ushort.TryParse(parts[0], out ushort port) && port > 0
                 && (parts.Length == 1 || IpProtocolNames.TryParse(parts[1], out protocol)))
             {
-                (ports ??= [])[label.Key[Prefix.Length..]] = new NamedPort(port, protocol);
+                (ports ??= [])[label.Key[Prefix.Length..].ToLowerInvariant()] = new NamedPort(port, protocol);
             }
         }
 

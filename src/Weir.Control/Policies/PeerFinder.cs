@@ -1,64 +1,103 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using System.Net.Sockets;
 using Weir.Control.Endpoints;
+using Weir.Control.Host;
 using Weir.Control.Identities;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
 
 namespace Weir.Control.Policies;
 
-/// <summary>Finds who is meant by what people write.</summary>
-internal sealed class PeerFinder(EndpointManager endpoints, IdentityAllocator identities, PolicyPeers peers)
+/// <summary>Finds who is meant by what people write. Called under the control plane's lock.</summary>
+internal sealed class PeerFinder(
+    EndpointManager endpoints, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, LabelFilter filter)
 {
-    /// <param name="text">Labels, a container's name, an address, or a reserved name.</param>
+    private const string ComposeService = "com.docker.compose.service";
+    private const string ComposeProject = "com.docker.compose.project";
+
+    /// <param name="text">A container's name, an address, a reserved name, a service of Compose or of Weir, or labels.</param>
     /// <param name="option">Serves messages.</param>
-    internal PolicyPeer Find(string text, string option)
+    internal Party Find(string text, string option)
     {
-        if (endpoints.Attached.FirstOrDefault(endpoint => endpoint.Name == text || (ushort.TryParse(text, out ushort id) && endpoint.Id == id)) is { } named)
+        if (endpoints.Attached.Where(endpoint => endpoint.Name == text || (ushort.TryParse(text, out ushort id) && endpoint.Id == id)).ToList() is { Count: > 0 } named)
         {
-            return peers.Of(named);
+            return ByEndpoints(named);
         }
 
         if (IPAddress.TryParse(text, out IPAddress? address))
         {
-            return ByAddress(address);
+            return ByAddress(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
         }
 
         if (IpPrefix.TryParse(text, out IpPrefix prefix))
         {
-            return identities.FindCidr(prefix) is { } known ? peers.Of(known) : ByAddress(prefix.Address);
+            Party party = identities.FindCidr(prefix) is { } known && !host.Covers(prefix) ? new Party(peers.Of(known)) : ByAddress(prefix.Address);
+            return party with { Place = prefix.Masked };
         }
 
         if (Identity.TryParseReserved(text, out Identity reserved))
         {
-            return PolicyPeer.ForReserved(reserved == Identity.World ? Identity.WorldIpv4 : reserved);
+            return ByReserved(reserved == Identity.World ? Identity.WorldIpv4 : reserved);
         }
 
-        if (!text.Contains('=', StringComparison.Ordinal))
-        {
-            throw new ControlException($"{option} {text}: no container has that name; write labels such as role=web, an address, or a reserved name such as world");
-        }
-
-        return ByLabels(text, option);
+        return !text.Contains('=', StringComparison.Ordinal)
+            ? ByService(text, option) ?? throw new ControlException(
+                $"{option} {text}: no container and no service has that name; write labels such as role=web, an address, or a reserved name such as world")
+            : ByLabels(text, option);
     }
 
-    private PolicyPeer ByAddress(IPAddress address)
+    /// <summary>The end of a flow at this address, as the datapath finds it.</summary>
+    internal Party ByAddress(IPAddress address)
     {
         if (endpoints.Attached.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address)) is { } endpoint)
         {
-            return peers.Of(endpoint);
+            return new Party(peers.Of(endpoint)) { Endpoints = [endpoint] };
         }
 
-        IpPrefix[] covering = [.. identities.Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length)];
-        return covering.Length > 0
-            ? peers.Of(identities.Cidrs[covering[0]])
-            : PolicyPeer.ForReserved(address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? Identity.WorldIpv4 : Identity.WorldIpv6);
+        IpPrefix single = IpPrefix.Single(address);
+        IpPrefix? covering = identities.Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
+        PolicyPeer peer = host.Covers(single) ? PolicyPeer.ForReserved(Identity.Host)
+            : covering is { } cidr ? peers.Of(identities.Cidrs[cidr])
+            : PolicyPeer.ForReserved(address.AddressFamily == AddressFamily.InterNetwork ? Identity.WorldIpv4 : Identity.WorldIpv6);
+        return new Party(peer) { Place = single };
+    }
+
+    private static Party ByReserved(Identity identity) => new(PolicyPeer.ForReserved(identity))
+    {
+        Place = identity == Identity.WorldIpv4 ? new IpPrefix(IPAddress.Any, 0) : identity == Identity.WorldIpv6 ? new IpPrefix(IPAddress.IPv6Any, 0) : null,
+    };
+
+    private static string LabelOf(Endpoint endpoint, string key) =>
+        endpoint.Labels.FirstOrDefault(label => label.Key == key && label.Source == LabelSources.Container).Value ?? "";
+
+    private Party ByEndpoints(IReadOnlyList<Endpoint> found) => new(peers.Of(found[0])) { Endpoints = found };
+
+    /// <summary>A service of Compose ("api", "shop/api"), or one of Weir's.</summary>
+    private Party? ByService(string text, string option)
+    {
+        Endpoint[] found = [.. endpoints.Attached.Where(endpoint => LabelOf(endpoint, ComposeService) is { Length: > 0 } service
+            && (service == text || $"{LabelOf(endpoint, ComposeProject)}/{service}" == text))];
+        Endpoint[] distinct = [.. found.DistinctBy(endpoint => endpoint.Identity)];
+        if (distinct.Length > 1)
+        {
+            throw new ControlException(
+                $"{option} {text} is a service of several projects, or with several sets of labels: {string.Join(", ", distinct.Take(4).Select(endpoint => $"{LabelOf(endpoint, ComposeProject)}/{text} ({endpoint.Name})"))}; write the project before it, or a container");
+        }
+
+        if (distinct.Length == 1)
+        {
+            return ByEndpoints(found);
+        }
+
+        return services.Find(text) is { } service ? new Party(PolicyPeer.ForReserved(Identity.WorldIpv4)) { Service = service } : null;
     }
 
     /// <summary>The identity that has the labels; if none has, one that has just these.</summary>
-    private PolicyPeer ByLabels(string text, string option)
+    private Party ByLabels(string text, string option)
     {
         Label[] labels;
         try
@@ -70,8 +109,12 @@ internal sealed class PeerFinder(EndpointManager endpoints, IdentityAllocator id
             throw new ControlException($"{option} {text}: {e.Message}");
         }
 
-        Endpoint[] having = [.. endpoints.Attached.Where(endpoint => labels.All(label => endpoint.Labels.Any(own =>
-            own.Key == label.Key && own.Value == label.Value && (label.Source == LabelSources.Any || own.Source == label.Source))))];
+        if (labels.FirstOrDefault(label => !filter.Takes(label.Key)) is { Key: not null } unused)
+        {
+            throw new ControlException($"{option} {text}: label {unused.Key} is kept out of identities by labels-include and labels-exclude; policy does not see it");
+        }
+
+        Endpoint[] having = [.. endpoints.Attached.Where(endpoint => labels.All(label => endpoint.Labels.Any(label.Fits)))];
         Endpoint[] distinct = [.. having.DistinctBy(endpoint => endpoint.Identity)];
         if (distinct.Length > 1)
         {
@@ -79,11 +122,12 @@ internal sealed class PeerFinder(EndpointManager endpoints, IdentityAllocator id
                 $"{option} {text} fits {distinct.Length} identities: {string.Join(", ", distinct.Take(4).Select(endpoint => $"{endpoint.Identity.Value} ({endpoint.Name})"))}; name a container or more labels");
         }
 
-        return distinct.Length == 1
-            ? peers.Of(distinct[0])
-            : new PolicyPeer(
-                new Identity(Identity.CidrScope - 1),
-                new LabelSet(labels.Select(label => label.Source == LabelSources.Any ? label with { Source = LabelSources.Container } : label)),
-                null);
+        if (distinct.Length == 1)
+        {
+            return ByEndpoints(having);
+        }
+
+        var set = new LabelSet(labels.Select(label => label.IsOfAnySource ? label with { Source = LabelSources.Container } : label));
+        return new Party(new PolicyPeer(new Identity(Identity.CidrScope - 1), set, NamedPortLabels.Read(set)));
     }
 }

@@ -143,7 +143,7 @@ internal sealed class PolicyManager
         {
             // The old policy learns the new numbers before addresses get them: no packet between is lost.
             ApplyChanged(Engine, Compile(Engine));
-            _datapath.SetIpcache([.. rows.Where(row => !_host.Has(row.Prefix))]);
+            _datapath.SetIpcache([.. rows.Where(row => !_host.Covers(row.Prefix))]);
         }
 
         int changed = ApplyChanged(engine, compiled);
@@ -152,7 +152,7 @@ internal sealed class PolicyManager
         _datapath.BumpRevision();
         foreach (IpPrefix prefix in gone)
         {
-            if (!_host.Has(prefix))
+            if (!_host.Covers(prefix))
             {
                 _datapath.RemoveIpcache(prefix);
             }

@@ -21,7 +21,7 @@ internal static class Explainer
         var nearest = decision is { Allowed: false, ByDenyRule: false }
             ? Nearest(engine, subject, peer, direction, protocol, port)
             : null;
-        var text = Describe(engine, subject, direction, decision, deciding, entry, nearest);
+        var text = Describe(engine, subject, peer, direction, decision, deciding, entry, nearest);
         if (decision.Http is not { } http)
         {
             return new EndExplanation(direction, subject, peer, decision, deciding, entry, nearest, null, text);
@@ -41,7 +41,7 @@ internal static class Explainer
     };
 
     private static string Describe(
-        PolicyEngine engine, PolicyPeer subject, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry, NearestRule? nearest)
+        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry, NearestRule? nearest)
     {
         var side = direction == PolicyDirection.Ingress ? "ingress" : "egress";
         if (!subject.Identity.IsEndpoint)
@@ -67,9 +67,11 @@ internal static class Explainer
             return $"{side}: allowed, path MTU messages always pass";
         }
 
-        return nearest is null
+        // Kubernetes lets a node reach its pods: people wonder.
+        var hint = peer.Identity != Identity.Host ? "" : $"; {(direction == PolicyDirection.Ingress ? "fromEntities" : "toEntities")}: [host] in a Cilium rule allows this host";
+        return (nearest is null
             ? $"{side}: denied, no rule allows it"
-            : $"{side}: denied, no rule allows it; nearest is {nearest.Rule.Name} at {nearest.Entry.Location.FileAndLine}: {nearest.Text}";
+            : $"{side}: denied, no rule allows it; nearest is {nearest.Rule.Name} at {nearest.Entry.Location.FileAndLine}: {nearest.Text}") + hint;
     }
 
     private static NearestRule? Nearest(

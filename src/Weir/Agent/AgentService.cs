@@ -8,6 +8,7 @@ using Weir.Control.Policies;
 using Weir.Flows;
 using Weir.Policy;
 using Endpoint = Weir.Api.Endpoint;
+using ExplainedWay = Weir.Api.ExplainedWay;
 using Status = Weir.Api.Status;
 
 namespace Weir.Agent;
@@ -94,15 +95,21 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<ExplainPolicyResponse> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) => Answer(() =>
     {
-        Explanation explanation = control.Policies.Explain(request.From, request.To, request.Port, request.Http, request.Headers);
+        FlowExplanation explanation = control.Policies.Explain(request.From, request.To, request.Port, request.Http, request.Headers);
+        ExplainedWay[] ways = [.. explanation.Ways.Select(Translate.Way)];
+        ExplainedWay first = ways.FirstOrDefault(way => !way.Allowed) ?? ways[0];
         return new ExplainPolicyResponse
         {
             Allowed = explanation.Allowed,
             From = request.From,
             To = request.To,
             Port = request.Port,
-            Egress = Translate.Judgement(explanation.Egress),
-            Ingress = Translate.Judgement(explanation.Ingress),
+            Egress = first.Egress,
+            Ingress = first.Ingress,
+            Obstacle = first.Obstacle,
+            DropReason = first.DropReason,
+            Service = explanation.Service,
+            Ways = { ways },
         };
     });
 
@@ -216,8 +223,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         }
     }
 
-    private static bool HasAll(LabelSet labels, Label[] wanted) => wanted.All(label => labels.Any(own =>
-        own.Key == label.Key && own.Value == label.Value && (label.Source == LabelSources.Any || own.Source == label.Source)));
+    private static bool HasAll(LabelSet labels, Label[] wanted) => wanted.All(label => labels.Any(label.Fits));
 
     /// <summary>Refusals become statuses, whatever thread they come from.</summary>
     private static Task<T> Answer<T>(Func<T> work, StatusCode refusal = StatusCode.InvalidArgument)

@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
 using Weir.Control;
 using Weir.Control.Policies;
+using Weir.Datapath.Abi;
 using Weir.Policy;
 using Endpoint = Weir.Api.Endpoint;
 
@@ -118,7 +119,18 @@ internal static class Translate
         return message;
     }
 
-    internal static EndJudgement Judgement(EndExplanation end) => new()
+    internal static Api.ExplainedWay Way(Control.Policies.ExplainedWay way) => new()
+    {
+        To = way.To,
+        Allowed = way.Allowed,
+        Egress = way.Explanation is null ? null : Judgement(way.Explanation.Egress),
+        Ingress = way.Explanation is null ? null : Judgement(way.Explanation.Ingress),
+        Obstacle = way.Obstacle?.Text ?? "",
+        DropReason = way.Obstacle is { Reason: not DropReason.None } obstacle ? DropReasons.Name(obstacle.Reason) : "",
+        Note = way.Note,
+    };
+
+    private static EndJudgement Judgement(EndExplanation end) => new()
     {
         Allowed = end.Allowed,
         Enforced = end.Decision.Enforced,

@@ -10,35 +10,70 @@ internal static class PolicyExplainCommand
 {
     internal static Command Build()
     {
-        var command = new Command("explain", "Tell why one may or may not reach another.");
-        var from = new Option<string>("--from") { Required = true, Description = "labels (role=web,app=shop), a container, an address, or a reserved name (world, host)" };
-        var to = new Option<string>("--to") { Required = true, Description = "likewise" };
+        var command = new Command("explain", "Tell why one may or may not reach another. Ends with 0 whatever the answer is, unless --exit-code is given.");
+        var from = new Option<string>("--from") { Required = true, Description = "a container, labels (role=web,app=shop), an address, a reserved name (world, host), or a service of Compose (api, shop/api)" };
+        var to = new Option<string>("--to") { Required = true, Description = "likewise, or a service of Weir's" };
         var port = new Option<string>("--port") { Required = true, Description = "80/tcp, 53/udp, icmp:8, gre" };
         var http = new Option<string>("--http") { Description = "a request on that port: 'PUT /public'" };
         var headers = new Option<string[]>("--header") { Description = "a header of the request: 'Host: api'" };
+        var exitCode = new Option<bool>("--exit-code") { Description = "end with 1 if it is denied, also at one of several backends" };
         command.Options.Add(from);
         command.Options.Add(to);
         command.Options.Add(port);
         command.Options.Add(http);
         command.Options.Add(headers);
-        command.One(
-            (agent, parsed) => agent.ExplainPolicyAsync(new ExplainPolicyRequest
+        command.Options.Add(exitCode);
+        command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
+        {
+            ExplainPolicyResponse answer = await agent.ExplainPolicyAsync(new ExplainPolicyRequest
             {
                 From = parsed.GetRequiredValue(from),
                 To = parsed.GetRequiredValue(to),
                 Port = parsed.GetRequiredValue(port),
                 Http = parsed.GetValue(http) ?? "",
                 Headers = { parsed.GetValue(headers) ?? [] },
-            }),
-            Print);
-        return command.WithExample("weir policy explain --from role=web --to role=api --port 80/tcp", "weir policy explain --from web --to world --port 443/tcp", "weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public'");
+            });
+            if (GlobalOptions.IsJson(parsed))
+            {
+                Console.WriteLine(ProtoJson.Write(answer, indented: true));
+            }
+            else
+            {
+                Print(answer);
+            }
+
+            return parsed.GetValue(exitCode) && !answer.Allowed ? ExitCodes.Failed : ExitCodes.Fine;
+        }));
+        return command.WithExample("weir policy explain --from role=web --to role=api --port 80/tcp", "weir policy explain --from web --to world --port 443/tcp", "weir policy explain --exit-code --from role=web --to 203.0.113.10 --port 80/tcp", "weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public'");
     }
 
     private static void Print(ExplainPolicyResponse answer)
     {
-        string verdict = answer.Allowed ? Terminal.Green("allowed") : Terminal.Red("denied");
+        int passing = answer.Ways.Count(way => way.Allowed);
+        string verdict = answer.Allowed || passing == 0 ? Verdict(answer.Allowed) : Terminal.Red($"allowed at {passing} of {answer.Ways.Count} backends");
         Console.WriteLine($"{answer.From} → {answer.To} {answer.Port}: {verdict}");
-        Console.WriteLine("  " + TextTable.OneLine(answer.Egress.Text));
-        Console.WriteLine("  " + TextTable.OneLine(answer.Ingress.Text));
+        if (answer.Service.Length > 0)
+        {
+            Console.WriteLine($"  this is service {TextTable.OneLine(answer.Service)}; policy judges by its backends");
+        }
+
+        foreach (ExplainedWay way in answer.Ways)
+        {
+            if (way.To.Length > 0)
+            {
+                Console.WriteLine($"  → {TextTable.OneLine(way.To)}: {Verdict(way.Allowed)}");
+            }
+
+            string indent = way.To.Length > 0 ? "    " : "  ";
+            foreach (string? line in (string?[])[way.Egress?.Text, way.Ingress?.Text, way.Obstacle, way.Note])
+            {
+                if (!string.IsNullOrEmpty(line))
+                {
+                    Console.WriteLine(indent + TextTable.OneLine(line));
+                }
+            }
+        }
     }
+
+    private static string Verdict(bool allowed) => allowed ? Terminal.Green("allowed") : Terminal.Red("denied");
 }

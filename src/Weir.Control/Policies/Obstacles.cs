@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using System.Net.Sockets;
+using Weir.Control.Networks;
+using Weir.Control.Publishing;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Net;
+using Weir.Policy;
+using Weir.Services;
+
+namespace Weir.Control.Policies;
+
+/// <summary>Finds what decides about a flow beside policy, as the datapath does: where it goes (multicast, networks),
+/// and by which door it comes in. Called under the control plane's lock.</summary>
+internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datapath.Datapath datapath, Func<IReadOnlyList<IpPrefix>> prefilter)
+{
+    /// <summary>What is in the way before policy is asked.</summary>
+    /// <param name="frontend">The service's, by which it goes; null: straight.</param>
+    internal Obstacle? Before(Party from, Party to, Frontend? frontend)
+    {
+        if (from.IsOutside && from.Place is { } source && prefilter().FirstOrDefault(prefix => prefix.Contains(source)) is { Address: not null } filtered)
+        {
+            return Obstacle.Of(DropReason.Prefilter, $" ({filtered})");
+        }
+
+        if (to.Address is { } address && from.IsEndpoint && IsMulticast(address))
+        {
+            return Obstacle.Of(DropReason.Multicast);
+        }
+
+        if (Families(from, to).FirstOrDefault() is AddressFamily.Unspecified)
+        {
+            return new Obstacle(DropReason.None, "not delivered: the one has only IPv4, the other only IPv6");
+        }
+
+        if (from.Endpoints.Count > 0 && to.Endpoints.Count > 0)
+        {
+            return Between(from, to, frontend);
+        }
+
+        IReadOnlyList<Endpoint> inside = from.Endpoints.Count > 0 ? from.Endpoints : to.Endpoints;
+        bool otherIsContainer = from.IsEndpoint && to.IsEndpoint;
+        return !otherIsContainer && inside.Count > 0 && inside.All(IsInternal)
+            ? Obstacle.Of(DropReason.NetworkInternal, $" ({NameOf(inside[0])})")
+            : null;
+    }
+
+    /// <summary>What is in the way of what policy lets pass.</summary>
+    internal Obstacle? After(Party from, Party to, Explanation explanation, Frontend? frontend, bool isPublished)
+    {
+        if (to.Endpoints.Count == 0)
+        {
+            return to is { IsOutside: true, Address: { } address } && NetworkWith(address) is { } network
+                ? new Obstacle(DropReason.None, $"not delivered: no container has this address of network {NameOf(network)}; the host answers \"no route to host\"")
+                : null;
+        }
+
+        // A rule that lets an outsider in is a door of its own.
+        if (!from.IsOutside || explanation.Ingress.Decision.RuleId != 0)
+        {
+            return null;
+        }
+
+        if (frontend is not { } by)
+        {
+            return to.Endpoints.Any(IsRouted) ? null : Obstacle.Of(DropReason.NotRouted, "; published ports and policy let outsiders in");
+        }
+
+        return !isPublished || doors.Mode == DoorMode.Open || (from.Place is { } source && to.Endpoints.Any(endpoint => IsOpen(endpoint, by, source)))
+            ? null
+            : Obstacle.Of(DropReason.NotPublished, $"; 'weir publish allow {to.Endpoints[0].Name} {by.Port}{(by.Protocol == IpProtocol.Udp ? "/udp" : "")}' opens it");
+    }
+
+    private static IEnumerable<AddressFamily> Families(Party from, Party to) =>
+        ((AddressFamily[])[AddressFamily.InterNetwork, AddressFamily.InterNetworkV6]).Where(family => from.Has(family) && to.Has(family));
+
+    /// <summary>As lib/packet.h has it.</summary>
+    private static bool IsMulticast(IPAddress address)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        return bytes.Length == 16 ? bytes[0] == 0xff : (bytes[0] & 0xf0) == 0xe0 || address.Equals(IPAddress.Broadcast) || address.Equals(IPAddress.Any);
+    }
+
+    private Obstacle? Between(Party from, Party to, Frontend? frontend)
+    {
+        bool Meet(Endpoint one, Endpoint other) => one.NetworkId == other.NetworkId || (frontend is not null && !IsInternal(one) && !IsInternal(other));
+        if (from.Endpoints.Any(one => to.Endpoints.Any(other => Meet(one, other))))
+        {
+            return null;
+        }
+
+        string where = $" ({NameOf(from.Endpoints[0])}, {NameOf(to.Endpoints[0])})";
+        return Obstacle.Of(frontend is null ? DropReason.NetworkIsolated : DropReason.NetworkInternal, where);
+    }
+
+    private bool IsOpen(Endpoint endpoint, Frontend frontend, IpPrefix source) => datapath.Published.List().Any(row =>
+        row.Source.Contains(source) && (row.EndpointId == 0 || (row.EndpointId == endpoint.Id && row.Port == frontend.Port && row.Protocol == frontend.Protocol)));
+
+    private bool IsRouted(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network && doors.IsRouted(network);
+
+    private bool IsInternal(Endpoint endpoint) => networks.Find(endpoint.NetworkId)?.Internal == true;
+
+    private Network? NetworkWith(IPAddress address) => networks.All.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
+
+    private string NameOf(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network ? NameOf(network) : endpoint.NetworkId;
+
+    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : network.Id[..Math.Min(12, network.Id.Length)];
+}
