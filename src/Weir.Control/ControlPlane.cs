@@ -75,8 +75,8 @@ public sealed class ControlPlane : IDisposable
         Services = new ServiceDesk(Lock, _services, _devices);
         Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
         var obstacles = new Obstacles(_networks, _doors, datapath, () => Prefilter.All);
-        var finder = new PeerFinder(_endpoints, _identities, _host, _services, _policies.Peers, options.Labels);
-        var facts = new HostFactsReader(_endpoints, _networks, _host, _policies.Peers, options.Labels);
+        var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
+        var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
         Policies = new PolicyDesk(Lock, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
         Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _claims, _identities, _policies, datapath);
         Watchdog = new Watchdog(Lock, Expect, _links, incidents);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.RegularExpressions;
 using Weir.EndToEnd.Tests.Machine;
 using Weir.Testing;
 using Xunit;
@@ -7,7 +8,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>Compose files: networks, service names and Compose's own labels.</summary>
 [Collection(SharedHost.Name)]
-public sealed class ComposeTests(DockerHost host)
+public sealed partial class ComposeTests(DockerHost host)
 {
     [ComposeFact]
     public void ComposeFile_Works_AndItsServicesCanBeSelected()
@@ -57,4 +58,46 @@ public sealed class ComposeTests(DockerHost host)
             host.Sandbox.Run([.. compose, "down", "-t", "0"]);
         }
     }
+
+    [ComposeFact]
+    public void ExampleOfTheGuide_DoesWhatTheGuideSays()
+    {
+        string guide = File.ReadAllText(Path.Combine(Sandbox.RepoRoot, "docs/guides/policy.md"));
+        string[] blocks = [.. YamlBlock().Matches(guide).Select(match => match.Groups[1].Value)];
+        File.WriteAllText(host.Sandbox.HostPath("/run/guide-compose.yml"), "version: \"2.4\"\n" + blocks[0]);
+        File.WriteAllText(host.Sandbox.HostPath("/run/guide-policy.yaml"), blocks[1]);
+        File.WriteAllText(host.Sandbox.HostPath("/run/guide-host.yaml"), blocks[2]);
+        host.Docker("tag", "weir-busybox", "busybox");
+        string[] compose = ["docker-compose", "-p", "guide", "-f", "/run/guide-compose.yml"];
+        CommandResult Fetch(string service) => host.Sandbox.Run([.. compose, "exec", "-T", service, "timeout", "2", "wget", "-qO-", "http://db/"]);
+        CommandResult Explain(string from, string to) => host.Weir("policy", "explain", "--exit-code", "--from", from, "--to", to, "--port", "80/tcp");
+        try
+        {
+            host.Sandbox.Run([.. compose, "up", "-d"]).OrFail();
+            Wait.Until(() => IsAnswered(Fetch("batch")), 10, () => $"db does not answer: {Fetch("batch").All}");
+            host.Weir("policy", "validate", "--strict", "-f", "/run/guide-policy.yaml", "-f", "/run/guide-host.yaml").OrFail();
+            host.Weir("policy", "apply", "-f", "/run/guide-policy.yaml").OrFail();
+            Assert.True(IsAnswered(Fetch("web")));
+            Assert.False(IsAnswered(Fetch("batch")));
+            Assert.Equal(0, Explain("web", "db").ExitCode);
+            CommandResult denied = Explain("guide/batch", "guide/db");
+            Assert.Equal((1, true), (denied.ExitCode, denied.Output.StartsWith("guide/batch → guide/db 80/tcp: denied", StringComparison.Ordinal)));
+            CommandResult host1 = Explain("host", "db");
+            Assert.Equal((1, true), (host1.ExitCode, host1.Output.Contains("fromEntities: [host]", StringComparison.Ordinal)));
+            host.Weir("policy", "apply", "-f", "/run/guide-host.yaml").OrFail();
+            Assert.Equal(0, Explain("host", "db").ExitCode);
+            Assert.Contains("no container and no service has that name", Explain("cache", "db").Error, StringComparison.Ordinal);
+        }
+        finally
+        {
+            host.DeletePolicies();
+            host.Sandbox.Run([.. compose, "down", "-t", "0"]);
+        }
+    }
+
+    /// <summary>The server has no page: it answers 404, and a client that is denied gets nothing at all.</summary>
+    private static bool IsAnswered(CommandResult result) => result.Succeeded || result.All.Contains("404", StringComparison.Ordinal);
+
+    [GeneratedRegex("```yaml\n(.*?)```", RegexOptions.Singleline)]
+    private static partial Regex YamlBlock();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Networks;
@@ -11,13 +12,14 @@ using Weir.Policy;
 namespace Weir.Control.Policies;
 
 /// <summary>Tells the checks of policy what there is on this host. Called under the control plane's lock.</summary>
-internal sealed class HostFactsReader(EndpointManager endpoints, NetworkManager networks, HostAddresses host, PolicyPeers peers, LabelFilter labels)
+internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper claims, NetworkManager networks, HostAddresses host, PolicyPeers peers, LabelFilter labels)
 {
     internal HostFacts Read()
     {
         (IpPrefix, string)[] ranges =
         [
             .. networks.All.SelectMany(network => network.Subnets.Select(subnet => (subnet.Pool.Masked, $"network {NameOf(network)}"))),
+            .. endpoints.Attached.SelectMany(endpoint => claims.Of(endpoint).Select(prefix => (prefix, $"container {endpoint.Name}"))),
         ];
         IEnumerable<IPAddress> addresses = host.All.Where(address => !ranges.Any(range => range.Item1.Contains(address)));
         return new HostFacts

@@ -2,6 +2,7 @@
 
 using System.Net;
 using System.Net.Sockets;
+using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -14,7 +15,7 @@ namespace Weir.Control.Policies;
 
 /// <summary>Finds who is meant by what people write. Called under the control plane's lock.</summary>
 internal sealed class PeerFinder(
-    EndpointManager endpoints, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, LabelFilter filter)
+    EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, LabelFilter filter)
 {
     private const string ComposeService = "com.docker.compose.service";
     private const string ComposeProject = "com.docker.compose.project";
@@ -53,7 +54,7 @@ internal sealed class PeerFinder(
     /// <summary>The end of a flow at this address, as the datapath finds it.</summary>
     internal Party ByAddress(IPAddress address)
     {
-        if (endpoints.Attached.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address)) is { } endpoint)
+        if ((endpoints.Attached.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address)) ?? claims.Find(address)) is { } endpoint)
         {
             return new Party(peers.Of(endpoint)) { Endpoints = [endpoint] };
         }

@@ -11,12 +11,13 @@ namespace Weir.EndToEnd.Tests.Machine;
 /// way between them is put to "explain" and to packets.
 /// </summary>
 /// <remarks>"a" and "b" share a network, "c" is on another, "i" on an internal one. b publishes 9000 as 8090, to this host
-/// and its containers, and as 8091 to everybody; c publishes 9000 as 8092.</remarks>
+/// and its containers, and as 8091 to everybody; c publishes 9000 as 8092. b has an address beside its own.</remarks>
 internal sealed class Crossroads : IDisposable
 {
     /// <summary>The host takes all of this range for its own; no interface has an address of it.</summary>
     internal const string AnyRange = "192.0.2.0/28";
 
+    private const string Further = "10.77.0.100";
     private const string Vip = "203.0.113.10";
     private const string Vip6 = "2001:db8:113::10";
     private static readonly string _tool = Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/doors.py");
@@ -34,9 +35,10 @@ internal sealed class Crossroads : IDisposable
         _networks["far"] = host.MakeNetwork();
         _networks["inner"] = host.MakeNetwork("--internal");
         Run("a", "near");
-        Run("b", "near", "-p", "8090:9000", "-p", "8091:9000", "-l", "weir.publish=8091:world");
+        Run("b", "near", "-p", "8090:9000", "-p", "8091:9000", "-l", "weir.publish=8091:world", "-l", $"weir.addresses={Further}");
         Run("c", "far", "-p", "8092:9000");
         Run("i", "inner");
+        host.InNetworkOf(_containers["b"], "ip", "address", "add", $"{Further}/32", "dev", "eth0").OrFail();
         host.Sandbox.Shell($"""
             ip address add 198.51.100.77/32 dev world0
             ip route add local {AnyRange} dev lo
@@ -202,6 +204,7 @@ internal sealed class Crossroads : IDisposable
         yield return new Door(from, "service nobody", "tcp", vip, 9002, "", "");
         if (from is not "world" && !v6)
         {
+            yield return new Door(from, "b's further address", "tcp", Further, 9000, "", "");
             yield return new Door(from, "nobody's address", "tcp", "10.77.0.200", 9000, "", "");
             yield return new Door(from, "broadcast of a network", "udp", "10.77.0.255", 5000, "", "");
         }
