@@ -11,6 +11,9 @@ internal struct ByteQueue
 
     public int Length { get; private set; }
 
+    /// <summary>Bytes of memory.</summary>
+    public readonly int Memory => _array?.Length ?? 0;
+
     public readonly bool IsEmpty => Length == 0;
 
     public readonly ReadOnlySpan<byte> Span => _array.AsSpan(_start, Length);

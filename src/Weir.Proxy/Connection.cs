@@ -14,7 +14,7 @@ internal sealed class Connection
     private const int LingerMs = 2000;
     private const int StuckMs = 60_000;
     private const int MuchOwed = 64 * 1024;
-    private const int LongHead = 8 * 1024;
+    private const int LongHead = 2 * 1024;
     private readonly IPEndPoint _source;
     private readonly int _slot;
     private readonly uint _generation;
@@ -24,26 +24,33 @@ internal sealed class Connection
     private ProxyFlow _flow;
     private int _waiting;
     private bool _isResumed;
+    private bool _waitsForTurn;
     private bool _isLingering;
     private long _lingerUntil;
 
     /// <param name="slot">Where the worker keeps it.</param>
     /// <param name="generation">Of that slot: events of the connection before it are not its own.</param>
-    public Connection(WorkerState worker, int slot, uint generation, int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    /// <param name="tenant">Whose it is.</param>
+    public Connection(
+        WorkerState worker, Tenant tenant, int slot, uint generation, int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
     {
         Worker = worker;
+        Tenant = tenant;
         _slot = slot;
         _generation = generation;
         _source = source;
         Destination = destination;
         _flow = flow;
         _session = new Http1Session(this);
-        _client = new ConnectionEnd(worker, Token(ofServer: false));
-        _server = new ConnectionEnd(worker, Token(ofServer: true));
+        _client = new ConnectionEnd(worker, tenant, Token(ofServer: false));
+        _server = new ConnectionEnd(worker, tenant, Token(ofServer: true));
         _client.Open(client);
     }
 
     public WorkerState Worker { get; }
+
+    /// <summary>Whose turns and memory it uses.</summary>
+    public Tenant Tenant { get; }
 
     /// <summary>Where the client meant to go.</summary>
     public IPEndPoint Destination { get; }
@@ -64,14 +71,45 @@ internal sealed class Connection
     /// <summary>A client that asks and does not take the answers gets no more of them for now.</summary>
     public bool OwesMuch => _client.Owed >= MuchOwed;
 
+    /// <summary>Nor may it ask for more than the server takes.</summary>
+    public bool OwesServerMuch => _server.Owed >= MuchOwed;
+
+    /// <summary>What begins now is refused: too much waits already.</summary>
+    public bool IsShortOfMemory => Worker.IsShortOfMemory(Tenant);
+
     /// <summary>What is spoken from here on.</summary>
     public void Become(Session session) => _session = session;
 
     /// <summary>Reads from the client again, what is left over first.</summary>
     public void ResumeClient()
     {
+        if (_waitsForTurn)
+        {
+            return;
+        }
+
         HoldClient = false;
         _isResumed = true;
+    }
+
+    /// <summary>Reads from the client again in its next turn, after others have had theirs.</summary>
+    public void ResumeClientLater()
+    {
+        HoldClient = true;
+        _waitsForTurn = true;
+        Worker.Unfinished.Enqueue(this);
+    }
+
+    /// <summary>Its next turn has come.</summary>
+    public void OnTurn()
+    {
+        _waitsForTurn = false;
+        if (!IsOver)
+        {
+            ResumeClient();
+            FeedFromClient();
+            Watch();
+        }
     }
 
     /// <summary>Asks the datapath again whose the flow is, if policy has changed since.</summary>
@@ -117,6 +155,20 @@ internal sealed class Connection
         {
             Reset();
         }
+    }
+
+    /// <summary>Sends what the event has gathered for the server.</summary>
+    public void FlushToServer()
+    {
+        SendToServer(Worker.ToServer.Written);
+        Worker.ToServer.Clear();
+    }
+
+    /// <summary>Likewise for the client.</summary>
+    public void FlushToClient()
+    {
+        SendToClient(Worker.ToClient.Written);
+        Worker.ToClient.Clear();
     }
 
     /// <summary>Tells the server, behind what waits, that the client sends no more.</summary>
@@ -172,13 +224,7 @@ internal sealed class Connection
             OnClientEvent(events);
         }
 
-        while (_isResumed && !IsOver)
-        {
-            _isResumed = false;
-            Span<byte> buffer = Worker.ClientBuffer;
-            UseClientData(buffer[.._client.TakeUnused(buffer)]);
-        }
-
+        FeedFromClient();
         Watch();
     }
 
@@ -226,7 +272,7 @@ internal sealed class Connection
         if (received > 0)
         {
             UseClientData(buffer[..length]);
-            if (_client.Unused > LongHead && Worker.IsShortOfMemory && _session.Deadline != 0)
+            if (_session.Deadline != 0 && _client.Unused + _session.Memory > LongHead && IsShortOfMemory)
             {
                 _session.OnDeadline();
             }
@@ -242,6 +288,16 @@ internal sealed class Connection
         else if (received != -Errno.TryAgain)
         {
             Reset();
+        }
+    }
+
+    private void FeedFromClient()
+    {
+        while (_isResumed && !IsOver)
+        {
+            _isResumed = false;
+            Span<byte> buffer = Worker.ClientBuffer;
+            UseClientData(buffer[.._client.TakeUnused(buffer)]);
         }
     }
 
@@ -354,8 +410,13 @@ internal sealed class Connection
             return false;
         }
 
+        if (_server.Owed == 0)
+        {
+            _session.OnServerHasTaken();
+        }
+
         CloseIfDone();
-        return !IsClosed;
+        return _server.IsOpen;
     }
 
     private void UseServerData(ReadOnlySpan<byte> data)
@@ -410,7 +471,7 @@ internal sealed class Connection
             return;
         }
 
-        CountWaiting(_client.Owed + _client.Unused + _server.Owed + _server.Unused);
+        CountWaiting(_client.Memory + _server.Memory + _session.Memory);
         _client.Watch(reads: _isLingering || (!HoldClient && _server.Owed == 0));
         _server.Watch(reads: _client.Owed == 0);
     }
@@ -418,6 +479,7 @@ internal sealed class Connection
     private void CountWaiting(int bytes)
     {
         Worker.Waiting += bytes - _waiting;
+        Tenant.Waiting += bytes - _waiting;
         _waiting = bytes;
     }
 

@@ -5,7 +5,7 @@ namespace Weir.Proxy;
 
 /// <summary>One of a connection's two sockets, with what waits to be sent to it and what came from it and is not
 /// used yet.</summary>
-internal sealed class ConnectionEnd(WorkerState worker, ulong token)
+internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong token)
 {
     private const int None = -1;
     private readonly ISockets _sockets = worker.Sockets;
@@ -29,6 +29,9 @@ internal sealed class ConnectionEnd(WorkerState worker, ulong token)
 
     /// <summary>Bytes that it has not taken yet.</summary>
     public int Owed => _toSend.Length;
+
+    /// <summary>Bytes of memory that wait with it, in either direction.</summary>
+    public int Memory => _toSend.Memory + _unused.Memory;
 
     /// <summary>Bytes that came from it and wait for more.</summary>
     public int Unused => _unused.Length;
@@ -121,7 +124,7 @@ internal sealed class ConnectionEnd(WorkerState worker, ulong token)
     public int Receive(Span<byte> buffer, out int length)
     {
         int before = TakeUnused(buffer);
-        int received = _sockets.Receive(_socket, buffer.Slice(before, Math.Min(buffer.Length - before, worker.ReadBytes)));
+        int received = _sockets.Receive(_socket, buffer.Slice(before, Math.Min(buffer.Length - before, worker.ReadBytes(tenant))));
         length = before + Math.Max(received, 0);
         return received;
     }

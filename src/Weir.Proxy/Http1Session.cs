@@ -14,6 +14,7 @@ namespace Weir.Proxy;
 internal sealed class Http1Session(Connection connection) : Session(connection)
 {
     private const int MostPipelined = 16;
+    private const int BytesPerExchange = 512; // about
     private const long MostDiscarded = 1024 * 1024; // bytes of refused bodies, before the connection is closed
     private static readonly (byte[] Bytes, string Name)[] _methods =
         [.. new[] { "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.Select(name => (Encoding.ASCII.GetBytes(name), name))];
@@ -27,6 +28,8 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     private bool _ending;
     private bool _isNew = true;
 
+    public override int Memory => _exchanges.Count * BytesPerExchange;
+
     public override int OnClientData(ReadOnlySpan<byte> data)
     {
         var used = 0;
@@ -36,6 +39,12 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             if (_requests.IsBetween && (_exchanges.Count >= MostPipelined || Connection.OwesMuch))
             {
                 Connection.HoldClient = true;
+                break;
+            }
+
+            if (used > 0 && _requests.IsBetween && Connection.Worker.IsTurnOver)
+            {
+                Connection.ResumeClientLater();
                 break;
             }
 

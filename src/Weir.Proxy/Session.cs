@@ -10,6 +10,9 @@ internal abstract class Session(Connection connection)
     /// <summary>When the session must have moved on, in <see cref="Environment.TickCount64"/>; 0: it may wait for ever.</summary>
     public long Deadline { get; protected set; }
 
+    /// <summary>Bytes that it keeps beside those that its connection does, about.</summary>
+    public virtual int Memory => 0;
+
     /// <summary>The client sent something.</summary>
     /// <returns>Bytes used; the rest comes again, with more behind it, or when the connection is resumed.</returns>
     public abstract int OnClientData(ReadOnlySpan<byte> data);
@@ -32,6 +35,11 @@ internal abstract class Session(Connection connection)
 
     /// <summary>The client has taken all that waited for it.</summary>
     public virtual void OnClientHasTaken()
+    {
+    }
+
+    /// <summary>Likewise the server.</summary>
+    public virtual void OnServerHasTaken()
     {
     }
 

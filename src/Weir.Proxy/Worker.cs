@@ -10,16 +10,18 @@ namespace Weir.Proxy;
 /// does not keep.</summary>
 internal sealed class Worker : IDisposable
 {
-    private const int MostEvents = 128;
+    private const int MostEvents = 512;
     private const int TickMs = 1000;
     private const ulong WakeToken = ulong.MaxValue;
     private const ulong ListenerToken = 1UL << 63;
-    private const int AcceptsAtOnce = 16;
+    private const int AcceptsAtOnce = 64;
 
     private readonly ProxyServer _server;
     private readonly Epoll _poll = new();
     private readonly WakeUp _wake = new();
     private readonly Thread _thread;
+    private readonly Tenants _tenants = new();
+    private readonly Turn _turn;
     private readonly List<Connection?> _connections = [];
     private readonly Stack<int> _free = [];
     private uint _generation;
@@ -32,6 +34,7 @@ internal sealed class Worker : IDisposable
     {
         _server = server;
         State = new WorkerState(new KernelSockets(_poll), server.Flows, server.Policies, server.Reporter, server.Options, Forget);
+        _turn = new Turn(State, Serve);
         _poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
         _thread = new Thread(Run) { IsBackground = true, Name = $"worker {number}" };
     }
@@ -70,7 +73,8 @@ internal sealed class Worker : IDisposable
             _connections[slot] = null;
             _free.Push(slot);
             Counters.Open--;
-            _server.Release(connection.Flow.SourceEndpoint);
+            _tenants.Leave(connection.Tenant);
+            _server.Release(connection.Tenant.Endpoint);
         }
     }
 
@@ -81,12 +85,15 @@ internal sealed class Worker : IDisposable
         while (!_stops)
         {
             Listen();
-            int count = _poll.Wait(events, TickMs);
+            int count = _poll.Wait(events, State.Unfinished.Count > 0 ? 0 : TickMs);
             State.Now = Environment.TickCount64;
+            _turn.Begin();
             for (int i = 0; i < count; i++)
             {
                 Handle(in events[i]);
             }
+
+            _turn.End();
 
             if (State.Now - tick >= TickMs)
             {
@@ -140,16 +147,28 @@ internal sealed class Worker : IDisposable
         int slot = (int)((uint)e.Token >> 1);
         if (_connections[slot] is { } connection && connection.IsOf((uint)(e.Token >> 32)))
         {
-            try
+            _turn.Take(connection, e);
+        }
+    }
+
+    private void Serve(Connection connection, EpollEvent e)
+    {
+        try
+        {
+            if (e.Events == EpollEvents.None)
+            {
+                connection.OnTurn();
+            }
+            else
             {
                 connection.OnEvent((e.Token & 1) != 0, e.Events);
             }
+        }
 #pragma warning disable CA1031 // a mistake of ours, maybe provoked: it costs one connection, not all of them
-            catch (Exception error)
+        catch (Exception error)
 #pragma warning restore CA1031
-            {
-                GiveUp(connection, error);
-            }
+        {
+            GiveUp(connection, error);
         }
     }
 
@@ -203,7 +222,8 @@ internal sealed class Worker : IDisposable
 
         _generation = (_generation + 1) & 0x7FFFFFFF;
         Counters.Open++;
-        _connections[slot] = new Connection(State, slot, _generation, client, source, destination, in flow);
+        Tenant tenant = _tenants.Join(flow.SourceEndpoint, source.Address);
+        _connections[slot] = new Connection(State, tenant, slot, _generation, client, source, destination, in flow);
     }
 
     private void Tick()

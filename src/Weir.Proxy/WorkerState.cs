@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics;
 using Weir.Datapath;
 using Weir.Http.Http1;
 using Weir.Http.Http2;
@@ -13,10 +14,13 @@ internal sealed class WorkerState(
 {
     private const int BufferBytes = 256 * 1024;
     private const long MostWaitingOfAll = 128 * 1024 * 1024;
+    private const long MostWaitingOfOne = 24 * 1024 * 1024;
     private const int LeastRead = 4 * 1024;
 
     private readonly long _mostWaiting = MostWaitingOfAll / options.Workers;
+    private readonly long _mostWaitingOfOne = MostWaitingOfOne / options.Workers;
     private readonly byte[] _clientBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
+    private byte[] _block = [];
     private readonly byte[] _serverBuffer = GC.AllocateUninitializedArray<byte>(BufferBytes, pinned: true);
 
     public ISockets Sockets { get; } = sockets;
@@ -37,10 +41,18 @@ internal sealed class WorkerState(
     /// <summary>Bytes that connections keep, since the other end does not take them or since they are no whole yet.</summary>
     public long Waiting { get; set; }
 
-    /// <summary>How much may be read at once: the less, the more waits already. Only what was read can come to wait.</summary>
-    public int ReadBytes => (int)Math.Clamp((_mostWaiting - Waiting) / 16, LeastRead, BufferBytes);
+    /// <summary>How much may be read at once: the less, the more waits already, of all and of the same tenant. Only what
+    /// was read can come to wait.</summary>
+    public int ReadBytes(Tenant tenant) =>
+        (int)Math.Clamp(Math.Min(_mostWaiting - Waiting, _mostWaitingOfOne - tenant.Waiting) / 16, LeastRead, BufferBytes);
 
-    public bool IsShortOfMemory => Waiting > _mostWaiting;
+    public bool IsShortOfMemory(Tenant tenant) => Waiting > _mostWaiting || tenant.Waiting > _mostWaitingOfOne;
+
+    /// <summary>What the event that is handled has to say to the server.</summary>
+    public Outbox ToServer { get; } = new();
+
+    /// <summary>Likewise to the client.</summary>
+    public Outbox ToClient { get; } = new();
 
     /// <summary>For heads, one at a time.</summary>
     public RequestHead Head { get; } = new();
@@ -51,6 +63,26 @@ internal sealed class WorkerState(
     public Span<byte> ClientBuffer => _clientBuffer;
 
     public Span<byte> ServerBuffer => _serverBuffer;
+
+    /// <summary>When whoever is served now has had its turn, of <see cref="Stopwatch.GetTimestamp"/>.</summary>
+    public long TurnEnds { get; set; } = long.MaxValue;
+
+    /// <summary>Others wait: what is left is for the next turn.</summary>
+    public bool IsTurnOver => Stopwatch.GetTimestamp() >= TurnEnds;
+
+    /// <summary>Connections whose clients have sent more than was used in their turn.</summary>
+    public Queue<Connection> Unfinished { get; } = [];
+
+    /// <summary>For a header block that is written, one at a time.</summary>
+    public Span<byte> BlockBuffer(int length)
+    {
+        if (_block.Length < length)
+        {
+            _block = new byte[length];
+        }
+
+        return _block;
+    }
 
     public void Forget(int slot, Connection connection) => forget(slot, connection);
 }

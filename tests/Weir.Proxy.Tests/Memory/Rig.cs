@@ -23,7 +23,7 @@ internal sealed class Rig
         var source = new IPEndPoint(IPAddress.Parse("10.0.0.1"), 40000);
         var destination = new IPEndPoint(IPAddress.Parse("10.0.0.2"), 80);
         Flows.TryFind(source, destination, out var flow);
-        Connection = new Connection(Worker, 0, 1, Client.Number, source, destination, in flow);
+        Connection = new Connection(Worker, new Tenant(1, source.Address), 0, 1, Client.Number, source, destination, in flow);
     }
 
     public MemorySockets Sockets { get; } = new();
