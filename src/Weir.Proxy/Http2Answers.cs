@@ -1,119 +1,130 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers.Binary;
 using System.Text;
-using Weir.Http.Http1;
 using Weir.Http.Http2;
 
 namespace Weir.Proxy;
 
-/// <summary>What goes to a client of HTTP/2: the server's frames as they are, and the proxy's own between them.</summary>
-internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2Stream> streams)
+/// <summary>What goes to a client of HTTP/2 from the proxy itself: its frames between the server's, each of which is
+/// whole, and the part of the client's window that is the proxy's.</summary>
+internal sealed class Http2Answers(Connection connection)
 {
-    private const int MostControlBytes = 64 * 1024;
     private const int MuchOwed = 64 * 1024;
     private const uint Reserved = 1024;
+    private const string DeniedText = "Access denied\n";
+    private static readonly byte[] _denied = MakeHeaders(403, DeniedText.Length);
+    private static readonly byte[] _deniedBody = Encoding.ASCII.GetBytes(DeniedText);
 
-    private readonly HpackDecoder _decoder = new();
-    private readonly List<byte> _block = [];
-    private readonly List<byte[]> _waiting = [];
-    private int _waitingBytes;
-    private Frame _blockFrame;
-    private uint _blockStream;
-    private int _dataLeft;
+    private readonly Outbox _output = connection.Worker.ToClient;
+    private ByteQueue _waiting;
     private uint _reserve;
     private uint _lent;
+    private uint _credit;
     private bool _hasReserved;
-    private bool _isStarted; // a server's first frame is SETTINGS
+    private int _written;
 
-    private bool IsBetween => _isStarted && _dataLeft == 0 && _blockFrame.Type != FrameType.Headers;
+    /// <summary>None of the server's frames is half sent.</summary>
+    public bool IsBetween { get; set; }
 
-    /// <summary>The proxy's own frames wait for the server's to end.</summary>
-    public bool OwesMuch => _waitingBytes >= MuchOwed;
+    /// <summary>A server's first frame, which is SETTINGS, has gone to the client.</summary>
+    public bool IsStarted { get; private set; }
 
-    /// <summary>Passes the server's frames on.</summary>
-    /// <returns>Bytes used.</returns>
-    public int Read(ReadOnlySpan<byte> data, out bool isBroken)
-    {
-        isBroken = false;
-        var used = 0;
-        while (used < data.Length && !isBroken)
-        {
-            var rest = data[used..];
-            if (_dataLeft > 0)
-            {
-                var taken = Math.Min(_dataLeft, rest.Length);
-                _dataLeft -= taken;
-                connection.SendToClient(rest[..taken]);
-                used += taken;
-            }
-            else if (rest.Length < Frame.HeadBytes)
-            {
-                break;
-            }
-            else
-            {
-                var taken = ReadFrame(rest, out isBroken);
-                if (taken == 0)
-                {
-                    break;
-                }
+    /// <summary>Some of its own frames wait for a server's to end.</summary>
+    public bool HasWaiting => !_waiting.IsEmpty;
 
-                used += taken;
-            }
+    public bool OwesMuch => _waiting.Length >= MuchOwed;
 
-            SendWaiting();
-        }
-
-        return used;
-    }
+    public int Memory => _waiting.Length;
 
     /// <summary>Answers a request that does not reach the server.</summary>
-    public void AddOwn(uint stream, int status, string text)
+    public void Answer(uint stream, int status, string text)
     {
-        var body = Encoding.UTF8.GetBytes(text);
+        var isDenial = status == 403;
+        var body = isDenial ? _deniedBody : Encoding.UTF8.GetBytes(text + "\n");
         // Only what the client's window holds for us; without that the status must do.
         var hasBody = body.Length <= _reserve;
-        AddFrame(Frame.WriteHeaders(stream, !hasBody, HpackEncoder.Encode(
-            (":status", $"{status}"), ("content-type", "text/plain; charset=utf-8"), ("content-length", $"{(hasBody ? body.Length : 0)}"))));
+        Begin();
+        Frame.WriteHeaders(_output, stream, !hasBody, isDenial && hasBody ? _denied : MakeHeaders(status, hasBody ? body.Length : 0));
         if (hasBody)
         {
             _reserve -= (uint)body.Length;
             _lent += (uint)body.Length;
-            AddFrame(Frame.Write(FrameType.Data, FrameFlags.EndStream, stream, body));
+            Frame.Write(_output, FrameType.Data, FrameFlags.EndStream, stream, body);
         }
+
+        End();
     }
 
-    /// <summary>There is no server that would begin.</summary>
-    public void StartAlone()
+    /// <summary>Answers with a status alone.</summary>
+    public void Answer(uint stream, int status)
     {
-        if (!_isStarted)
+        Begin();
+        Frame.WriteHeaders(_output, stream, endStream: true, HpackEncoder.Encode((":status", $"{status}")));
+        End();
+    }
+
+    public void Reset(uint stream, Http2Error error)
+    {
+        Begin();
+        Frame.Write(_output, FrameType.RstStream, stream, (uint)error);
+        End();
+    }
+
+    /// <summary>The last frame of the connection.</summary>
+    /// <param name="last">The last stream that may have reached the server.</param>
+    public void GoAway(uint last, Http2Error error)
+    {
+        if (!IsStarted)
         {
-            _isStarted = true;
-            connection.SendToClient(Http2Settings.FromServer([], isFirst: true));
+            OnSettings([]);
+            IsBetween = true;
+            WriteWaiting();
+        }
+
+        Span<byte> payload = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt32BigEndian(payload, last);
+        BinaryPrimitives.WriteUInt32BigEndian(payload[4..], (uint)error);
+        Begin();
+        Frame.Write(_output, FrameType.GoAway, FrameFlags.None, 0, payload);
+        End();
+    }
+
+    /// <summary>The server does not hear of these bytes: the proxy gives the client its window back.</summary>
+    public void ReturnCredit(int bytes) => _credit += (uint)bytes;
+
+    /// <summary>Writes the credit that has come together.</summary>
+    public void SendCredit()
+    {
+        if (_credit > 0)
+        {
+            Begin();
+            Frame.Write(_output, FrameType.WindowUpdate, 0, _credit);
+            _credit = 0;
+            End();
         }
     }
 
-    /// <summary>Sends a frame as soon as none of the server's is half sent.</summary>
-    public void AddFrame(byte[] frame)
+    /// <summary>Settings of the server, or none where there is no server that would begin.</summary>
+    public void OnSettings(ReadOnlySpan<byte> payload)
     {
-        _waiting.Add(frame);
-        _waitingBytes += frame.Length;
-        SendWaiting();
+        Http2Settings.FromServer(_output, payload, isFirst: !IsStarted);
+        IsStarted = true;
+    }
+
+    /// <summary>Writes what has waited for the server's frame to end.</summary>
+    public void WriteWaiting()
+    {
+        _output.Append(_waiting.Span);
+        _waiting.Clear();
     }
 
     /// <summary>
     /// The client's window of the connection belongs to the server; the proxy keeps a small part of the first
     /// credit for its own answers, and what the client gives back for those.
     /// </summary>
-    /// <returns>What the server is told.</returns>
-    public ReadOnlySpan<byte> TakeCredit(ReadOnlySpan<byte> payload, ReadOnlySpan<byte> whole)
+    /// <returns>What the server is told; 0: nothing.</returns>
+    public uint TakeCredit(uint credit)
     {
-        if (payload.Length != 4)
-        {
-            return whole;
-        }
-
-        var credit = BinaryPrimitives.ReadUInt32BigEndian(payload) & 0x7FFF_FFFF;
         var own = Math.Min(credit, _lent);
         _lent -= own;
         if (!_hasReserved && credit - own > Reserved)
@@ -123,139 +134,23 @@ internal sealed class Http2Answers(Connection connection, Dictionary<uint, Http2
         }
 
         _reserve += own;
-        return own == 0 ? whole : own == credit ? default : Frame.Write(FrameType.WindowUpdate, 0, credit - own);
+        return credit - own;
     }
 
-    private void SendWaiting()
+    public void Clear() => _waiting.Clear();
+
+    private static byte[] MakeHeaders(int status, int length) =>
+        HpackEncoder.Encode((":status", $"{status}"), ("content-type", "text/plain; charset=utf-8"), ("content-length", $"{length}"));
+
+    /// <summary>What follows goes into the outbox, and is taken out again if it has to wait.</summary>
+    private void Begin() => _written = _output.Length;
+
+    private void End()
     {
         if (!IsBetween)
         {
-            return;
-        }
-
-        foreach (var frame in _waiting)
-        {
-            connection.SendToClient(frame);
-        }
-
-        _waiting.Clear();
-        _waitingBytes = 0;
-    }
-
-    private int ReadFrame(ReadOnlySpan<byte> data, out bool isBroken)
-    {
-        isBroken = false;
-        var frame = Frame.Read(data);
-        var whole = Frame.HeadBytes + frame.Length;
-        if (frame.Type == FrameType.Data)
-        {
-            _dataLeft = frame.Length;
-            connection.SendToClient(data[..Frame.HeadBytes]);
-            if (streams.TryGetValue(frame.Stream, out var stream))
-            {
-                stream.Exchange.ResponseBytes += frame.Length;
-            }
-
-            if (frame.Flags.HasFlag(FrameFlags.EndStream))
-            {
-                EndOfServer(frame.Stream);
-            }
-
-            return Frame.HeadBytes;
-        }
-
-        if (frame.Length > MostControlBytes || frame.Type == FrameType.PushPromise)
-        {
-            isBroken = true; // pushes were forbidden by the settings
-            return 0;
-        }
-
-        if (data.Length < whole)
-        {
-            return 0;
-        }
-
-        isBroken = !Handle(in frame, data[..whole]);
-        return whole;
-    }
-
-    private bool Handle(in Frame frame, ReadOnlySpan<byte> whole)
-    {
-        var payload = whole[Frame.HeadBytes..];
-        if (frame.Type == FrameType.Settings && !frame.Flags.HasFlag(FrameFlags.Ack))
-        {
-            connection.SendToClient(Http2Settings.FromServer(payload, isFirst: !_isStarted));
-            _isStarted = true;
-            return true;
-        }
-
-        connection.SendToClient(whole);
-        switch (frame.Type)
-        {
-            case FrameType.Headers:
-                _blockFrame = frame;
-                _blockStream = frame.Stream;
-                return frame.TryStrip(ref payload) && AddToBlock(in frame, payload);
-            case FrameType.Continuation:
-                return frame.Stream == _blockStream && AddToBlock(in frame, payload);
-            case FrameType.RstStream:
-                if (streams.Remove(frame.Stream, out var stream) && !stream.IsReported)
-                {
-                    stream.Exchange.Detail = "reset by the server";
-                    connection.Report(stream.Exchange);
-                }
-
-                return true;
-            default:
-                return true;
-        }
-    }
-
-    private bool AddToBlock(in Frame frame, ReadOnlySpan<byte> fragment)
-    {
-        if (_block.Count + fragment.Length > MostControlBytes)
-        {
-            return false;
-        }
-
-        _block.AddRange(fragment);
-        if (!frame.Flags.HasFlag(FrameFlags.EndHeaders))
-        {
-            return true;
-        }
-
-        var headers = connection.Worker.HeaderList;
-        var isDecoded = _decoder.Decode(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_block), headers);
-        var endStream = _blockFrame.Flags.HasFlag(FrameFlags.EndStream);
-        _block.Clear();
-        _blockFrame = default;
-        if (isDecoded && streams.TryGetValue(_blockStream, out var stream))
-        {
-            stream.Exchange.ResponseBytes += frame.Length;
-            if (headers.Count > 0 && headers.Name(0).SequenceEqual(":status"u8) && int.TryParse(headers.Value(0), out var status) && status >= 200)
-            {
-                stream.Exchange.Status = status;
-            }
-
-            if (endStream)
-            {
-                EndOfServer(_blockStream);
-            }
-        }
-
-        return isDecoded;
-    }
-
-    private void EndOfServer(uint id)
-    {
-        if (streams.TryGetValue(id, out var stream) && !stream.IsReported)
-        {
-            stream.IsReported = true;
-            connection.Report(stream.Exchange);
-            if (stream.ClientEnded)
-            {
-                streams.Remove(id);
-            }
+            _waiting.Append(_output.Written[_written..]);
+            _output.Cut(_written);
         }
     }
 }

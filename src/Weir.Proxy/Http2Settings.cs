@@ -1,62 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Buffers.Binary;
 using Weir.Http.Http2;
 
 namespace Weir.Proxy;
 
-/// <summary>Settings that pass through the proxy (RFC 9113 §6.5): nothing is agreed on that it could not follow.</summary>
+/// <summary>
+/// Settings that pass through the proxy (RFC 9113 §6.5): nothing is agreed on that it could not follow. So none
+/// passes that it does not know; among those is gRPC's that allows bytes in headers which no other reader takes.
+/// </summary>
 internal static class Http2Settings
 {
     private const int Bytes = 6;
-    private const ushort HeaderTableSize = 1;
-    private const ushort EnablePush = 2;
-    private const ushort MaxConcurrentStreams = 3;
-    private const ushort EnableConnectProtocol = 8;
 
     /// <summary>A client's settings for the server: it may not push what nobody asked for and nobody judged.</summary>
-    public static byte[] FromClient(ReadOnlySpan<byte> payload, bool isFirst)
-    {
-        List<byte> kept = Keep(payload, EnablePush);
-        if (isFirst)
-        {
-            kept.AddRange(Setting(EnablePush, 0));
-        }
-
-        return Frame.Write(FrameType.Settings, FrameFlags.None, 0, kept.ToArray());
-    }
+    public static void FromClient(IBufferWriter<byte> output, ReadOnlySpan<byte> payload, bool isFirst) =>
+        Write(output, payload, isFirst ? SettingType.EnablePush : SettingType.None, 0);
 
     /// <summary>A server's settings for the client: WebSockets on a stream are not supported, and a client may
     /// have as many streams as the proxy keeps.</summary>
-    public static byte[] FromServer(ReadOnlySpan<byte> payload, bool isFirst)
-    {
-        List<byte> kept = isFirst ? [.. Setting(MaxConcurrentStreams, Http2Session.MostStreams)] : [];
-        kept.AddRange(Keep(payload, EnableConnectProtocol));
-        return Frame.Write(FrameType.Settings, FrameFlags.None, 0, kept.ToArray());
-    }
+    public static void FromServer(IBufferWriter<byte> output, ReadOnlySpan<byte> payload, bool isFirst) =>
+        Write(output, payload, isFirst ? SettingType.MaxConcurrentStreams : SettingType.None, Http2Streams.Most);
 
-    private static List<byte> Keep(ReadOnlySpan<byte> payload, ushort except)
+    /// <summary>The value of a setting, as it passes; null: it is not there.</summary>
+    public static int? Find(ReadOnlySpan<byte> payload, SettingType wanted)
     {
-        var kept = new List<byte>(payload.Length + Bytes);
+        int? found = null;
         for (; payload.Length >= Bytes; payload = payload[Bytes..])
         {
-            var id = BinaryPrimitives.ReadUInt16BigEndian(payload);
-            if (id == except)
-            {
-                continue;
-            }
-
-            var most = id == HeaderTableSize ? HpackDecoder.MostTableBytes : id == MaxConcurrentStreams ? Http2Session.MostStreams : uint.MaxValue;
-            kept.AddRange(Setting(id, Math.Min(BinaryPrimitives.ReadUInt32BigEndian(payload[2..]), most)));
+            var type = (SettingType)BinaryPrimitives.ReadUInt16BigEndian(payload);
+            found = type == wanted ? (int)Math.Min(Bound(type, BinaryPrimitives.ReadUInt32BigEndian(payload[2..])), int.MaxValue) : found;
         }
 
-        return kept;
+        return found;
     }
 
-    private static byte[] Setting(ushort id, uint value)
+    private static void Write(IBufferWriter<byte> output, ReadOnlySpan<byte> payload, SettingType first, uint value)
     {
-        var setting = new byte[Bytes];
-        BinaryPrimitives.WriteUInt16BigEndian(setting, id);
-        BinaryPrimitives.WriteUInt32BigEndian(setting.AsSpan(2), value);
-        return setting;
+        var kept = new byte[payload.Length + Bytes];
+        var length = first == SettingType.None ? 0 : Add(kept, first, value);
+        for (; payload.Length >= Bytes; payload = payload[Bytes..])
+        {
+            var type = (SettingType)BinaryPrimitives.ReadUInt16BigEndian(payload);
+            if (type is SettingType.HeaderTableSize or SettingType.MaxConcurrentStreams or SettingType.InitialWindowSize
+                or SettingType.MaxFrameSize or SettingType.MaxHeaderListSize or SettingType.NoPriorities)
+            {
+                length += Add(kept.AsSpan(length), type, Bound(type, BinaryPrimitives.ReadUInt32BigEndian(payload[2..])));
+            }
+        }
+
+        Frame.Write(output, FrameType.Settings, FrameFlags.None, 0, kept.AsSpan(0, length));
+    }
+
+    private static uint Bound(SettingType type, uint value) => type switch
+    {
+        SettingType.HeaderTableSize => Math.Min(value, HpackDecoder.MostTableBytes),
+        SettingType.MaxConcurrentStreams => Math.Min(value, Http2Streams.Most),
+        _ => value,
+    };
+
+    private static int Add(Span<byte> output, SettingType type, uint value)
+    {
+        BinaryPrimitives.WriteUInt16BigEndian(output, (ushort)type);
+        BinaryPrimitives.WriteUInt32BigEndian(output[2..], value);
+        return Bytes;
     }
 }

@@ -60,4 +60,10 @@ public enum RequestFault
 
     /// <summary>Expect is not exactly "100-continue" (RFC 9110 §10.1.1), or there twice.</summary>
     Expect,
+
+    /// <summary>A frame of HTTP/2 that is malformed or must not be where it is (RFC 9113 §5.4.1).</summary>
+    Frame,
+
+    /// <summary>More frames of HTTP/2 than what is asked for needs.</summary>
+    Flood,
 }

@@ -26,6 +26,8 @@ public static class RequestFaults
         RequestFault.Ambiguous => "servers may read the target as one that is not allowed",
         RequestFault.Timeout => "the request did not arrive in time",
         RequestFault.Expect => "Expect is not exactly 100-continue",
+        RequestFault.Frame => "malformed frame",
+        RequestFault.Flood => "too many frames that ask for nothing",
         _ => fault.ToString(),
     };
 }

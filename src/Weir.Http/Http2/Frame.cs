@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Buffers.Binary;
 
 namespace Weir.Http.Http2;
@@ -27,43 +28,43 @@ public readonly record struct Frame(int Length, FrameType Type, FrameFlags Flags
     public int BodyLength(ReadOnlySpan<byte> data) =>
         !Flags.HasFlag(FrameFlags.Padded) || Length == 0 ? Length : Math.Max(0, Length - 1 - data[HeadBytes]);
 
-    /// <summary>The frame's bytes.</summary>
-    public static byte[] Write(FrameType type, FrameFlags flags, uint stream, ReadOnlySpan<byte> payload)
+    /// <summary>Writes a frame.</summary>
+    public static void Write(IBufferWriter<byte> output, FrameType type, FrameFlags flags, uint stream, ReadOnlySpan<byte> payload)
     {
-        var frame = new byte[HeadBytes + payload.Length];
+        ArgumentNullException.ThrowIfNull(output);
+        var frame = output.GetSpan(HeadBytes + payload.Length);
         frame[0] = (byte)(payload.Length >> 16);
         frame[1] = (byte)(payload.Length >> 8);
         frame[2] = (byte)payload.Length;
         frame[3] = (byte)type;
         frame[4] = (byte)flags;
-        BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(5), stream);
-        payload.CopyTo(frame.AsSpan(HeadBytes));
-        return frame;
+        BinaryPrimitives.WriteUInt32BigEndian(frame[5..], stream);
+        payload.CopyTo(frame[HeadBytes..]);
+        output.Advance(HeadBytes + payload.Length);
     }
 
-    /// <summary>A frame whose payload is one number.</summary>
-    public static byte[] Write(FrameType type, uint stream, uint value)
+    /// <summary>Writes a frame whose payload is one number.</summary>
+    public static void Write(IBufferWriter<byte> output, FrameType type, uint stream, uint value)
     {
         Span<byte> payload = stackalloc byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(payload, value);
-        return Write(type, FrameFlags.None, stream, payload);
+        Write(output, type, FrameFlags.None, stream, payload);
     }
 
     /// <summary>A header block as HEADERS and as many CONTINUATIONs as it takes.</summary>
-    public static byte[] WriteHeaders(uint stream, bool endStream, ReadOnlySpan<byte> block)
+    public static void WriteHeaders(IBufferWriter<byte> output, uint stream, bool endStream, ReadOnlySpan<byte> block)
     {
-        var output = new List<byte>(block.Length + HeadBytes);
+        ArgumentNullException.ThrowIfNull(output);
         var type = FrameType.Headers;
         do
         {
             var part = block[..Math.Min(block.Length, LeastMaximum)];
             block = block[part.Length..];
             var flags = (block.IsEmpty ? FrameFlags.EndHeaders : 0) | (type == FrameType.Headers && endStream ? FrameFlags.EndStream : 0);
-            output.AddRange(Write(type, flags, stream, part));
+            Write(output, type, flags, stream, part);
             type = FrameType.Continuation;
         }
         while (!block.IsEmpty);
-        return [.. output];
     }
 
     /// <summary>The payload without padding and priority. False: they are longer than it.</summary>

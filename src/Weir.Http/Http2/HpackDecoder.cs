@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Text;
-
 namespace Weir.Http.Http2;
 
 /// <summary>Reads header blocks (RFC 7541). One for each direction of a connection, for its dynamic table.</summary>
 public sealed class HpackDecoder
 {
-    /// <summary>Bytes of a dynamic table; larger ones must not be agreed on.</summary>
-    public const int MostTableBytes = 16 * 1024;
+    /// <summary>Bytes of a dynamic table that are agreed on: what every peer may use before it knows anything.</summary>
+    public const int MostTableBytes = 4096;
 
-    private const int EntryOverhead = 32; // §4.1
     private const int MostLiteral = HeaderList.MostBytes;
-    private readonly List<(byte[] Name, byte[] Value)> _table = []; // the newest last
-    private int _tableBytes;
-    private int _tableLimit = 4096;
+    private readonly HpackTable _table = new(MostTableBytes);
+
+    /// <summary>The largest table that the peer may choose (§4.2).</summary>
+    public int MostTable { get; set; } = MostTableBytes;
+
+    /// <summary>Bytes of memory that its table takes.</summary>
+    public int Memory => _table.Memory;
 
     /// <summary>Decodes a whole block.</summary>
     /// <returns>False: it is malformed, and the connection is lost (§4.3 of RFC 9113).</returns>
@@ -21,16 +22,23 @@ public sealed class HpackDecoder
     {
         ArgumentNullException.ThrowIfNull(headers);
         headers.Clear();
+        while (!block.IsEmpty && (block[0] & 0xE0) == 0x20)
+        {
+            if (!ReadTableSize(ref block))
+            {
+                return false;
+            }
+        }
+
         while (!block.IsEmpty)
         {
             var first = block[0];
             var isRead = (first & 0x80) != 0 ? ReadIndexed(ref block, headers)
                 : (first & 0xC0) == 0x40 ? ReadLiteral(ref block, headers, 6, keep: true, isSecret: false)
-                : (first & 0xE0) == 0x20 ? ReadTableSize(ref block)
-                : ReadLiteral(ref block, headers, 4, keep: false, isSecret: (first & 0x10) != 0);
+                : (first & 0xE0) != 0x20 && ReadLiteral(ref block, headers, 4, keep: false, isSecret: (first & 0x10) != 0);
             if (!isRead)
             {
-                return false;
+                return false; // among others a table's size behind a header (§4.2)
             }
         }
 
@@ -39,50 +47,60 @@ public sealed class HpackDecoder
 
     private bool ReadIndexed(ref ReadOnlySpan<byte> block, HeaderList headers)
     {
-        if (!TryReadNumber(ref block, 7, out var index) || !TryFind(index, out var entry))
+        if (!TryReadNumber(ref block, 7, out var index) || index == 0 || index > HpackStaticTable.Count + _table.Count)
         {
             return false;
         }
 
-        headers.Add(entry.Name, entry.Value);
+        if (index <= HpackStaticTable.Count)
+        {
+            var (name, value) = HpackStaticTable.Entries[index - 1];
+            headers.Add(name, value, isSecret: false, (byte)index);
+            return true;
+        }
+
+        index -= HpackStaticTable.Count + 1;
+        headers.Add(_table.Name(index), _table.Value(index), isSecret: false, _table.StaticName(index));
         return true;
     }
 
     private bool ReadLiteral(ref ReadOnlySpan<byte> block, HeaderList headers, int prefix, bool keep, bool isSecret)
     {
-        if (!TryReadNumber(ref block, prefix, out var index))
+        if (!TryReadNumber(ref block, prefix, out var index) || index > HpackStaticTable.Count + _table.Count)
         {
             return false;
         }
 
-        byte[]? name = null;
-        if (index != 0)
+        byte staticName = 0;
+        ReadOnlySpan<byte> name;
+        if (index == 0)
         {
-            if (!TryFind(index, out var entry))
+            if (!TryReadText(ref block, headers.Scratch, out name))
             {
                 return false;
             }
-
-            name = entry.Name;
         }
-        else if (!TryReadText(ref block, headers.Scratch, out var text))
+        else if (index <= HpackStaticTable.Count)
         {
-            return false;
+            name = HpackStaticTable.Entries[index - 1].Name;
+            staticName = (byte)index;
         }
         else
         {
-            name = text.ToArray();
+            name = _table.Name(index - HpackStaticTable.Count - 1);
+            staticName = _table.StaticName(index - HpackStaticTable.Count - 1);
         }
 
-        if (!TryReadText(ref block, headers.Scratch, out var value))
+        // Both may be in the scratch area.
+        if (!TryReadText(ref block, headers.Scratch[(index == 0 ? name.Length : 0)..], out var value))
         {
             return false;
         }
 
-        headers.Add(name, value, isSecret);
+        headers.Add(name, value, isSecret, staticName);
         if (keep)
         {
-            Keep(name, value.ToArray());
+            _table.Add(name, value, staticName);
         }
 
         return true;
@@ -90,53 +108,17 @@ public sealed class HpackDecoder
 
     private bool ReadTableSize(ref ReadOnlySpan<byte> block)
     {
-        if (!TryReadNumber(ref block, 5, out var size) || size > MostTableBytes)
+        if (!TryReadNumber(ref block, 5, out var size) || size > MostTable)
         {
             return false;
         }
 
-        _tableLimit = size;
-        Evict(0);
-        return true;
-    }
-
-    private void Keep(byte[] name, byte[] value)
-    {
-        var size = name.Length + value.Length + EntryOverhead;
-        Evict(size);
-        if (size <= _tableLimit)
-        {
-            _table.Add((name, value));
-            _tableBytes += size;
-        }
-    }
-
-    private void Evict(int room)
-    {
-        var gone = 0;
-        while (gone < _table.Count && _tableBytes + room > _tableLimit)
-        {
-            _tableBytes -= _table[gone].Name.Length + _table[gone].Value.Length + EntryOverhead;
-            gone++;
-        }
-
-        _table.RemoveRange(0, gone);
-    }
-
-    private bool TryFind(int index, out (byte[] Name, byte[] Value) entry)
-    {
-        entry = default;
-        if (index <= 0 || index > HpackStaticTable.Entries.Count + _table.Count)
-        {
-            return false;
-        }
-
-        entry = index <= HpackStaticTable.Entries.Count ? HpackStaticTable.Entries[index - 1] : _table[^(index - HpackStaticTable.Entries.Count)];
+        _table.Limit = size;
         return true;
     }
 
     /// <summary>§5.1.</summary>
-    private static bool TryReadNumber(ref ReadOnlySpan<byte> block, int prefix, out int number)
+    private static bool TryReadNumber(scoped ref ReadOnlySpan<byte> block, int prefix, out int number)
     {
         var mask = (1 << prefix) - 1;
         number = block[0] & mask;
@@ -165,8 +147,8 @@ public sealed class HpackDecoder
         return false;
     }
 
-    /// <summary>§5.2. What is returned is valid until the next call.</summary>
-    private static bool TryReadText(ref ReadOnlySpan<byte> block, Span<byte> scratch, out ReadOnlySpan<byte> text)
+    /// <summary>§5.2. What is returned is in the block or in the scratch area.</summary>
+    private static bool TryReadText(scoped ref ReadOnlySpan<byte> block, Span<byte> scratch, out ReadOnlySpan<byte> text)
     {
         text = default;
         if (block.IsEmpty)

@@ -70,8 +70,11 @@ internal static class HpackStaticTable
         www-authenticate
         """;
 
+    /// <summary>Entries of the table.</summary>
+    public const int Count = 61;
+
     /// <summary>Index 1 is the first.</summary>
-    public static IReadOnlyList<(byte[] Name, byte[] Value)> Entries { get; } = [.. Table.Split('\n').Select(Parse)];
+    public static (byte[] Name, byte[] Value)[] Entries { get; } = [.. Table.Split('\n').Select(Parse)];
 
     private static (byte[] Name, byte[] Value) Parse(string line)
     {

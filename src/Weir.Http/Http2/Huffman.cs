@@ -24,50 +24,84 @@ internal static class Huffman
         26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30,
     ];
 
+    /// <summary>Bits of each symbol's code.</summary>
+    internal static ReadOnlySpan<byte> Lengths => _lengths;
+
     private static readonly short[] _symbols = [.. Enumerable.Range(0, _lengths.Length).OrderBy(symbol => _lengths[symbol]).ThenBy(symbol => symbol).Select(symbol => (short)symbol)];
     private static readonly (int First, int Count, int Index)[] _ranges = MakeRanges();
+
+    // By the next eight bits: the symbol in the upper half, the length of its code in the lower; 0: it is longer.
+    private static readonly ushort[] _short = MakeShort();
 
     /// <returns>Bytes written; -1: it is no text in this code, or does not fit.</returns>
     public static int Decode(ReadOnlySpan<byte> coded, Span<byte> output)
     {
-        var (code, length, written) = (0, 0, 0);
-        var onlyOnes = true;
-        foreach (var value in coded)
+        var (window, have, written) = (0UL, 0, 0);
+        while (true)
         {
-            for (var bit = 7; bit >= 0; bit--)
+            while (have <= 32 && !coded.IsEmpty)
             {
-                var set = (value >> bit) & 1;
-                code = (code << 1) | set;
-                onlyOnes &= set == 1;
-                if (++length < ShortestCode)
-                {
-                    continue;
-                }
+                window = (window << 8) | coded[0];
+                coded = coded[1..];
+                have += 8;
+            }
 
-                if (length > LongestCode)
-                {
-                    return -1;
-                }
+            if (have == 0)
+            {
+                return written;
+            }
 
-                var (first, count, index) = _ranges[length];
-                if (code - first < 0 || code - first >= count)
-                {
-                    continue;
-                }
+            // The next 32 bits; behind the end ones, as padding has to be.
+            var next = have >= 32 ? (uint)(window >> (have - 32)) : (uint)(window << (32 - have)) | ((1u << (32 - have)) - 1);
+            var (symbol, length) = Find(next);
+            if (length > have)
+            {
+                // What is left is padding: fewer than eight ones (§5.2).
+                return have < 8 && next == uint.MaxValue ? written : -1;
+            }
 
-                var symbol = _symbols[index + code - first];
-                if (symbol == EndOfString || written == output.Length)
-                {
-                    return -1;
-                }
+            if (symbol == EndOfString || written == output.Length)
+            {
+                return -1;
+            }
 
-                output[written++] = (byte)symbol;
-                (code, length, onlyOnes) = (0, 0, true);
+            output[written++] = (byte)symbol;
+            have -= length;
+        }
+    }
+
+    private static (int Symbol, int Length) Find(uint next)
+    {
+        var entry = _short[next >> 24];
+        if (entry != 0)
+        {
+            return (entry >> 8, entry & 0xFF);
+        }
+
+        for (var length = 9; ; length++)
+        {
+            var (first, count, index) = _ranges[length];
+            var code = (int)(next >> (32 - length)) - first;
+            if (code >= 0 && code < count)
+            {
+                return (_symbols[index + code], length); // the last code is all ones: one is always found
+            }
+        }
+    }
+
+    private static ushort[] MakeShort()
+    {
+        var table = new ushort[256];
+        for (var length = ShortestCode; length <= 8; length++)
+        {
+            var (first, count, index) = _ranges[length];
+            for (var i = 0; i < count; i++)
+            {
+                Array.Fill(table, (ushort)((_symbols[index + i] << 8) | length), (first + i) << (8 - length), 1 << (8 - length));
             }
         }
 
-        // What is left is padding: fewer than eight ones (§5.2).
-        return length < 8 && onlyOnes ? written : -1;
+        return table;
     }
 
     private static (int First, int Count, int Index)[] MakeRanges()

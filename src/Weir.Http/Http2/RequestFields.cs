@@ -78,6 +78,8 @@ public readonly ref struct RequestFields
             }
 
             regular = true;
+            headers.TrimValue(i);
+            value = headers.Value(i);
             var fault = CheckField(name, value);
             if (fault != RequestFault.None)
             {
@@ -134,6 +136,7 @@ public readonly ref struct RequestFields
         ArgumentNullException.ThrowIfNull(headers);
         for (var i = 0; i < headers.Count; i++)
         {
+            headers.TrimValue(i);
             if (CheckField(headers.Name(i), headers.Value(i)) != RequestFault.None
                 || headers.Name(i).SequenceEqual("host"u8)
                 || headers.Name(i).SequenceEqual("content-length"u8))
@@ -153,7 +156,7 @@ public readonly ref struct RequestFields
             return RequestFault.HeaderName;
         }
 
-        if (value.ContainsAny(Bytes.Control) || (value.Length > 0 && (value[0] is (byte)' ' or (byte)'\t' || value[^1] is (byte)' ' or (byte)'\t')))
+        if (value.ContainsAny(Bytes.Control))
         {
             return RequestFault.HeaderValue;
         }
