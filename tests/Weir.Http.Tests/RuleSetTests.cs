@@ -50,6 +50,20 @@ public sealed class RuleSetTests(ITestOutputHelper output)
         Assert.Equal(expected, Judge(Set(new HttpRule(null, null, null, [new HeaderRule("X", "1")])), $"GET / HTTP/1.1\r\nHost: a\r\n{header}\r\n\r\n").Allowed);
 
     [Fact]
+    public void ThousandsOfPlainPaths_AreFarFromTooLarge()
+    {
+        var rules = new HttpRule[HttpRuleSet.MostRules - 1];
+        for (var i = 0; i < rules.Length; i++)
+        {
+            rules[i] = new HttpRule("GET", $"/customers/{i * 7919}/orders", null, []);
+        }
+
+        var set = Set(rules);
+        Assert.Equal((true, 4000u), Judge(set, $"GET /customers/{3999 * 7919}/orders HTTP/1.1\r\nHost: a\r\n\r\n"));
+        Assert.Equal((false, 0u), Judge(set, "GET /customers/1/orders HTTP/1.1\r\nHost: a\r\n\r\n"));
+    }
+
+    [Fact]
     public void MismatchActions_LetTheRuleMatch()
     {
         var rule = new HttpRule(null, null, null, [new HeaderRule("X", "1", HeaderMismatch.Replace), new HeaderRule("Y", null, HeaderMismatch.Log)]);

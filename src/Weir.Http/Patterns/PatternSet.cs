@@ -95,7 +95,7 @@ internal sealed class PatternSet
             return;
         }
 
-        var dfa = DfaBuilder.Build(new Nfa([.. nodes]), MostStates);
+        var dfa = Build(nodes);
         if (dfa is not null)
         {
             automata.Add((dfa, Masks(dfa, users)));
@@ -110,6 +110,19 @@ internal sealed class PatternSet
         var half = nodes.Length / 2;
         Add(nodes[..half], users[..half], automata);
         Add(nodes[half..], users[half..], automata);
+    }
+
+    /// <returns>Null: together they are too large.</returns>
+    private static Dfa? Build(ReadOnlySpan<PatternNode> nodes)
+    {
+        try
+        {
+            return DfaBuilder.Build(new Nfa([.. nodes]), MostStates);
+        }
+        catch (PatternException) when (nodes.Length > 1)
+        {
+            return null; // none of them need be large: thousands of plain paths are
+        }
     }
 
     private ulong[][] Masks(Dfa dfa, ReadOnlySpan<List<int>> users)
