@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using System.Globalization;
 using Weir.Services;
 
 namespace Weir.Control;
@@ -8,8 +7,6 @@ namespace Weir.Control;
 /// <summary>What is to change of a service, in the words of the command line. What is empty stays as it is.</summary>
 public sealed record ServiceUpdate
 {
-    private static readonly Dictionary<char, int> _units = new() { ['s'] = 1, ['m'] = 60, ['h'] = 3600, ['d'] = 86400 };
-
     public required string Name { get; init; }
 
     public IReadOnlyList<string> Frontends { get; init; } = [];
@@ -69,7 +66,10 @@ public sealed record ServiceUpdate
 
         if (Affinity.Length > 0)
         {
-            spec = spec with { AffinitySeconds = SecondsOf(Affinity) };
+            spec = spec with
+            {
+                AffinitySeconds = AffinityTime.TryParse(Affinity, out int seconds) ? seconds : throw new ControlException($"--affinity \"{Affinity}\": write {AffinityTime.Expected}"),
+            };
         }
 
         return spec with { Source = known?.Source is not null && IsAll ? null : spec.Source };
@@ -77,12 +77,4 @@ public sealed record ServiceUpdate
 
     /// <summary>Nothing of what a file said is left.</summary>
     private bool IsAll => Frontends.Count > 0 && (Backends.Count > 0 || NoBackends);
-
-    private static int SecondsOf(string text)
-    {
-        (string digits, int unit) = _units.TryGetValue(text[^1], out int seconds) ? (text[..^1], seconds) : (text, 1);
-        return int.TryParse(digits, NumberStyles.None, null, out int number) && number <= ServiceSpec.MostAffinitySeconds / unit
-            ? number * unit
-            : throw new ControlException($"--affinity \"{text}\": write a time such as 90s, 10m or 3h, at most 7d; 0 for none");
-    }
 }

@@ -38,16 +38,18 @@ public sealed class ServiceUpdateTests
     }
 
     [Theory]
-    [InlineData("90", 90)]
     [InlineData("90s", 90)]
     [InlineData("10m", 600)]
     [InlineData("3h", 10800)]
     [InlineData("7d", 604800)]
+    [InlineData("1h30m", 5400)]
+    [InlineData("off", 0)]
     public void Apply_Affinity_IsATime(string text, int seconds) =>
         Assert.Equal(seconds, new ServiceUpdate { Name = "shop", Affinity = text }.Apply(_shop).AffinitySeconds);
 
     [Theory]
     [InlineData("affinity", "8d")]
+    [InlineData("affinity", "90")]
     [InlineData("affinity", "h")]
     [InlineData("affinity", "-1")]
     [InlineData("affinity", "99999999999999h")]

@@ -81,7 +81,7 @@ public sealed class ServiceFileReaderTests
     [InlineData("healthcheck: {htp: /}", 4, "unknown field \"htp\"", "did you mean \"http\"")]
     [InlineData("mode: dsr-l3", 4, "expected mode snat, dsr, dsr-l2; found \"dsr-l3\"", "did you mean \"dsr-l2\"")]
     [InlineData("mode: [dsr]", 4, "expected mode", "found a list")]
-    [InlineData("affinity: 3", 4, "a time from 1s to 7d such as 3h, or off; found \"3\"", "")]
+    [InlineData("affinity: 3", 4, "a time from 1s to 7d such as 90s, 3h or 1h30m, or off; found \"3\"", "")]
     [InlineData("affinity: 8d", 4, "a time from 1s to 7d", "")]
     [InlineData("affinity: {timeot: 3h}", 4, "unknown field \"timeot\"", "did you mean \"timeout\"")]
     [InlineData("affinity: {}", 4, "timeout is missing", "")]
@@ -99,6 +99,15 @@ public sealed class ServiceFileReaderTests
         var problem = AssertProblem(Read(Usual, line), expectedLine, expected);
         Assert.Contains(hint, problem.Message, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicy\nmetadata: {name: a}\nspec: {endpointSelector: {}}", "this is a policy: 'weir policy apply' takes it")]
+    [InlineData("kind: NetworkPolicy\nmetadata: {name: a}", "this is a policy: 'weir policy apply' takes it")]
+    [InlineData("[{\"endpointSelector\": {}, \"ingress\": [{}]}]", "this is a policy: 'weir policy apply' takes it")]
+    [InlineData("endpointSelector: {}\ningress: [{}]", "this is a policy: 'weir policy apply' takes it")]
+    [InlineData("apiVersion: v1\nkind: Service\nmetadata: {name: a}", "this is an object of Kubernetes, kind Service")]
+    public void Read_AnotherKindOfFile_IsNamed_InOneProblem(string text, string expected) =>
+        Assert.Contains(expected, Assert.Single(ServiceFileReader.Read("a.yaml", text).Problems).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData("frontends: [203.0.113.10]", "the port is missing")]

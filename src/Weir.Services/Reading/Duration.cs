@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Weir.Services.Reading;
 
 /// <summary>Lengths of time as people write them: "500ms", "2s", "1h30m", "7d".</summary>
-internal static class Duration
+public static class Duration
 {
     public const string Example = "500ms, 2s, 3m, 1h30m or 7d";
 

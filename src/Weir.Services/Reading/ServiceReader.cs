@@ -207,18 +207,12 @@ internal sealed class ServiceReader(ReadContext context)
             return 0;
         }
 
-        if (node is { Kind: NodeKind.Scalar, Text: "off" or "none" or "0" or "false" })
+        if (node.Kind == NodeKind.Scalar && AffinityTime.TryParse(node.Text, out var seconds))
         {
-            return 0;
+            return seconds;
         }
 
-        var most = TimeSpan.FromSeconds(ServiceSpec.MostAffinitySeconds);
-        if (node.Kind == NodeKind.Scalar && Duration.TryParse(node.Text, out var time) && time >= TimeSpan.FromSeconds(1) && time <= most)
-        {
-            return (int)time.TotalSeconds;
-        }
-
-        context.Error(node, $"expected affinity, a time from 1s to {Duration.Write(most)} such as 3h, or off; found {node.Found}");
+        context.Error(node, $"expected affinity, {AffinityTime.Expected}; found {node.Found}");
         return 0;
     }
 

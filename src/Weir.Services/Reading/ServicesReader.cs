@@ -38,6 +38,12 @@ internal sealed class ServicesReader(ReadContext context)
 
     private void ReadDocument(Node root)
     {
+        if (Mistaken(root) is { } what)
+        {
+            context.Error(root, what);
+            return;
+        }
+
         if (Fields.Of(context, root, _file) is not { } fields)
         {
             return;
@@ -64,5 +70,23 @@ internal sealed class ServicesReader(ReadContext context)
                 _places.Add(places);
             }
         }
+    }
+
+    /// <summary>What it is, where somebody took another kind of file for one of services.</summary>
+    private static string? Mistaken(Node root)
+    {
+        var mapping = root is { Kind: NodeKind.List, Items.Count: > 0 } ? root.Items[0] : root;
+        if (mapping.Kind != NodeKind.Mapping)
+        {
+            return null;
+        }
+
+        var kind = mapping.Fields.Find(field => field.Key.Text == "kind").Value?.Text;
+        if (kind?.EndsWith("Policy", StringComparison.Ordinal) == true || mapping.Fields.Exists(field => field.Key.Text is "endpointSelector" or "nodeSelector"))
+        {
+            return "this is a policy: 'weir policy apply' takes it";
+        }
+
+        return kind is null ? null : $"this is an object of Kubernetes, kind {kind}: a file of services is a mapping with a list \"services\"";
     }
 }
