@@ -16,6 +16,9 @@ public static class FileGroup
             .FirstOrDefault()
         : null;
 
+    /// <summary>The name of the group that a file belongs to; null: it cannot be told.</summary>
+    public static string? NameOf(string path) => FileOwner.Of(path) is { } owner ? AccountNames.Group(owner.Group) : null;
+
     /// <summary>Gives a file to a group. Throws <see cref="LinuxException"/>.</summary>
     public static void Set(string path, uint group)
     {

@@ -2,7 +2,7 @@
 namespace Weir.Policy.Reading;
 
 /// <summary>Finds what somebody most likely meant.</summary>
-internal static class NearestName
+public static class NearestName
 {
     private const int LongestName = 64;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Cli;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -8,6 +9,8 @@ namespace Weir.Agent;
 /// <summary>Puts the configuration together: file, then environment, then flags; the last one wins.</summary>
 internal static class AgentConfigReader
 {
+    private const int MostBytes = 1024 * 1024;
+
     /// <param name="file">Null: <see cref="AgentConfig.DefaultFile"/>, if it is there.</param>
     /// <param name="flags">Setting → text, of those that were given.</param>
     /// <param name="problems">Everything that is wrong; with one of them the configuration has no meaning.</param>
@@ -45,8 +48,7 @@ internal static class AgentConfigReader
         var yaml = new YamlStream();
         try
         {
-            using var text = new StreamReader(file);
-            yaml.Load(text);
+            yaml.Load(new StringReader(TextFile.Read(file, MostBytes)));
         }
         catch (YamlException e)
         {

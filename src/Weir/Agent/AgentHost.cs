@@ -2,6 +2,7 @@
 
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Weir.Cli;
 using Weir.Control;
 using Weir.Docker;
 using Weir.Flows;
@@ -17,6 +18,8 @@ internal sealed class AgentHost : IDisposable
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
         | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
+
+    private const int MostMessage = TextFile.MostBytes + (1024 * 1024); // with the files' names
 
     private static readonly TimeSpan _answerInFlight = TimeSpan.FromSeconds(1);
 
@@ -43,7 +46,7 @@ internal sealed class AgentHost : IDisposable
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(Listen);
         builder.Services.AddRoutingCore();
-        builder.Services.AddGrpc();
+        builder.Services.AddGrpc(options => options.MaxReceiveMessageSize = MostMessage);
 
         // Logs of what is put together before the application is.
         using ILoggerFactory logs = LoggerFactory.Create(logging => Describe(logging, config));

@@ -3,6 +3,7 @@
 using System.CommandLine;
 using System.Net.Sockets;
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 
 namespace Weir.Cli;
@@ -10,6 +11,11 @@ namespace Weir.Cli;
 /// <summary>Asks the agent, and tells of what goes wrong in one line.</summary>
 internal static class AgentClient
 {
+    /// <summary>An agent that is stopped takes connections and says nothing: it is asked for a sign of life, also
+    /// while a stream says nothing. One that only takes its time gives it.</summary>
+    private static readonly TimeSpan _signEvery = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan _signWithin = TimeSpan.FromSeconds(5);
+
     /// <summary>Connects, asks, and returns the command's exit code.</summary>
     internal static async Task<int> AskAsync(ParseResult parsed, Func<Api.Agent.AgentClient, Task<int>> ask)
     {
@@ -20,50 +26,52 @@ internal static class AgentClient
             return ExitCodes.BadInput;
         }
 
-        using GrpcChannel channel = GrpcChannel.ForAddress("http://weir", new GrpcChannelOptions
-        {
-            HttpHandler = new SocketsHttpHandler
-            {
-                UseProxy = false,
-                ConnectCallback = (_, cancel) => ConnectAsync(endPoint, cancel),
-            },
-            MaxReceiveMessageSize = null,
-            MaxSendMessageSize = null,
-        });
+        TimeSpan patience = GlobalOptions.Patience(parsed);
+        using GrpcChannel channel = Open(endPoint);
         try
         {
-            return await ask(new Api.Agent.AgentClient(channel));
+            return await ask(new Api.Agent.AgentClient(channel.Intercept(new AnswerDeadline(patience))));
         }
         catch (RpcException e)
         {
-            await Console.Error.WriteLineAsync("weir: " + Describe(e, socket));
+            await Console.Error.WriteLineAsync("weir: " + CallErrors.Describe(e, socket, patience));
             return e.StatusCode == StatusCode.InvalidArgument ? ExitCodes.BadInput : ExitCodes.Failed;
         }
     }
 
-    private static string Describe(RpcException e, string socket) => SocketErrorOf(e) switch
+    /// <summary>Asks for what only helps, in so little time that nobody notices; null: there is no answer.</summary>
+    internal static T? TryAsk<T>(ParseResult parsed, TimeSpan patience, Func<Api.Agent.AgentClient, T> ask)
+        where T : class
     {
-        SocketError.AccessDenied => $"no permission to use {socket}: run as root, or join the group weir",
-        { } => $"the agent does not answer on {socket}: is it running? Start it with 'sudo weir agent'",
-        null when e.StatusCode == StatusCode.Unavailable => $"the agent on {socket} broke off: {e.Status.Detail}",
-        null => e.Status.Detail,
-    };
-
-    /// <summary>Whether the agent was not asked because the socket is not for this user.</summary>
-    internal static bool IsDenied(RpcException e) => SocketErrorOf(e) == SocketError.AccessDenied;
-
-    private static SocketError? SocketErrorOf(RpcException e)
-    {
-        for (Exception? cause = e.Status.DebugException; cause is not null; cause = cause.InnerException)
+        if (EndPointOf(GlobalOptions.SocketPath(parsed)) is not { } endPoint)
         {
-            if (cause is SocketException socket)
-            {
-                return socket.SocketErrorCode;
-            }
+            return null;
         }
 
-        return null;
+        using GrpcChannel channel = Open(endPoint);
+        try
+        {
+            return ask(new Api.Agent.AgentClient(channel.Intercept(new AnswerDeadline(patience))));
+        }
+        catch (RpcException)
+        {
+            return null;
+        }
     }
+
+    private static GrpcChannel Open(UnixDomainSocketEndPoint endPoint) => GrpcChannel.ForAddress("http://weir", new GrpcChannelOptions
+    {
+        HttpHandler = new SocketsHttpHandler
+        {
+            UseProxy = false,
+            ConnectCallback = (_, cancel) => ConnectAsync(endPoint, cancel),
+            KeepAlivePingDelay = _signEvery,
+            KeepAlivePingTimeout = _signWithin,
+        },
+        DisposeHttpClient = true,
+        MaxReceiveMessageSize = null,
+        MaxSendMessageSize = null,
+    });
 
     private static UnixDomainSocketEndPoint? EndPointOf(string socket)
     {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using Weir.Agent;
 
@@ -32,78 +33,76 @@ internal static class CommandLine
         root.Subcommands.Add(VersionCommand.Build());
         root.Subcommands.Add(CompletionCommand.Build());
         root.WithExample("sudo weir agent &", "weir endpoint list", "weir policy apply -f policy.yaml", "weir monitor --type drop");
+        root.Options.OfType<VersionOption>().Single().Action = new VersionAction();
 
-        // "weir version" tells the agent's too.
-        root.Options.Remove(root.Options.OfType<VersionOption>().Single());
+        // The library's own has "/?" and "-?" too, which completion would offer.
+        root.Options.Remove(root.Options.OfType<HelpOption>().Single());
+        root.Options.Add(new HelpOption("--help", "-h"));
         Examples.Show(root);
         return root;
     }
 
+    /// <summary>Runs what the arguments say, and returns the exit code. Nothing that goes wrong on the way is told by a
+    /// stack trace.</summary>
     internal static async Task<int> RunAsync(RootCommand root, string[] args)
     {
-        ParseResult parsed = root.Parse(args);
-        if (parsed.Action is not ParseErrorAction)
+        ParseResult parsed = root.Parse(HelpWord.Replace(root, args));
+        try
         {
-            return await parsed.InvokeAsync();
+            return parsed.Action is ParseErrorAction ? await RefuseAsync(root, parsed) : await InvokeAsync(parsed);
         }
+        catch (IOException e)
+        {
+            return FailOutput(e);
+        }
+        catch (UnauthorizedAccessException e) when (e.InnerException is IOException cause)
+        {
+            return FailOutput(cause); // the console's way to say that there is none
+        }
+    }
 
-        string path = PathOf(parsed.CommandResult.Command);
+    private static async Task<int> RefuseAsync(RootCommand root, ParseResult parsed)
+    {
         if (parsed.UnmatchedTokens.Count == 0 && parsed.CommandResult.Command.Subcommands.Count > 0)
         {
             // "weir policy": a question, not a mistake.
-            await root.Parse([.. path.Split(' ')[1..], "--help"]).InvokeAsync();
+            await InvokeAsync(root.Parse([.. parsed.CommandResult.Command.PathBelowRoot(), "--help"]));
             return ExitCodes.BadInput;
         }
 
-        // Of a command that is not there, "a command is required" says nothing.
-        IEnumerable<string> errors = parsed.Errors.Select(error => error.Message).Distinct();
-        foreach (string message in parsed.UnmatchedTokens.Count > 0 ? errors.Where(error => parsed.UnmatchedTokens.Any(error.Contains)) : errors)
+        foreach (string line in UsageErrors.Describe(parsed))
         {
-            await Console.Error.WriteLineAsync($"weir: {message}");
+            await Console.Error.WriteLineAsync(line);
         }
 
-        foreach (string token in parsed.UnmatchedTokens.Take(1))
-        {
-            if (Nearest(token, parsed) is { } nearest)
-            {
-                await Console.Error.WriteLineAsync($"did you mean '{nearest}'?");
-            }
-        }
-
-        await Console.Error.WriteLineAsync($"try: {path} --help");
         return ExitCodes.BadInput;
     }
 
-    private static string PathOf(Command command)
-    {
-        string[] names = [.. command.Parents.OfType<Command>().Take(1).Select(PathOf), command is RootCommand ? "weir" : command.Name];
-        return string.Join(' ', names);
-    }
+    private static Task<int> InvokeAsync(ParseResult parsed) =>
+        parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 
-    private static string? Nearest(string token, ParseResult parsed) => parsed.CommandResult.Command.Subcommands.Select(c => c.Name)
-        .Concat(parsed.CommandResult.Command.Options.Concat(parsed.RootCommandResult.Command.Options).Select(o => o.Name))
-        .Select(name => (Name: name, Distance: Distance(token, name)))
-        .Where(candidate => candidate.Distance <= Math.Max(2, token.Length / 3))
-        .OrderBy(candidate => candidate.Distance)
-        .Select(candidate => candidate.Name)
-        .FirstOrDefault();
-
-    /// <summary>Levenshtein's.</summary>
-    private static int Distance(string a, string b)
+    /// <summary>Whatever else reads or writes has an answer to its own failures: this is standard output's.</summary>
+    private static int FailOutput(IOException e)
     {
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
+        try
         {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
+            Console.Error.WriteLine($"weir: the output cannot be written: {e.Message}");
+        }
+        catch (Exception again) when (again is IOException or UnauthorizedAccessException)
+        {
+            // Nobody can be told: the exit code says it.
         }
 
-        return row[^1];
+        return ExitCodes.Failed;
+    }
+
+    /// <summary>"--version": needs no agent, as "weir version" does.</summary>
+    private sealed class VersionAction : SynchronousCommandLineAction
+    {
+        public override int Invoke(ParseResult parseResult)
+        {
+            Console.WriteLine($"weir {ProductVersion.Text}");
+            return ExitCodes.Fine;
+        }
     }
 }

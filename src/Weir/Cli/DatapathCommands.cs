@@ -22,7 +22,7 @@ internal static class DatapathCommands
     internal static Command Conntrack()
     {
         var list = new Command("list", "List live flows.");
-        var endpoint = new Option<string?>("--endpoint") { Description = "only flows of this endpoint" };
+        var endpoint = new Option<string?>("--endpoint") { Description = "only flows of this endpoint" }.Completes(Completion.Endpoints);
         Option<int> limit = Limit();
         list.Options.Add(endpoint);
         list.Options.Add(limit);
@@ -49,7 +49,7 @@ internal static class DatapathCommands
             map => [map.Name, map.Type, $"{map.KeyBytes}", $"{map.ValueBytes}", $"{map.MaxEntries}", map.What]);
 
         var dump = new Command("dump", "Show a BPF map's entries.");
-        var name = new Argument<string>("map") { Description = "as 'weir map list' names it" };
+        var name = new Argument<string>("map") { Description = "as 'weir map list' names it" }.Completes(Completion.Maps);
         Option<int> limit = Limit();
         dump.Arguments.Add(name);
         dump.Options.Add(limit);

@@ -50,7 +50,8 @@ internal static class EndpointCommands
         return command.WithExample("weir endpoint log web");
     }
 
-    private static Argument<string> Name() => new("endpoint") { Description = "number, container name, start of an id, or address" };
+    private static Argument<string> Name() =>
+        new Argument<string>("endpoint") { Description = "number, container name, start of an id, or address" }.Completes(Completion.Endpoints);
 
     private static string State(Endpoint endpoint) => endpoint.Degraded.Length > 0 ? "degraded" : endpoint.State;
 

@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using Weir.Agent;
+using Weir.Services.Reading;
 
 namespace Weir.Cli;
 
@@ -16,10 +17,26 @@ internal static class GlobalOptions
 
     private static Option<string> Output { get; } = MakeOutput();
 
+    private static Option<string> Timeout { get; } = new Option<string>("--timeout")
+    {
+        Description = "how long to wait for the agent's answer, such as 10s or 1m; what follows events goes on",
+        Recursive = true,
+        DefaultValueFactory = _ => "30s",
+    }.IsDuration();
+
     internal static void AddTo(Command root)
     {
         root.Options.Add(Socket);
         root.Options.Add(Output);
+        root.Options.Add(Timeout);
+    }
+
+    /// <summary>How long an answer may take.</summary>
+    internal static TimeSpan Patience(ParseResult parsed)
+    {
+        // Checked before.
+        _ = Duration.TryParse(parsed.GetValue(Timeout)!, out TimeSpan patience);
+        return patience;
     }
 
     internal static bool IsJson(ParseResult parsed) => parsed.GetValue(Output) == "json";

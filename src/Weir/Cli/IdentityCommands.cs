@@ -26,7 +26,7 @@ internal static class IdentityCommands
     private static Command Get()
     {
         var command = new Command("get", "Show one identity.");
-        var number = new Argument<string>("identity") { Description = "number or reserved name" };
+        var number = new Argument<string>("identity") { Description = "number or reserved name" }.Completes(Completion.Identities);
         command.Arguments.Add(number);
         command.One(
             (agent, parsed) => agent.GetIdentityAsync(new GetIdentityRequest { Identity = parsed.GetRequiredValue(number) }),

@@ -7,7 +7,8 @@ namespace Weir.Cli;
 /// <summary>Labels on the command line.</summary>
 internal static class Labels
 {
-    internal static Option<string[]> Option() => new("--label", "-l") { Description = "only those with this label (again for more)" };
+    internal static Option<string[]> Option() =>
+        new Option<string[]>("--label", "-l") { Description = "only those with this label (again for more)" }.Completes(Completion.LabelsOfEndpoints);
 
     /// <summary>As many as leave the line readable; what is more is "…".</summary>
     internal static string Cut(IEnumerable<string> labels)

@@ -52,7 +52,8 @@ internal static class MonitorCommand
         return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
     }
 
-    private static Option<string[]> Ends(string name, string description) => new(name) { Description = description };
+    private static Option<string[]> Ends(string name, string description) =>
+        new Option<string[]>(name) { Description = description }.Completes(Completion.Ends);
 
     private static async Task FollowAsync(Api.Agent.AgentClient agent, MonitorRequest request, bool json, CancellationToken cancel)
     {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using System.Text;
 
 namespace Weir.Cli;
 
-/// <summary>Policy files named on the command line.</summary>
+/// <summary>Files of policy or of services, named on the command line.</summary>
 internal static class PolicyFiles
 {
     private static readonly string[] _extensions = [".yaml", ".yml", ".json"];
@@ -15,39 +16,23 @@ internal static class PolicyFiles
         Required = true,
     };
 
-    /// <summary>Reads them all under the names they were given.</summary>
+    /// <summary>Reads them all, under their paths from the root: an explanation names them weeks later, to somebody
+    /// in another folder.</summary>
     /// <param name="problems">What cannot be read.</param>
     internal static IReadOnlyList<(string Name, string Text)> Read(IEnumerable<string> paths, out IReadOnlyList<string> problems)
     {
-        List<(string, string)> files = [];
+        List<(string Name, string Text)> files = [];
         List<string> found = [];
-        foreach (string path in paths)
+        int left = TextFile.MostBytes;
+        foreach (string path in paths.SelectMany(path => Files(path, found)))
         {
             try
             {
-                if (path.Length == 0)
-                {
-                    found.Add("the name of a file is empty");
-                }
-                else if (path == "-")
-                {
-                    files.Add(("stdin", Console.In.ReadToEnd()));
-                }
-                else if (Directory.Exists(path))
-                {
-                    string[] inside = [.. Directory.GetFiles(path).Where(IsPolicy).Order(StringComparer.Ordinal)];
-                    files.AddRange(inside.Select(file => (file, File.ReadAllText(file))));
-                    if (inside.Length == 0)
-                    {
-                        found.Add($"{path}: no *.yaml, *.yml or *.json is in this folder");
-                    }
-                }
-                else
-                {
-                    files.Add((path, File.ReadAllText(path)));
-                }
+                string text = path == "-" ? ReadInput(left) : TextFile.Read(path, left, TextFile.MostBytes);
+                files.Add((path == "-" ? "stdin" : Path.GetFullPath(path), text));
+                left -= Encoding.UTF8.GetByteCount(text);
             }
-            catch (FileNotFoundException)
+            catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
             {
                 found.Add($"{path}: no such file or folder");
             }
@@ -59,6 +44,43 @@ internal static class PolicyFiles
 
         problems = found;
         return files;
+    }
+
+    /// <summary>Those of a folder, else the path itself.</summary>
+    private static string[] Files(string path, List<string> problems)
+    {
+        if (path.Length == 0)
+        {
+            problems.Add("the name of a file is empty");
+            return [];
+        }
+
+        if (!Directory.Exists(path))
+        {
+            return [path];
+        }
+
+        try
+        {
+            string[] inside = [.. Directory.GetFiles(path).Where(IsPolicy).Order(StringComparer.Ordinal)];
+            if (inside.Length == 0)
+            {
+                problems.Add($"{path}: no *.yaml, *.yml or *.json is in this folder");
+            }
+
+            return inside;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            problems.Add($"{path}: {e.Message}");
+            return [];
+        }
+    }
+
+    private static string ReadInput(int most)
+    {
+        using Stream input = Console.OpenStandardInput();
+        return TextFile.Read(input, most, TextFile.MostBytes);
     }
 
     private static bool IsPolicy(string path) => _extensions.Contains(Path.GetExtension(path));

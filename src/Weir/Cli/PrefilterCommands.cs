@@ -35,7 +35,7 @@ internal static class PrefilterCommands
     private static Command Remove()
     {
         var command = new Command("remove", "Let them through again.");
-        Argument<string[]> prefixes = Prefixes();
+        Argument<string[]> prefixes = Prefixes().Completes(Completion.Prefilter);
         command.Arguments.Add(prefixes);
         command.One((agent, parsed) => agent.ChangePrefilterAsync(new ChangePrefilterRequest { Remove = { parsed.GetRequiredValue(prefixes) } }), Print);
         return command.WithExample("weir prefilter remove 198.51.100.0/24");

@@ -64,9 +64,10 @@ internal static class PublishCommands
         Deny = deny,
     };
 
-    private static Argument<string> Container() => new("name") { Description = "of a container" };
+    private static Argument<string> Container() => new Argument<string>("name") { Description = "of a container" }.Completes(Completion.Publishers);
 
-    private static Argument<string> Port() => new("port") { Description = "the host's, as in docker run -p: 8080, 8080/tcp, 53/udp" };
+    private static Argument<string> Port() =>
+        new Argument<string>("port") { Description = "the host's, as in docker run -p: 8080, 8080/tcp, 53/udp" }.Completes(Completion.PublishedPorts);
 
     private static Option<string[]> From(string meaning) => new("--from") { Description = meaning };
 

@@ -2,6 +2,7 @@
 
 using System.CommandLine;
 using Weir.Api;
+using Weir.Services.Reading;
 
 namespace Weir.Cli;
 
@@ -47,7 +48,7 @@ internal static class ServiceCommands
         Option<string[]> frontends = Words("--frontend", "where it is reached: address:port/protocol; several with commas");
         Option<string[]> backends = Words("--backends", "who serves it: address:port, with /w=N for a weight other than 1; several with commas; \"\" for none");
         var mode = new Option<string?>("--mode") { Description = "to backends on other hosts: snat, dsr or dsr-l2 [snat]" };
-        var affinity = new Option<string?>("--affinity") { Description = "keep a client on its backend until it was silent this long, such as 3h; 0: no" };
+        var affinity = new Option<string?>("--affinity") { Description = "keep a client on its backend until it was silent this long, such as 3h or 1h30m; 0: no" };
         var health = new Option<string?>("--health-check") { Description = "tcp, http:/path, with ,interval=2s,timeout=1s,rise=2,fall=3,port=N; none" };
         foreach (Option option in (Option[])[name, frontends, backends, mode, affinity, health])
         {
@@ -94,7 +95,7 @@ internal static class ServiceCommands
     {
         var command = new Command("drain", "Give a backend no new connections; those that it has go on.");
         Option<string> name = NameOption();
-        var backend = new Option<string>("--backend") { Description = "address:port", Required = true };
+        var backend = new Option<string>("--backend") { Description = "address:port", Required = true }.Completes(Completion.Backends);
         var undo = new Option<bool>("--undo") { Description = "give it new connections again" };
         command.Options.Add(name);
         command.Options.Add(backend);
@@ -113,7 +114,7 @@ internal static class ServiceCommands
     private static Command Delete()
     {
         var command = new Command("delete", "Take services away; their connections end.");
-        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of services" };
+        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of services" }.Completes(Completion.Services);
         var all = new Option<bool>("--all") { Description = "every service that is no published port" };
         command.Arguments.Add(names);
         command.Options.Add(all);
@@ -162,7 +163,7 @@ internal static class ServiceCommands
             ("Name", service.Name),
             ("State", service.State),
             ("Mode", service.Mode),
-            ("Affinity", service.AffinitySeconds == 0 ? "no" : $"{service.AffinitySeconds} s"),
+            ("Affinity", service.AffinitySeconds == 0 ? "no" : Duration.Write(TimeSpan.FromSeconds(service.AffinitySeconds))),
             ("Health check", service.HealthCheck.Length > 0 ? service.HealthCheck : "no"),
             ("Selector", service.Selector),
             ("Source", service.Source),
@@ -178,9 +179,9 @@ internal static class ServiceCommands
             service.Backends.Select(backend => new[] { backend.Address, backend.Endpoint, $"{backend.Weight}", backend.State, $"{backend.Slots}", backend.Detail }));
     }
 
-    private static Argument<string> NameArgument() => new("name") { Description = "of a service" };
+    private static Argument<string> NameArgument() => new Argument<string>("name") { Description = "of a service" }.Completes(Completion.Services);
 
-    private static Option<string> NameOption() => new("--name", "-n") { Description = "of the service", Required = true };
+    private static Option<string> NameOption() => new Option<string>("--name", "-n") { Description = "of the service", Required = true }.Completes(Completion.Services);
 
     private static Option<string[]> Words(string name, string meaning) => new(name) { Description = meaning, AllowMultipleArgumentsPerToken = true };
 

@@ -9,6 +9,8 @@ namespace Weir.Cli;
 /// <summary>"weir version".</summary>
 internal static class VersionCommand
 {
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(2);
+
     internal static Command Build()
     {
         var command = new Command("version", "Show this command's version, and the agent's if it runs.");
@@ -17,12 +19,12 @@ internal static class VersionCommand
             string running;
             try
             {
-                running = (await agent.GetStatusAsync(new GetStatusRequest())).Version;
+                running = (await agent.GetStatusAsync(new GetStatusRequest(), deadline: DateTime.UtcNow + _patience)).Version;
             }
             catch (RpcException e)
             {
                 // Its absence is no failure here.
-                running = AgentClient.IsDenied(e) ? "no permission to ask it" : "not running";
+                running = CallErrors.IsDenied(e) ? "no permission to ask it" : e.StatusCode == StatusCode.DeadlineExceeded ? "gives no answer" : "not running";
             }
 
             Console.WriteLine(GlobalOptions.IsJson(parsed)
