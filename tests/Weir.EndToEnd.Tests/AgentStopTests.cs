@@ -36,12 +36,15 @@ public sealed class AgentStopTests(DockerHost host) : IDisposable
         host.Agent.Stop();
         TimeSpan taken = time.Elapsed;
         Wait.Until(() => monitor.HasExited && traces.HasExited, 5, () => "the monitors go on");
+        string log = host.Agent.Log;
         host.Agent.Start();
         host.Remove(containers);
         host.Docker("network", "rm", network);
 
         Assert.True(taken < TimeSpan.FromSeconds(4), $"it took {taken.TotalSeconds:0.0} s");
-        Assert.Contains("the agent stops", monitor.Output, StringComparison.Ordinal);
+        Assert.EndsWith("the agent on /run/weir/weir.sock has stopped, or is started anew", monitor.Output.Trim(), StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", monitor.Output + traces.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Docker does not answer", log, StringComparison.Ordinal);
     }
 
     /// <summary>Of Docker's plugin, whose second half never comes.</summary>

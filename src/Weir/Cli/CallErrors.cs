@@ -16,7 +16,8 @@ internal static class CallErrors
         { } => $"the agent does not answer on {socket}: is it running? Start it with 'sudo weir agent'",
         null when e.StatusCode == StatusCode.DeadlineExceeded =>
             $"the agent on {socket} gave no answer within {Duration.Write(patience)} (--timeout): it is stopped or has much to do. What was asked for may happen all the same",
-        null when e.StatusCode == StatusCode.Unavailable || HasGoneSilent(e) => $"the agent on {socket} broke off: {Reason(e)}",
+        null when HasGoneSilent(e) => $"the agent on {socket} gave no sign of life for some seconds: it is stopped, or has too much to do",
+        null when e.StatusCode == StatusCode.Unavailable || Is<IOException>(e) => $"the agent on {socket} has stopped, or is started anew",
         null => e.Status.Detail,
     };
 
@@ -31,11 +32,6 @@ internal static class CallErrors
             ? "run as root. To let others use it: 'sudo groupadd weir', restart the agent, and 'sudo usermod -aG weir USER' for whom it is"
             : $"run as root, or join the group {group}: 'sudo usermod -aG {group} $USER', and log in again";
     }
-
-    private static string Reason(RpcException e) =>
-        HasGoneSilent(e) ? "it gave no sign of life for 5 s; it is stopped, or has too much to do"
-        : Is<HttpProtocolException>(e) || e.Status.Detail.Length == 0 ? "it has ended, or was started anew"
-        : e.Status.Detail;
 
     /// <summary>The handler's words for a missing answer to a ping, of which it has no code.</summary>
     private static bool HasGoneSilent(RpcException e) => e.Status.Detail.Contains("ping", StringComparison.OrdinalIgnoreCase)

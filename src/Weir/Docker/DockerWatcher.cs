@@ -85,7 +85,10 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
                 IsConnected = false;
                 _lostAt = time.GetUtcNow();
                 _lastError = followed ? "dockerd closed the connection" : _lastError;
-                Log.DockerLost(log, _lastError);
+                if (!stoppingToken.IsCancellationRequested)
+                {
+                    Log.DockerLost(log, _lastError);
+                }
             }
 
             await Task.Delay(_retry, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

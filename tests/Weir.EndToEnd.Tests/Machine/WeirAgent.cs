@@ -5,12 +5,13 @@ namespace Weir.EndToEnd.Tests.Machine;
 public sealed class WeirAgent(Sandbox sandbox) : IDisposable
 {
     private BackgroundCommand? _process;
+    private string _lastLog = "";
 
     /// <summary>The setting published-ports; null: the agent is not told. Most tests' subject is what comes after the door.</summary>
     public string? PublishedPorts { get; init; } = "open";
 
-    /// <summary>What the running agent logged.</summary>
-    public string Log => _process?.Output ?? "";
+    /// <summary>What the running agent logged, or the last one that ran.</summary>
+    public string Log => _process?.Output ?? _lastLog;
 
     /// <summary>Starts it and waits until it answers.</summary>
     public void Start(params string[] flags)
@@ -36,6 +37,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
             Wait.Until(() => _process.HasExited, 10, () => "the agent cannot be killed");
         }
 
+        _lastLog = Log;
         _process?.Dispose();
         _process = null;
     }
