@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # HTTP between two containers: direct over Docker's bridge, over a weir network without and with HTTP rules
-# (1 and 100), and with nginx or HAProxy as a proxy in between. All in turn, round after round; medians, and
-# their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
+# (1 and 100), and with nginx or HAProxy as a proxy in between; HTTP/2 beside nghttpx and HAProxy. All in turn, round
+# after round; medians, and their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
+# WAYS and WAYS2 (of HTTP/2) pick; empty: none.
 set -Eeuo pipefail
 trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2; tail -n 20 /run/agent.log >&2 2> /dev/null || true' ERR
 if [ -z "${WEIR_SANDBOX:-}" ]; then
     . "$(dirname "$0")/../scripts/setup.sh"
     missing=()
-    for tool in wrk:wrk nginx:nginx-light haproxy:haproxy python3:python3-minimal; do
+    for tool in wrk:wrk nginx:nginx-light haproxy:haproxy python3:python3-minimal h2load:nghttp2-client nghttpd:nghttp2-server nghttpx:nghttp2-proxy; do
         command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
     done
     install_packages "${missing[@]}"
@@ -17,7 +18,8 @@ fi
 ROUNDS=${ROUNDS:-5}
 SECONDS_EACH=${SECONDS_EACH:-3}
 IDLE=${IDLE:-5000}
-read -ra WAYS <<< "${WAYS:-direct weir weir-1 weir-100 nginx haproxy}"
+read -ra WAYS <<< "${WAYS-direct weir weir-1 weir-100 nginx haproxy}"
+read -ra WAYS2 <<< "${WAYS2-direct weir weir-1 weir-100 nghttpx haproxy}"
 
 for network in weir plain; do
     container "server-$network" "$network" -l bench=server
@@ -25,6 +27,7 @@ for network in weir plain; do
 done
 container nginx plain
 container haproxy plain
+container nghttpx plain
 
 mkdir -p /run/www /run/nginx
 head -c 100 /dev/zero | tr '\0' x > /run/www/small
@@ -35,6 +38,7 @@ http="access_log off; keepalive_requests 100000000; sendfile on; tcp_nodelay on;
 for network in weir plain; do
     echo "$common pid /run/nginx/server-$network; worker_processes 1; http { $http server { listen 80 reuseport; root /run/www; open_file_cache max=10; } }" > "/run/nginx/server-$network.conf"
     inside "server-$network" nginx -c "/run/nginx/server-$network.conf" 2> /dev/null &
+    inside "server-$network" nghttpd --no-tls -d /run/www -n 1 81 > /dev/null &
 done
 server=$(address_of server-plain)
 echo "$common pid /run/nginx/proxy; worker_processes 2; http { $http proxy_buffering off;
@@ -57,7 +61,15 @@ frontend f
     default_backend b
 backend b
     server s $server:80
+frontend f2
+    bind :81 proto h2
+    http-request deny unless { path /small /big }
+    default_backend b2
+backend b2
+    server s $server:81 proto h2
 EOF
+inside nghttpx nghttpx --conf=/dev/null --workers=2 --accesslog-file=/dev/null --errorlog-file=/dev/null \
+    "-f*,81;no-tls" "-b$server,81;;proto=h2" &
 inside haproxy haproxy -f /run/haproxy.cfg &
 sleep 1.5
 
@@ -65,7 +77,7 @@ sleep 1.5
 rules() {
     {
         echo '[{"endpointSelector": {"matchLabels": {"bench": "server"}}, "ingress": [{"fromEndpoints": [{"matchLabels": {"bench": "client"}}],'
-        echo '"toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}], "rules": {"http": ['
+        echo '"toPorts": [{"ports": [{"port": "80", "protocol": "TCP"}, {"port": "81", "protocol": "TCP"}], "rules": {"http": ['
         for i in $(seq 2 "$1"); do
             printf '{"method": "GET|POST", "path": "/api/v1/resource%d/[0-9]+(/.*)?"},\n' "$i"
         done
@@ -80,6 +92,7 @@ take() {
     case "$1" in
         direct) to=$server ;;
         nginx) to=$(address_of nginx) pids=$(cat /run/nginx/proxy) pids="$pids $(pgrep -P "$pids" | tr '\n' ' ')" ;;
+        nghttpx) to=$(address_of nghttpx) pids=$(pgrep -x nghttpx | tr '\n' ' ') ;;
         haproxy) to=$(address_of haproxy) pids=$(pgrep -x haproxy | tr '\n' ' ') ;;
         weir) from=client-weir to=$(address_of server-weir); out/weir policy delete --all > /dev/null 2>&1 || true ;;
         weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
@@ -112,7 +125,28 @@ load() {
         END { print rate, p50, p99, used / n }' /run/wrk >> "/run/result.$name.$way"
 }
 
+# load2 NAME WAY ARGUMENT... : likewise of h2load; it tells the mean and the longest time of a request.
+load2() {
+    local name=$1 way=$2 before after
+    shift 2
+    take "$way"
+    before=$(cpu "$pids")
+    inside "$from" h2load -t2 -D"$SECONDS_EACH" "${@:1:$#-1}" "http://$to:81/${*: -1}" > /run/h2load
+    after=$(cpu "$pids")
+    awk -v used=$((after - before)) '
+        function ms(t) { return t ~ /us$/ ? t / 1000 : t ~ /ms$/ ? t + 0 : t * 1000 }
+        /^finished in/ { rate = $4 } /^requests:/ { n = $8; bad = $10 + $12 + $14 }
+        /^time for request:/ { longest = ms($5); mean = ms($6) }
+        END { if (bad > 0 || n == 0) print "bad: " bad " of " n > "/dev/stderr"; print rate, mean, longest, used / n }' /run/h2load >> "/run/result.$name.$way"
+}
+
 for _ in $(seq 1 "$ROUNDS"); do
+    for way in "${WAYS2[@]}"; do
+        load2 h2-many "$way" -c16 -m16 small
+        load2 h2-one "$way" -c64 -m1 small
+        load2 h2-calm "$way" -c4 -m1 small
+        load2 h2-big "$way" -c8 -m1 big
+    done
     for way in "${WAYS[@]}"; do
         load small "$way" -c64 small
         load big "$way" -c8 big
@@ -122,10 +156,13 @@ for _ in $(seq 1 "$ROUNDS"); do
 done
 
 column() { awk -v c="$2" '{ print $c }' "/run/result.$1.$3" | median; }
-show() {
-    printf '\n%s\n%-12s %12s %8s %9s %9s %12s\n' "$2" "" "requests/s" "ratio" "p50 ms" "p99 ms" "CPU µs/req"
+show() { table "$1" "$2" "p50 ms" "p99 ms" "${WAYS[@]}"; }
+show2() { table "$1" "$2" "mean ms" "max ms" "${WAYS2[@]}"; }
+table() {
+    [ $# -gt 4 ] || return 0
+    printf '\n%s\n%-12s %12s %8s %9s %9s %12s\n' "$2" "" "requests/s" "ratio" "$3" "$4" "CPU µs/req"
     local way
-    for way in "${WAYS[@]}"; do
+    for way in "${@:5}"; do
         printf '%-12s %12.0f %8.2f %9.2f %9.2f %12.1f\n' "$way" "$(column "$1" 1 "$way")" \
             "$(awk "BEGIN { print $(column "$1" 1 "$way") / $(column "$1" 1 direct) }")" \
             "$(column "$1" 2 "$way")" "$(column "$1" 3 "$way")" "$(column "$1" 4 "$way")"
@@ -135,6 +172,10 @@ show small "100 bytes, 64 connections kept alive (aims: weir ≥ 0.97, weir-1 �
 show big "1 MB, 8 connections kept alive"
 show new "100 bytes, a connection for each request"
 show calm "100 bytes, 4 connections: far from full load (aim: p99 at most 0.3 ms over direct)"
+show2 h2-many "HTTP/2: 100 bytes, 16 connections of 16 streams (aim: CPU of weir-1 ≤ that of nghttpx)"
+show2 h2-one "HTTP/2: 100 bytes, 64 connections of one stream (likewise)"
+show2 h2-calm "HTTP/2: 100 bytes, 4 connections of one stream"
+show2 h2-big "HTTP/2: 1 MB, 8 connections of one stream"
 
 # Of a proxy that has served nothing yet: memory that a load has left behind would hide what idle ones take.
 take weir-1
