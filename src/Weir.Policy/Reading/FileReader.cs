@@ -64,6 +64,9 @@ internal sealed class FileReader(ReadContext context)
             case NodeKind.Mapping when IsPolicyTree(root):
                 context.Error(root, "this is a policy tree (nodes with name, rules and children), Cilium's language before 2017, which Weir does not read; write a list of rules, each with endpointSelector and ingress or egress");
                 return [];
+            case NodeKind.Mapping when Has(root, "services"):
+                context.Error(root, "this is a file of services: 'weir service apply' takes it");
+                return [];
             default:
                 context.Error(root, $"expected a list of rules, or an object with kind {string.Join(", ", ObjectReader.Kinds)}; found {Describe(root)}");
                 return [];
