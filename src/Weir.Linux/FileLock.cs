@@ -41,6 +41,20 @@ public sealed class FileLock : IDisposable
         return new FileLock(file);
     }
 
+    /// <summary>The same with a folder that is there, which can hold no id.</summary>
+    public static FileLock AcquireFolder(string path)
+    {
+        FileDescriptor folder = FileDescriptor.OpenRead(path);
+        if (Libc.Flock(folder.Number, ExclusiveNonBlocking) != 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            folder.Dispose();
+            throw new LinuxException(errno, $"lock {path}", "another process uses what is in it");
+        }
+
+        return new FileLock(folder);
+    }
+
     public void Dispose() => _file.Dispose();
 
     private static unsafe int? ReadHolder(int fd)

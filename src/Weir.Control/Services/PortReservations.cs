@@ -43,7 +43,7 @@ internal sealed class PortReservations : IDisposable
     /// <summary>Holds ports that were taken before the agent's restart.</summary>
     /// <returns>Those that a program of the host has meanwhile.</returns>
     internal IReadOnlyList<PublishedPort> Restore(IEnumerable<PublishedPort> ports, bool hasIpv6) =>
-        [.. ports.Where(port => !TryHold(port, hasIpv6))];
+        [.. ports.Where(port => !TryRestore(port, hasIpv6))];
 
     internal void Release(IEnumerable<PublishedPort> ports)
     {
@@ -67,6 +67,18 @@ internal sealed class PortReservations : IDisposable
         }
 
         _held.Clear();
+    }
+
+    private bool TryRestore(PublishedPort port, bool hasIpv6)
+    {
+        try
+        {
+            return TryHold(port, hasIpv6);
+        }
+        catch (ControlException)
+        {
+            return false; // an agent with fewer rights than the one before
+        }
     }
 
     private PublishedPort TakeOne(PortWish wish, bool hasIpv6)
@@ -144,10 +156,11 @@ internal sealed class PortReservations : IDisposable
             socket.SetRawSocketOption(SocketLevel, BindToInterface, BitConverter.GetBytes(NoInterface));
             return socket;
         }
-        catch (SocketException)
+        catch (SocketException e)
         {
             socket.Dispose();
-            return null;
+            return e.SocketErrorCode != SocketError.AccessDenied ? null : throw new ControlException(
+                $"the agent may not take port {port}/{protocol.Name()}: it runs without CAP_NET_BIND_SERVICE, which ports below 1024 need; start it as deploy/weir.service does, or choose a higher port with -p");
         }
     }
 

@@ -8,7 +8,8 @@ namespace Weir.Agent;
 /// <summary>What the agent is told by file, environment and flags.</summary>
 internal sealed record AgentConfig
 {
-    internal const string DefaultSocket = "/run/weir/weir.sock";
+    internal const string DefaultRunFolder = "/run/weir";
+    internal const string DefaultSocket = DefaultRunFolder + "/weir.sock";
     internal const string DefaultFile = "/etc/weir/agent.yaml";
     internal const string DefaultStateFolder = "/var/lib/weir";
     internal const string DefaultPluginSocket = "/run/docker/plugins/weir.sock";
@@ -18,6 +19,9 @@ internal sealed record AgentConfig
 
     /// <summary>Members may use the socket.</summary>
     internal string Group { get; init; } = "weir";
+
+    /// <summary>Members may look, and change nothing, by <see cref="ReadSocket"/>.</summary>
+    internal string ReadGroup { get; init; } = "weir-read";
 
     /// <summary>Holds what outlives the host's restart.</summary>
     internal string StateFolder { get; init; } = DefaultStateFolder;
@@ -36,4 +40,11 @@ internal sealed record AgentConfig
 
     /// <summary>Holds what outlives the agent's restart only.</summary>
     internal string RunFolder => Path.GetDirectoryName(Socket)!;
+
+    /// <summary>Where those reach the agent who may look and not change.</summary>
+    internal string ReadSocket => ReadSocketOf(Socket);
+
+    /// <summary>"/run/weir/weir-read.sock" beside "/run/weir/weir.sock".</summary>
+    internal static string ReadSocketOf(string socket) =>
+        Path.Combine(Path.GetDirectoryName(socket) ?? "", $"{Path.GetFileNameWithoutExtension(socket)}-read{Path.GetExtension(socket)}");
 }

@@ -14,17 +14,15 @@ namespace Weir.Agent;
 /// <summary>Puts the agent together and runs it.</summary>
 internal sealed class AgentHost : IDisposable
 {
-    private const UnixFileMode OwnerAndGroup = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
-    private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private const UnixFileMode FolderMode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute
-        | UnixFileMode.GroupRead | UnixFileMode.GroupExecute;
-
     private const int MostMessage = TextFile.MostBytes + (1024 * 1024); // with the files' names
 
     private static readonly TimeSpan _answerInFlight = TimeSpan.FromSeconds(1);
 
     private readonly AgentConfig _config;
     private readonly FileLock _alone;
+    private readonly FileLock _pinsAlone;
+    private readonly ILoggerFactory _logs; // of what is put together before the application is, and outlives it
+    private readonly AgentSockets _sockets;
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
     private readonly ProxySupervisor _proxy;
@@ -38,27 +36,32 @@ internal sealed class AgentHost : IDisposable
     internal AgentHost(AgentConfig config)
     {
         _config = config;
-        Directory.CreateDirectory(config.RunFolder, FolderMode);
+        AgentSockets.MakeFolder(config);
         _alone = FileLock.Acquire(LockFile(config.RunFolder));
+        _pinsAlone = LockPins(config.Datapath.PinRoot);
+        _sockets = new AgentSockets(config);
         _datapath = Datapath.Datapath.Open(config.Datapath);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         AddLogging(builder, config);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(Listen);
         builder.Services.AddRoutingCore();
-        builder.Services.AddGrpc(options => options.MaxReceiveMessageSize = MostMessage);
+        builder.Services.AddGrpc(options => 
+        {
+            options.MaxReceiveMessageSize = MostMessage;
+            options.Interceptors.Add<CallerRights>();
+        });
 
-        // Logs of what is put together before the application is.
-        using ILoggerFactory logs = LoggerFactory.Create(logging => Describe(logging, config));
-        _proxy = new ProxySupervisor(config, _datapath, logs.CreateLogger("Weir.Agent.Proxy"));
+        _logs = LoggerFactory.Create(logging => Describe(logging, config));
+        _proxy = new ProxySupervisor(config, _datapath, _logs.CreateLogger("Weir.Agent.Proxy"));
         _control = new ControlPlane(
             config.Control,
             new FileStore(config.StateFolder),
-            new FileStore(Path.Combine(config.RunFolder, "state")),
+            new FileStore(StateIn(config.RunFolder)),
             _datapath,
             _proxy,
             TimeProvider.System,
-            logs.CreateLogger("Weir.Control"));
+            _logs.CreateLogger("Weir.Control"));
         _control.Restore();
         _flows = new FlowHub(_datapath);
         _proxy.Start(_flows);
@@ -98,20 +101,30 @@ internal sealed class AgentHost : IDisposable
     /// <summary>Held by the agent that runs.</summary>
     internal static string LockFile(string runFolder) => Path.Combine(runFolder, "agent.lock");
 
+    /// <summary>Holds what outlives the agent's restart only.</summary>
+    internal static string StateIn(string runFolder) => Path.Combine(runFolder, "state");
+
+    /// <summary>Another agent, with sockets and state elsewhere, would take what is pinned there for its own.</summary>
+    /// <exception cref="LinuxException">EAGAIN: one does.</exception>
+    internal static FileLock LockPins(string folder)
+    {
+        Bpf.BpfFileSystem.EnsureFolder(folder);
+        return FileLock.AcquireFolder(folder);
+    }
+
     /// <summary>Serves until it is told to stop by SIGTERM or SIGINT.</summary>
     internal async Task RunAsync()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_config.PluginSocket)!);
-        File.Delete(_config.Socket); // left over: this process holds the lock
-        File.Delete(_config.PluginSocket);
+        _sockets.Clear();
         await _app.StartAsync();
-        ShareSocket();
-        File.SetUnixFileMode(_config.PluginSocket, OwnerOnly);
+        _sockets.Share(_log);
+        ServiceManagerNotice.Ready();
         Log.Serving(_log, ProductVersion.Text, _config.Socket, _config.PluginSocket);
         await _app.WaitForShutdownAsync();
+        ServiceManagerNotice.Stopping();
         Log.Stopping(_log);
-        File.Delete(_config.Socket);
-        File.Delete(_config.PluginSocket);
+        _sockets.Clear();
     }
 
     public void Dispose()
@@ -122,7 +135,9 @@ internal sealed class AgentHost : IDisposable
         _flows.Dispose();
         _control.Dispose();
         _datapath.Dispose();
+        _pinsAlone.Dispose();
         _alone.Dispose();
+        _logs.Dispose();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, AgentConfig config) => Describe(builder.Logging, config);
@@ -151,22 +166,6 @@ internal sealed class AgentHost : IDisposable
     {
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = 1024;
-        kestrel.ListenUnixSocket(_config.Socket, listen => listen.Protocols = HttpProtocols.Http2);
-        kestrel.ListenUnixSocket(_config.PluginSocket, listen => listen.Protocols = HttpProtocols.Http1);
-    }
-
-    private void ShareSocket()
-    {
-        if (FileGroup.Find(_config.Group) is { } group)
-        {
-            FileGroup.Set(_config.RunFolder, group);
-            FileGroup.Set(_config.Socket, group);
-        }
-        else
-        {
-            Log.NoGroup(_log, _config.Group, _config.Socket);
-        }
-
-        File.SetUnixFileMode(_config.Socket, OwnerAndGroup);
+        _sockets.Listen(kestrel);
     }
 }

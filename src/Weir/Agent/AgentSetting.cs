@@ -2,6 +2,7 @@
 
 using System.Globalization;
 using Weir.Control;
+using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 
@@ -17,7 +18,9 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
     [
         new("socket", "where the command line reaches the agent", AgentConfig.DefaultSocket, (c, text) => c with { Socket = FullPath(text) }),
         new("group", "members of this group may use the socket", "weir", (c, text) => c with { Group = text }),
+        new("read-group", "members of this group may look and change nothing, by the socket with -read in its name", "weir-read", (c, text) => c with { ReadGroup = text }),
         new("state", "folder for networks, identities and policy", AgentConfig.DefaultStateFolder, (c, text) => c with { StateFolder = FullPath(text) }),
+        new("pin-root", "folder of the BPF file system where programs and maps are kept", DatapathOptions.DefaultPinRoot, (c, text) => c with { Datapath = c.Datapath with { PinRoot = PinFolder(text) } }),
         new("docker-socket", "Docker's API", "/var/run/docker.sock", (c, text) => c with { DockerSocket = FullPath(text) }),
         new("plugin-socket", "where Docker finds the driver; the file's name is the driver's", AgentConfig.DefaultPluginSocket, (c, text) => c with { PluginSocket = FullPath(text) }),
         new("log-level", "trace, debug, information, warning or error", "information", (c, text) => c with { LogLevel = OneOf<LogLevel>(text) }),
@@ -55,6 +58,14 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
     ];
 
     private static string FullPath(string text) => text.StartsWith('/') ? text : throw new FormatException("must be a path from the root, such as /run/weir/weir.sock");
+
+    private static string PinFolder(string text)
+    {
+        string root = Path.GetDirectoryName(DatapathOptions.DefaultPinRoot)!;
+        return FullPath(text).StartsWith(root + "/", StringComparison.Ordinal) && Path.GetFullPath(text) is var path && path.Length > root.Length + 1 && path.StartsWith(root + "/", StringComparison.Ordinal)
+            ? path
+            : throw new FormatException($"must be a folder below {root}");
+    }
 
     private static string[] Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 

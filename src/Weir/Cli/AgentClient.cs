@@ -5,6 +5,7 @@ using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
+using Weir.Agent;
 
 namespace Weir.Cli;
 
@@ -90,13 +91,33 @@ internal static class AgentClient
         var connection = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            await connection.ConnectAsync(endPoint, cancel);
+            await ConnectAsync(connection, endPoint, cancel);
             return new NetworkStream(connection, ownsSocket: true);
         }
         catch
         {
             connection.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>By the socket for readers, where the other one is not for this user.</summary>
+    private static async Task ConnectAsync(Socket connection, UnixDomainSocketEndPoint endPoint, CancellationToken cancel)
+    {
+        try
+        {
+            await connection.ConnectAsync(endPoint, cancel);
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied && EndPointOf(AgentConfig.ReadSocketOf(endPoint.ToString()!)) is { } readers)
+        {
+            try
+            {
+                await connection.ConnectAsync(readers, cancel);
+            }
+            catch (SocketException)
+            {
+                throw e;
+            }
         }
     }
 }

@@ -32,7 +32,7 @@ public sealed class DockerHost : IDisposable
     internal DockerHost(HostShape shape)
     {
         Sandbox = new Sandbox();
-        Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts };
+        Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts, Launcher = shape.Launcher };
         try
         {
             StartDocker();

@@ -22,6 +22,9 @@ internal sealed record HostShape(string Name)
     /// <summary>The agent's setting published-ports; null: it is not told.</summary>
     internal string? PublishedPorts { get; init; } = "open";
 
+    /// <summary>What the agent is started by: "setpriv" and its options; empty: by nothing.</summary>
+    internal IReadOnlyList<string> Launcher { get; init; } = [];
+
     /// <summary>Another address of the host's by which the world comes.</summary>
     internal string? SecondAddress { get; init; }
 

@@ -10,6 +10,9 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     /// <summary>The setting published-ports; null: the agent is not told. Most tests' subject is what comes after the door.</summary>
     public string? PublishedPorts { get; init; } = "open";
 
+    /// <summary>What it is started by, with options; it must end in the agent itself.</summary>
+    public IReadOnlyList<string> Launcher { get; set; } = [];
+
     /// <summary>What the running agent logged, or the last one that ran.</summary>
     public string Log => _process?.Output ?? _lastLog;
 
@@ -17,7 +20,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     public void Start(params string[] flags)
     {
         string[] doors = PublishedPorts is null ? [] : ["--published-ports", PublishedPorts];
-        _process = sandbox.Start([Sandbox.Weir, "agent", .. doors, .. flags]);
+        _process = sandbox.Start([.. Launcher, Sandbox.Weir, "agent", .. doors, .. flags]);
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
             20,

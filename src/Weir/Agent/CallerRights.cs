@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Grpc.Core;
+using Grpc.Core.Interceptors;
+
+namespace Weir.Agent;
+
+/// <summary>Lets those who came by the socket for readers ask, and change nothing.</summary>
+internal sealed class CallerRights : Interceptor
+{
+    /// <summary>What begins with one of these changes nothing; all else does.</summary>
+    private static readonly string[] _questions = ["Get", "List", "Explain", "Dump", "Monitor"];
+
+    public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
+        TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
+    {
+        Check(context);
+        return continuation(request, context);
+    }
+
+    public override Task ServerStreamingServerHandler<TRequest, TResponse>(
+        TRequest request, IServerStreamWriter<TResponse> responseStream, ServerCallContext context, ServerStreamingServerMethod<TRequest, TResponse> continuation)
+    {
+        Check(context);
+        return continuation(request, responseStream, context);
+    }
+
+    /// <param name="method">Its name alone: "GetStatus".</param>
+    internal static bool IsQuestion(string method) => _questions.Any(word => method.StartsWith(word, StringComparison.Ordinal));
+
+    /// <summary>Who asks; a connection of which nothing is noted may nothing.</summary>
+    internal static Caller Of(ServerCallContext context) => context.GetHttpContext().Features.Get<Caller>() ?? new Caller("", false);
+
+    private static void Check(ServerCallContext context)
+    {
+        if (!Of(context).MayChange && !IsQuestion(context.Method[(context.Method.LastIndexOf('/') + 1)..]))
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.PermissionDenied, "you may look and not change: run it as root, or as a member of the group that may"));
+        }
+    }
+}
