@@ -4,7 +4,6 @@ using Weir.Control.Host;
 using Weir.Control.Networks;
 using Weir.Control.State;
 using Weir.Linux.Netlink;
-using Weir.Net;
 using Weir.Store;
 
 namespace Weir.Control;
@@ -15,34 +14,43 @@ public static class Cleanup
     private const int Loopback = 1;
 
     /// <summary>What there is to remove, one line each; empty: nothing.</summary>
-    public static IReadOnlyList<string> Find(string pinRoot, IReadOnlyList<string> folders)
+    /// <param name="durable">Tells of networks and of the host's settings; null: it cannot be read.</param>
+    public static IReadOnlyList<string> Find(IStore? durable, string pinRoot)
     {
-        ArgumentNullException.ThrowIfNull(folders);
         using var links = new RtnetlinkSocket();
         return
         [
-            .. links.ListLinks().Where(link => LinkNames.IsHost(link.Name)).Select(link => $"interface {link.Name}"),
-            .. folders.Append(pinRoot).Where(Directory.Exists).Select(folder => $"folder {folder}"),
+            .. Links(links).Select(link => $"interface {link.Name}"),
+            .. Networks(durable).SelectMany(network => network.Subnets).Select(subnet => $"gateway {subnet.Gateway} and the route of {subnet.Pool}"),
+            .. HostSettings.Changed(durable).Select(setting => $"sysctl {setting.Name.Replace('/', '.')}: back to \"{setting.Before}\""),
+            .. SnatPorts.Kept(durable) is { } ports ? new[] { $"ports {ports.Ports} kept for SNAT in sysctl {SnatPorts.Reserved.Replace('/', '.')}" } : [],
+            .. ProxyRouting.IsThere() ? new[] { "the routing rule of packets to the proxy" } : [],
+            .. Iptables.Picture().Length > 0 ? new[] { "iptables chains WEIR-*" } : [],
+            .. Directory.Exists(pinRoot) ? new[] { $"programs and maps in {pinRoot}" } : [],
         ];
     }
 
-    /// <param name="durable">Tells which networks there were; null: it cannot be read.</param>
-    public static void Run(IStore? durable, string pinRoot, IReadOnlyList<string> folders)
+    /// <summary>Whether what <see cref="Find"/> found includes containers' links.</summary>
+    public static bool HasLinks()
     {
-        ArgumentNullException.ThrowIfNull(folders);
         using var links = new RtnetlinkSocket();
-        foreach (LinkInfo link in links.ListLinks().Where(link => link.Kind == "veth" && LinkNames.IsHost(link.Name)))
+        return Links(links).Any();
+    }
+
+    /// <summary>Removes all of it but the records themselves.</summary>
+    /// <param name="durable">As in <see cref="Find"/>.</param>
+    public static void Run(IStore? durable, string pinRoot)
+    {
+        using var links = new RtnetlinkSocket();
+        foreach (LinkInfo link in Links(links).ToList())
         {
             links.DeleteLink(link.Name);
         }
 
-        foreach (Network network in durable?.List("networks", StateContext.Default.Network) ?? [])
+        foreach (Subnet subnet in Networks(durable).SelectMany(network => network.Subnets))
         {
-            foreach (Subnet subnet in network.Subnets)
-            {
-                links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-                links.DeleteUnreachable(subnet.Pool, NetworkManager.RouteMetric);
-            }
+            links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
+            links.DeleteUnreachable(subnet.Pool, NetworkManager.RouteMetric);
         }
 
         ProxyRouting.Remove();
@@ -54,9 +62,9 @@ public static class Cleanup
         }
 
         Datapath.Datapath.RemoveAll(pinRoot);
-        foreach (string folder in folders.Where(Directory.Exists))
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
+
+    private static IEnumerable<LinkInfo> Links(RtnetlinkSocket links) => links.ListLinks().Where(link => link.Kind == "veth" && LinkNames.IsHost(link.Name));
+
+    private static IReadOnlyList<Network> Networks(IStore? durable) => durable?.List("networks", StateContext.Default.Network) ?? [];
 }

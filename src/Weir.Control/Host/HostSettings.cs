@@ -30,10 +30,14 @@ internal sealed class HostSettings(IStore store)
         IsIpv6 = setting.Key.StartsWith("net/ipv6/", StringComparison.Ordinal),
     });
 
+    /// <summary>All that was changed, and is there.</summary>
+    internal static IEnumerable<HostSetting> Changed(IStore? store) =>
+        (store?.List(Folder, StateContext.Default.HostSetting) ?? []).Where(setting => Sysctl.Exists(setting.Name));
+
     /// <summary>Puts back all that was changed.</summary>
     internal static void Restore(IStore store)
     {
-        foreach (HostSetting setting in store.List(Folder, StateContext.Default.HostSetting).Where(setting => Sysctl.Exists(setting.Name)))
+        foreach (HostSetting setting in Changed(store))
         {
             Sysctl.Write(setting.Name, setting.Before);
         }

@@ -2,6 +2,7 @@
 using System.Net;
 using Weir.Control.Watch;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
 
@@ -55,6 +56,13 @@ internal static class ProxyRouting
     /// forward but has a socket for. (One route lookup more for what is for the host itself.)
     /// </summary>
     internal static void LetForwardedPacketsThrough(HostSettings settings) => settings.Require("net/ipv4/tcp_early_demux", "0");
+
+    /// <summary>Whether the rule of one family is there.</summary>
+    internal static bool IsThere()
+    {
+        using var tables = new RtnetlinkTables();
+        return _families.Where(ipv6 => !ipv6 || Ipv6.IsOn).Any(ipv6 => tables.Rules(ipv6).Contains(Rule(ipv6)));
+    }
 
     internal static void Remove()
     {

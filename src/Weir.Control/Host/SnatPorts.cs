@@ -45,6 +45,9 @@ internal static class SnatPorts
         _ => PortSet.Parse(Sysctl.Read(Reserved)).ContainsAll(ports),
         () => Reserve(store, ports));
 
+    /// <summary>What is reserved by this installation, or null.</summary>
+    internal static ReservedPorts? Kept(IStore? store) => store?.Get(Key, StateContext.Default.ReservedPorts);
+
     /// <summary>Gives back those that were not reserved before; what others have reserved meanwhile stays.</summary>
     internal static void Release(IStore store)
     {

@@ -15,37 +15,8 @@ internal static class AgentCommand
     internal static Command Build()
     {
         var command = new Command("agent", "Run the agent in the foreground (as root).");
-        var file = new Option<string?>("--config") { Description = $"settings as YAML; {AgentConfig.DefaultFile} if that is there" };
-        command.Options.Add(file);
-        Dictionary<AgentSetting, Option<string?>> flags = [];
-        foreach (AgentSetting setting in AgentSetting.All)
-        {
-            if (setting.Name == "socket")
-            {
-                flags[setting] = GlobalOptions.Socket; // every command has it
-                continue;
-            }
-
-            flags[setting] = new Option<string?>("--" + setting.Name)
-            {
-                Description = $"{setting.Meaning} [${setting.Variable}; {(setting.Default.Length > 0 ? setting.Default : "none")}]",
-            };
-            command.Options.Add(flags[setting]);
-        }
-
-        command.SetAction(async (parsed, _) =>
-        {
-            Dictionary<string, string> given = flags
-                .Where(flag => parsed.GetResult(flag.Value) is { Implicit: false })
-                .ToDictionary(flag => flag.Key.Name, flag => parsed.GetValue(flag.Value) ?? "");
-            AgentConfig config = AgentConfigReader.Read(parsed.GetValue(file), Environment.GetEnvironmentVariable, given, out IReadOnlyList<string> problems);
-            foreach (string problem in problems)
-            {
-                await Console.Error.WriteLineAsync($"weir agent: {problem}");
-            }
-
-            return problems.Count > 0 ? ExitCodes.BadInput : await RunAsync(config);
-        });
+        var flags = new AgentFlags(command, _ => true);
+        command.SetAction(async (parsed, _) => flags.Read(parsed, "weir agent") is { } config ? await RunAsync(config) : ExitCodes.BadInput);
         return command.WithExample("sudo weir agent --enforcement always", "sudo weir agent --config /etc/weir/agent.yaml");
     }
 

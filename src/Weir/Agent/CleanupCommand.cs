@@ -3,21 +3,24 @@
 using System.CommandLine;
 using Weir.Cli;
 using Weir.Control;
-using Weir.Datapath;
 using Weir.Linux;
 using Weir.Proxy;
 using Weir.Store;
 
 namespace Weir.Agent;
 
-/// <summary>"weir cleanup": removes every trace of Weir from the host.</summary>
+/// <summary>"weir cleanup": removes every trace of the configured agent from the host.</summary>
 internal static class CleanupCommand
 {
+    /// <summary>Where the agent keeps what has to go.</summary>
+    private static readonly string[] _settings = ["socket", "state", "pin-root", "plugin-socket"];
+
     internal static Command Build()
     {
-        var command = new Command("cleanup", "Remove every trace of Weir: links, programs, maps, routes, iptables chains, state (as root; no agent may run).");
+        var command = new Command("cleanup", "Remove every trace of Weir: links, programs, maps, routes, iptables chains, sysctls, state (as root; no agent may run).");
         var yes = new Option<bool>("--yes", "-y") { Description = "do not ask" };
         command.Options.Add(yes);
+        var flags = new AgentFlags(command, setting => _settings.Contains(setting.Name));
         command.SetAction(parsed =>
         {
             if (!Environment.IsPrivilegedProcess)
@@ -25,50 +28,70 @@ internal static class CleanupCommand
                 return Fail("removing programs and links needs root: run 'sudo weir cleanup'");
             }
 
+            if (flags.Read(parsed, "weir cleanup") is not { } config)
+            {
+                return ExitCodes.BadInput;
+            }
+
             try
             {
-                return Run(parsed.GetValue(yes));
+                return Run(config, parsed.GetValue(yes));
             }
             catch (LinuxException e) when (e.Number == Errno.TryAgain)
             {
                 return Fail($"the agent runs: stop it first ({e.Message})");
             }
-            catch (Exception e) when (e is LinuxException or ControlException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (e is LinuxException or ControlException or StoreException or IOException or UnauthorizedAccessException)
             {
                 return Fail(e.Message);
             }
         });
-        return command.WithExample("sudo weir cleanup", "sudo weir cleanup --yes");
+        return command.WithExample("sudo weir cleanup", "sudo weir cleanup --yes", "sudo weir cleanup --config /etc/weir/agent.yaml");
     }
 
-    private static int Run(bool yes)
+    private static int Run(AgentConfig config, bool yes)
     {
-        var config = new AgentConfig();
         string pins = config.Datapath.PinRoot;
-        string[] folders = [config.RunFolder, config.StateFolder];
-        using FileLock? alone = Directory.Exists(config.RunFolder) ? FileLock.Acquire(AgentHost.LockFile(config.RunFolder)) : null;
-        IReadOnlyList<string> found = Cleanup.Find(pins, folders);
-        if (!yes)
-        {
-            Console.WriteLine(found.Count == 0 ? "No interface, map or state of Weir is here." : "This removes:");
-            foreach (string line in found)
-            {
-                Console.WriteLine("  " + line);
-            }
 
-            Console.Write("Containers on weir networks lose their network. Remove every trace? [y/N] ");
-            if (Console.ReadLine()?.Trim().ToLowerInvariant() is not ("y" or "yes"))
-            {
-                Console.WriteLine("Nothing was removed.");
-                return ExitCodes.Failed;
-            }
+        // Both: an agent with its sockets elsewhere has the same maps.
+        using FileLock? alone = File.Exists(AgentHost.LockFile(config.RunFolder)) ? FileLock.Acquire(AgentHost.LockFile(config.RunFolder)) : null;
+        using FileLock? pinsAlone = Directory.Exists(pins) ? FileLock.AcquireFolder(pins) : null;
+        IStore? store = Directory.Exists(config.StateFolder) ? new FileStore(config.StateFolder) : null;
+        IReadOnlyList<string> found = [.. Cleanup.Find(store, pins), .. OwnFolders.Find(config)];
+        if (found.Count == 0)
+        {
+            Console.WriteLine("No trace of Weir is here.");
+            return ExitCodes.Fine;
+        }
+
+        if (!yes && !Ask(found))
+        {
+            Console.WriteLine("Nothing was removed.");
+            return ExitCodes.Failed;
         }
 
         StopProxy(config.RunFolder);
-        Cleanup.Run(Directory.Exists(config.StateFolder) ? new FileStore(config.StateFolder) : null, pins, folders);
-        File.Delete(config.PluginSocket);
-        Console.WriteLine("Every trace of Weir is removed.");
-        return ExitCodes.Fine;
+        Cleanup.Run(store, pins);
+        IReadOnlyList<string> left = OwnFolders.Remove(config);
+        foreach (string folder in left)
+        {
+            Console.Error.WriteLine($"weir cleanup: {folder} stays: others than its owner may enter it, so it may have more in it than Weir's records");
+        }
+
+        Console.WriteLine(left.Count == 0 ? "Every trace of Weir is removed." : "Every other trace of Weir is removed.");
+        return left.Count == 0 ? ExitCodes.Fine : ExitCodes.Failed;
+    }
+
+    private static bool Ask(IReadOnlyList<string> found)
+    {
+        Console.WriteLine("This removes:");
+        foreach (string line in found)
+        {
+            Console.WriteLine("  " + line);
+        }
+
+        Console.Write($"{(Cleanup.HasLinks() ? "Containers on weir networks lose their network. " : "")}Remove every trace? [y/N] ");
+        return Console.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
     }
 
     private static void StopProxy(string runFolder)

@@ -15,7 +15,9 @@ internal static class ProxyCommand
         var command = new Command("proxy", "Run the transparent HTTP proxy in the foreground (as root). The agent starts it by itself when a policy needs it.");
         var socket = new Option<string>("--proxy-socket") { Description = "where the agent reaches it", DefaultValueFactory = _ => SocketIn(new AgentConfig().RunFolder) };
         var takeOver = new Option<bool>("--take-over") { Description = "take the sockets of the proxy that runs; that one ends with its last connection" };
+        var pinRoot = new Option<string>("--pin-root") { Description = "where the agent keeps programs and maps", DefaultValueFactory = _ => DatapathOptions.DefaultPinRoot };
         command.Options.Add(socket);
+        command.Options.Add(pinRoot);
         command.Options.Add(takeOver);
         command.SetAction(parsed =>
         {
@@ -26,7 +28,7 @@ internal static class ProxyCommand
 
             try
             {
-                var options = new ProxyOptions { Socket = parsed.GetRequiredValue(socket), PinRoot = DatapathOptions.DefaultPinRoot, Version = ProductVersion.Text };
+                var options = new ProxyOptions { Socket = parsed.GetRequiredValue(socket), PinRoot = parsed.GetRequiredValue(pinRoot), Version = ProductVersion.Text };
                 ProxyProcess.Run(options, parsed.GetValue(takeOver));
                 return ExitCodes.Fine;
             }

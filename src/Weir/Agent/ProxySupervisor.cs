@@ -20,6 +20,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     private static readonly TimeSpan _restartPause = TimeSpan.FromMilliseconds(100);
 
     private readonly string _socket;
+    private readonly string _pinRoot;
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
     private readonly object _lock = new();
@@ -36,6 +37,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     internal ProxySupervisor(AgentConfig config, Datapath.Datapath datapath, ILogger log)
     {
         _socket = ProxyCommand.SocketIn(config.RunFolder);
+        _pinRoot = config.Datapath.PinRoot;
         _datapath = datapath;
         _log = log;
         _thread = new Thread(Run) { IsBackground = true, Name = "proxy" };
@@ -153,7 +155,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
         {
             return new FileInfo($"/proc/{pid}/exe").LinkTarget == new FileInfo("/proc/self/exe").LinkTarget;
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
         }
@@ -172,6 +174,8 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
             start.ArgumentList.Add("proxy");
             start.ArgumentList.Add("--proxy-socket");
             start.ArgumentList.Add(_socket);
+            start.ArgumentList.Add("--pin-root");
+            start.ArgumentList.Add(_pinRoot);
             if (takeOver)
             {
                 start.ArgumentList.Add("--take-over");
