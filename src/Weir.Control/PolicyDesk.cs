@@ -33,7 +33,8 @@ public sealed class PolicyDesk
     /// <summary>Takes all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>
     /// <param name="strict">A warning is an error.</param>
-    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict = false)
+    /// <param name="by">Who does it, and when; it is kept with what changes.</param>
+    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict = false, (string User, DateTimeOffset Time) by = default)
     {
         ArgumentNullException.ThrowIfNull(files);
         PolicyReadResult read = PolicyReader.ReadAll(files);
@@ -41,7 +42,7 @@ public sealed class PolicyDesk
         lock (_lock)
         {
             PolicySet before = _policies.Set;
-            PolicySet after = before.With(read.Documents);
+            PolicySet after = before.With(read.Documents.Select(document => Signed(before.FindDocument(document.Key), document, by)));
             HostFacts facts = _facts.Read();
             problems.AddRange(read.Documents.SelectMany(document => PolicyCheck.Find(document, facts).Concat(Replaced(before, document))));
             if (strict && !read.HasErrors && problems.Count(problem => problem.IsWarning) is var warnings and > 0)
@@ -168,9 +169,13 @@ public sealed class PolicyDesk
         new(set.DisplayName(document.Key), document.Kind, change, document.Rules.Count);
 
     private static string ChangeOf(PolicyDocument? before, PolicyDocument after) =>
-        before is null ? "added"
-        : before.Text == after.Text && before.SourceFile == after.SourceFile && before.FirstLine == after.FirstLine ? "unchanged"
-        : "changed";
+        before is null ? "added" : before.Text == after.Text ? "unchanged" : "changed";
+
+    /// <summary>What only moved to another file or line was put in force by whoever wrote it.</summary>
+    private static PolicyDocument Signed(PolicyDocument? before, PolicyDocument after, (string User, DateTimeOffset Time) by) =>
+        before?.Text == after.Text
+            ? after with { AppliedBy = before.AppliedBy, AppliedAt = before.AppliedAt }
+            : after with { AppliedBy = by.User ?? "", AppliedAt = by.User is null ? null : by.Time };
 
     private PolicyOutcome Delete(IReadOnlyList<PolicyDocument> documents, bool dryRun)
     {

@@ -9,6 +9,7 @@ namespace Weir.Flows;
 /// <summary>Which flows a caller wants. Conditions of one kind are alternatives, kinds must all hold.</summary>
 public sealed class FlowFilter
 {
+    private readonly MonitorRequest _request;
     private readonly HashSet<FlowType> _types;
     private readonly HashSet<uint> _ports;
     private readonly IReadOnlyList<Func<FlowEnd, bool>> _from;
@@ -18,6 +19,7 @@ public sealed class FlowFilter
     public FlowFilter(MonitorRequest request)
     {
         ArgumentNullException.ThrowIfNull(request);
+        _request = request;
         _types = request.Types_.Count > 0 ? [.. request.Types_] : [FlowType.Drop, FlowType.Verdict, FlowType.L7];
         _ports = [.. request.Ports];
         _from = [.. request.From.Select(Condition)];
@@ -36,6 +38,18 @@ public sealed class FlowFilter
             && Holds(_from, flow.Source)
             && Holds(_to, flow.Destination)
             && (_relatedTo.Count == 0 || Holds(_relatedTo, flow.Source) || Holds(_relatedTo, flow.Destination));
+    }
+
+    /// <summary>Which of the conditions nobody fulfils who is there now: of containers alone, since addresses, prefixes
+    /// and reserved names are always somebody's.</summary>
+    /// <returns>As they were asked for: "--from nobody".</returns>
+    public IEnumerable<string> FindNobody(IEnumerable<FlowEnd> containers)
+    {
+        FlowEnd[] known = [.. containers];
+        return new[] { ("--from", _request.From), ("--to", _request.To), ("--related-to", _request.RelatedTo) }
+            .SelectMany(kind => kind.Item2.Select(text => (Option: kind.Item1, Text: text)))
+            .Where(asked => !IpPrefix.TryParse(asked.Text, out _) && !Identity.TryParseReserved(asked.Text, out _) && !known.Any(Condition(asked.Text)))
+            .Select(asked => $"{asked.Option} {asked.Text}");
     }
 
     private static uint ServicePort(Flow flow) =>

@@ -19,6 +19,12 @@ public sealed record PolicyDocument(
     /// <summary>The namespace it is about, or null.</summary>
     public string? Namespace { get; init; }
 
+    /// <summary>Who put it in force; "" where nobody noted it.</summary>
+    public string AppliedBy { get; init; } = "";
+
+    /// <summary>When he did.</summary>
+    public DateTimeOffset? AppliedAt { get; init; }
+
     /// <summary>The same with rule numbers from <paramref name="first"/> on.</summary>
     internal PolicyDocument WithRuleIds(uint first) =>
         this with { Rules = [.. Rules.Select((rule, index) => rule with { Id = first + (uint)index })] };

@@ -249,7 +249,7 @@ internal sealed class PolicyManager
             }
             catch (PatternException e)
             {
-                throw new ControlException($"{e.Message}; nothing was changed");
+                throw new ControlException($"{HttpPlaces.Of(engine, engine.FindHttpPolicy(id))}{e.Message}; nothing was changed");
             }
         }
     }
@@ -282,7 +282,7 @@ internal sealed class PolicyManager
     private void Keep(PolicySet set) => _store.Put(
         Key,
         new KeptPolicies(set.NextRuleId, [.. set.Documents.Select(document =>
-            new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text))]),
+            new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt))]),
         StateContext.Default.KeptPolicies);
 
     private PolicySet Restore()
@@ -297,7 +297,7 @@ internal sealed class PolicyManager
                 throw new ControlException($"the kept policy cannot be read by this version: {result.Problems.First(problem => problem.IsError)}");
             }
 
-            documents.AddRange(result.Documents.Select(document => (document, policy.FirstRuleId)));
+            documents.AddRange(result.Documents.Select(document => (document with { AppliedBy = policy.AppliedBy ?? "", AppliedAt = policy.AppliedAt }, policy.FirstRuleId)));
         }
 
         return PolicySet.Restore(documents, kept?.NextRuleId ?? 1);

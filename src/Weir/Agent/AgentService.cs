@@ -14,7 +14,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, IHostApplicationLifetime lifetime) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -60,7 +60,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => Answer(() =>
     {
-        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict);
+        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict, (CallerRights.Of(context).User, time.GetUtcNow()));
         var response = new ApplyPolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
@@ -154,9 +154,15 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     {
         // An agent that is told to stop waits for no reader.
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken, lifetime.ApplicationStopping);
-        using FlowSubscription subscription = flows.Subscribe(new FlowFilter(request), request.Last);
+        var filter = new FlowFilter(request);
+        using FlowSubscription subscription = flows.Subscribe(filter, request.Last);
         try
         {
+            foreach (string nobody in filter.FindNobody(control.Views.Endpoints.Select(Translate.End)))
+            {
+                await responseStream.WriteAsync(new MonitorEvent { Note = new MonitorNote { Text = $"{nobody}: no container is that now; its flows are shown when one comes" } }, ending.Token);
+            }
+
             await FollowAsync(request, subscription, responseStream, context, ending.Token);
         }
         catch (OperationCanceledException)
@@ -184,7 +190,11 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         }
 
         // Headers now: the caller knows that nothing from here on is missed.
-        await context.WriteResponseHeadersAsync([]);
+        if (!context.GetHttpContext().Response.HasStarted)
+        {
+            await context.WriteResponseHeadersAsync([]);
+        }
+
         ulong lostInKernel = tables.EventsLost;
         while (await subscription.Reader.WaitToReadAsync(cancel))
         {

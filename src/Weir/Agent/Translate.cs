@@ -59,6 +59,15 @@ internal static class Translate
         return message;
     }
 
+    /// <summary>The container as an end of flows.</summary>
+    internal static FlowEnd End(EndpointView view) => new()
+    {
+        Name = view.Endpoint.Name,
+        EndpointId = view.Endpoint.Id,
+        Identity = view.Endpoint.Identity.Value,
+        Labels = { view.Endpoint.Labels.Select(label => label.ToString()) },
+    };
+
     internal static IdentityInfo Identity(IdentityView view)
     {
         var message = new IdentityInfo
@@ -106,6 +115,8 @@ internal static class Translate
             File = document.SourceFile,
             Line = document.FirstLine,
             Text = document.Text,
+            AppliedBy = document.AppliedBy,
+            AppliedAt = document.AppliedAt is { } time ? Timestamp.FromDateTimeOffset(time) : null,
         };
         foreach (Rule rule in document.Rules)
         {

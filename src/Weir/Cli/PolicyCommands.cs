@@ -58,7 +58,7 @@ internal static class PolicyCommands
     private static Command Get()
     {
         var command = new Command("get", "List policies, or show one.");
-        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "of one policy, with its namespace: shop/web; where several kinds have it, also with the kind: NetworkPolicy/shop/web" };
+        var name = new Argument<string?>("name") { Arity = ArgumentArity.ZeroOrOne, Description = "of one policy, with its namespace: shop/web; where several kinds have it, also with the kind: NetworkPolicy/shop/web" }.Completes(Completion.Policies);
         command.Arguments.Add(name);
         command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
         {
@@ -71,17 +71,23 @@ internal static class PolicyCommands
             else if (wanted is not null)
             {
                 Warn(answer.Policies);
+                if (Applied(answer.Policies[0]) is { Length: > 0 } applied)
+                {
+                    // Beside the text, which may go to a file.
+                    await Console.Error.WriteLineAsync($"applied {applied}, from {answer.Policies[0].File}:{answer.Policies[0].Line}");
+                }
+
                 Console.WriteLine(answer.Policies[0].Text.TrimEnd());
             }
             else
             {
                 Warn(answer.Policies);
                 TextTable.Print(
-                    ["NAME", "KIND", "FILE", "RULES", "SELECTS", "WARNINGS"],
+                    ["NAME", "KIND", "FILE", "RULES", "SELECTS", "WARNINGS", "APPLIED"],
                     answer.Policies.Select(policy => new[]
                     {
                         policy.Name, policy.Kind, $"{policy.File}:{policy.Line}", $"{policy.Rules.Count}",
-                        string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()), $"{policy.Problems.Count(problem => problem.Warning)}",
+                        string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()), $"{policy.Problems.Count(problem => problem.Warning)}", Applied(policy),
                     }));
             }
 
@@ -90,10 +96,14 @@ internal static class PolicyCommands
         return command.WithExample("weir policy get", "weir policy get web-to-api");
     }
 
+    /// <summary>"2026-11-28 05:00:00Z by root"; empty: it was not noted.</summary>
+    private static string Applied(Api.Policy policy) =>
+        policy.AppliedAt is { } time ? $"{time.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z by {(policy.AppliedBy.Length > 0 ? policy.AppliedBy : "somebody")}" : "";
+
     private static Command Delete()
     {
         var command = new Command("delete", "Take policies away.");
-        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of policies, as 'weir policy get' takes them" };
+        var names = new Argument<string[]>("name") { Arity = ArgumentArity.ZeroOrMore, Description = "of policies, as 'weir policy get' takes them" }.Completes(Completion.Policies);
         var all = new Option<bool>("--all") { Description = "every policy" };
         Option<bool> dryRun = DryRun();
         command.Arguments.Add(names);

@@ -11,8 +11,8 @@ internal static class PolicyExplainCommand
     internal static Command Build()
     {
         var command = new Command("explain", "Tell why one may or may not reach another. Ends with 0 whatever the answer is, unless --exit-code is given.");
-        var from = new Option<string>("--from") { Required = true, Description = "a container, labels (role=web,app=shop), an address, a reserved name (world, host), or a service of Compose (api, shop/api)" };
-        var to = new Option<string>("--to") { Required = true, Description = "likewise, or a service of Weir's" };
+        var from = new Option<string>("--from") { Required = true, Description = "a container, labels (role=web,app=shop), an address, a reserved name (world, host), or a service of Compose (api, shop/api)" }.Completes(Completion.Ends);
+        var to = new Option<string>("--to") { Required = true, Description = "likewise, or a service of Weir's" }.Completes(Completion.Ends);
         var port = new Option<string>("--port") { Required = true, Description = "80/tcp, 53/udp, icmp:8, gre" };
         var http = new Option<string>("--http") { Description = "a request on that port: 'PUT /public'" };
         var headers = new Option<string[]>("--header") { Description = "a header of the request: 'Host: api'" };
