@@ -417,10 +417,10 @@ public sealed class ControlPlane : IDisposable
     }
 
     private Network FindNetwork(string id) => _networks.Find(id)
-        ?? throw new ControlException($"network \"{id}\" is not known to weir: remove it from the runtime and create it again");
+        ?? throw new ControlException($"network \"{Network.ShortId(id)}\" is not known to weir: remove it from the runtime and create it again");
 
     private Endpoint FindEndpoint(string id) => _endpoints.Find(id)
-        ?? throw new ControlException($"endpoint \"{id}\" is not known to weir: disconnect the container and connect it again");
+        ?? throw new ControlException($"endpoint \"{Network.ShortId(id)}\" is not known to weir: disconnect the container and connect it again");
 
     private void Publish(Endpoint endpoint, IReadOnlyList<PortWish> ports)
     {

@@ -133,7 +133,7 @@ internal sealed class EndpointManager
         }
 
         Events.Add(endpoint.ExternalId, $"joined: link {endpoint.LinkName}, identity init");
-        Log.EndpointJoined(_log, endpoint.Id, endpoint.LinkName, network.Name.Length > 0 ? network.Name : network.Id, string.Join(", ", endpoint.Addresses));
+        Log.EndpointJoined(_log, endpoint.Id, endpoint.LinkName, network.Label, string.Join(", ", endpoint.Addresses));
         return endpoint;
     }
 

@@ -78,7 +78,7 @@ internal sealed class NetworkManager
         return
         [
             .. _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => ranges.Where(range => range.Prefix.Overlaps(subnet.Pool)).Take(1)
-                .Select(range => $"network {NameOf(network)} ({subnet.Pool}) and {range.What} overlap: one hides the other; make the network anew with another --subnet"))),
+                .Select(range => $"network {network.Label} ({subnet.Pool}) and {range.What} overlap: one hides the other; make the network anew with another --subnet"))),
         ];
     }
 
@@ -126,7 +126,7 @@ internal sealed class NetworkManager
         Prepare(network);
         Keep(network);
         ApplyFilter();
-        Log.NetworkMade(_log, Short(id), number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
+        Log.NetworkMade(_log, network.Label, number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
     }
 
     /// <summary>Nothing happens if it is gone.</summary>
@@ -145,7 +145,7 @@ internal sealed class NetworkManager
 
         _store.Delete($"{Folder}/{id}");
         ApplyFilter();
-        Log.NetworkRemoved(_log, NameOf(network), network.Number);
+        Log.NetworkRemoved(_log, network.Label, network.Number);
     }
 
     internal void SetName(string id, string name)
@@ -168,7 +168,7 @@ internal sealed class NetworkManager
             catch (Exception e) when (e is LinuxException or IOException)
             {
                 // The watchdog goes on trying, and says so.
-                Log.Failed(_log, $"preparing the host for network {(network.Name.Length > 0 ? network.Name : Short(network.Id))}", e.Message);
+                Log.Failed(_log, $"preparing the host for network {network.Label}", e.Message);
             }
         }
 
@@ -177,10 +177,6 @@ internal sealed class NetworkManager
 
     /// <summary>What the networks need of the host, one by one.</summary>
     internal IEnumerable<Expectation> Expect() => _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
-
-    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : Short(network.Id);
-
-    private static string Short(string id) => id.Length > 12 ? id[..12] : id;
 
     private void ApplyFilter()
     {

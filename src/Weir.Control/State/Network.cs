@@ -18,6 +18,17 @@ public sealed record Network(string Id, ushort Number, string Name, bool Interna
     /// <summary>How docker network create asks for <see cref="Routed"/>.</summary>
     public const string RoutedOption = "weir.routed";
 
+    /// <summary>Its name, or where the runtime has not told it yet the start of its id, as in Docker's own lists.</summary>
+    public string Label => Name.Length > 0 ? Name : ShortId(Id);
+
+    /// <summary>As much of an id as people are shown.</summary>
+    public static string ShortId(string id)
+    {
+        const int Shown = 12;
+        ArgumentNullException.ThrowIfNull(id);
+        return id.Length > Shown ? id[..Shown] : id;
+    }
+
     /// <summary>The gateway of a family, or null.</summary>
     public IPAddress? Gateway(bool ipv6) => Subnets.FirstOrDefault(subnet => subnet.Pool.IsIpv6 == ipv6)?.Gateway;
 }

@@ -20,7 +20,7 @@ internal sealed class PublishAnswers(ControlPlane control)
             Protocol = allowance.Protocol.Name(),
             From = { allowance.From.Select(source => source.ToString()) },
         }));
-        response.RoutedNetworks.AddRange(control.Published.RoutedNetworks.Select(network => network.Name.Length > 0 ? network.Name : network.Id));
+        response.RoutedNetworks.AddRange(control.Published.RoutedNetworks.Select(network => network.Label));
         return response;
     }
 

@@ -64,6 +64,12 @@ internal static class MonitorCommand
         {
             await foreach (MonitorEvent e in call.ResponseStream.ReadAllAsync(cancel))
             {
+                if (e.Note is { } note)
+                {
+                    await Console.Error.WriteLineAsync(TextTable.OneLine($"weir: {note.Text}"));
+                    continue;
+                }
+
                 await output.WriteLineAsync(json ? JsonLine(e) : TextLine(e));
             }
         }

@@ -27,6 +27,13 @@ internal sealed class DockerClient : IDisposable
                 await connection.ConnectAsync(new UnixDomainSocketEndPoint(socket), cancel);
                 return new NetworkStream(connection, ownsSocket: true);
             }
+            catch (SocketException e)
+            {
+                connection.Dispose();
+
+                // The framework's word for a socket that is not there is "cannot assign requested address".
+                throw new IOException($"Docker does not answer on {socket}: {(e.SocketErrorCode == SocketError.AddressNotAvailable ? "there is no such socket" : e.Message)}", e);
+            }
             catch
             {
                 connection.Dispose();
