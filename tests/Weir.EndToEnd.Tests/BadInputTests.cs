@@ -59,6 +59,20 @@ public sealed class BadInputTests(DockerHost host)
     }
 
     [PrivilegedFact]
+    public void LargeFile_IsApplied_UpToTheLimitThatValidateHasToo()
+    {
+        const int Mb = 1024 * 1024;
+        string policy = """[{"endpointSelector": {"matchLabels": {"large": "file"}}, "ingress": [{}]}]""";
+        Assert.True(host.TryApply("large.json", policy + new string(' ', 10 * Mb)).Succeeded);
+        CommandResult applied = host.TryApply("large.json", policy + new string(' ', 17 * Mb));
+        CommandResult validated = host.Weir("policy", "validate", "-f", "/run/large.json");
+        Assert.Equal((2, 2), (applied.ExitCode, validated.ExitCode));
+        Assert.Equal("weir: large.json: this is too much to read: it may be 16 MB in all", applied.Error.Trim());
+        Assert.Equal("weir: /run/large.json: this is too much to read: it may be 16 MB in all", validated.Error.Trim());
+        host.DeletePolicies();
+    }
+
+    [PrivilegedFact]
     public void MissingFile_AndUnknownVerb_ExitWith2()
     {
         Assert.Equal(2, host.Weir("policy", "apply", "-f", "/nowhere.yaml").ExitCode);

@@ -60,6 +60,24 @@ public sealed class OutputTests
     }
 
     [Fact]
+    public void ThousandsOfProblems_AreCounted_NotPrinted()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, string.Concat(Enumerable.Repeat("- {endpointSelector: {}, ingres: []}\n", 1000)));
+            (int code, string error) = Shell($"'{_weir}' policy validate -f {file}");
+            Assert.Equal(2, code);
+            Assert.EndsWith("errors more", error.Trim(), StringComparison.Ordinal);
+            Assert.InRange(error.Split('\n').Length, ProblemLines.Most, 2 * ProblemLines.Most);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [Fact]
     public void AFile_HasOneName_FromWhereverItIsRead()
     {
         string folder = Directory.CreateTempSubdirectory("weir").FullName;

@@ -15,7 +15,7 @@ internal static class AgentClient
     /// <summary>An agent that is stopped takes connections and says nothing: it is asked for a sign of life, also
     /// while a stream says nothing. One that only takes its time gives it.</summary>
     private static readonly TimeSpan _signEvery = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan _signWithin = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan _signWithin = TimeSpan.FromSeconds(8);
 
     /// <summary>Connects, asks, and returns the command's exit code.</summary>
     internal static async Task<int> AskAsync(ParseResult parsed, Func<Api.Agent.AgentClient, Task<int>> ask)

@@ -34,10 +34,7 @@ internal static class PolicyCommands
                     var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun), Strict = parsed.GetValue(strict) };
                     request.Files.AddRange(texts.Select(file => new FileText { Name = file.Name, Text = file.Text }));
                     ApplyPolicyResponse answer = await agent.ApplyPolicyAsync(request);
-                    foreach (Api.Problem problem in answer.Problems)
-                    {
-                        Console.Error.WriteLine(problem.Text);
-                    }
+                    ProblemLines.Print(answer.Problems);
 
                     bool failed = answer.Problems.Any(problem => problem is { Warning: false, Notice: false });
                     if (GlobalOptions.IsJson(parsed))
@@ -157,10 +154,7 @@ internal static class PolicyCommands
     {
         PolicyReadResult read = PolicyReader.ReadAll(files);
         Policy.Problem[] problems = [.. read.Problems, .. read.Documents.SelectMany(document => PolicyCheck.Find(document, HostFacts.Unknown))];
-        foreach (Policy.Problem problem in problems)
-        {
-            Console.Error.WriteLine(problem);
-        }
+        ProblemLines.Print(problems);
 
         HashSet<string?> bad = [.. problems.Where(problem => problem.IsError).Select(problem => problem.Location?.File)];
         foreach ((string name, string text) in files.Where(file => !bad.Contains(file.Name)))
@@ -181,13 +175,7 @@ internal static class PolicyCommands
         return bad.Count > 0 || (strict && warnings > 0) ? ExitCodes.BadInput : ExitCodes.Fine;
     }
 
-    private static void Warn(IEnumerable<Api.Policy> policies)
-    {
-        foreach (Api.Problem problem in policies.SelectMany(policy => policy.Problems))
-        {
-            Console.Error.WriteLine(problem.Text);
-        }
-    }
+    private static void Warn(IEnumerable<Api.Policy> policies) => ProblemLines.Print(policies.SelectMany(policy => policy.Problems));
 
     private static Option<bool> DryRun() => new("--dry-run") { Description = "change nothing; show who could talk to whom afterwards" };
 

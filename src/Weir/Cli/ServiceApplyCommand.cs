@@ -30,10 +30,7 @@ internal static class ServiceApplyCommand
                     var request = new ApplyServicesRequest { DryRun = parsed.GetValue(dryRun) };
                     request.Files.AddRange(texts.Select(file => new FileText { Name = file.Name, Text = file.Text }));
                     ApplyServicesResponse answer = await agent.ApplyServicesAsync(request);
-                    foreach (Api.Problem problem in answer.Problems)
-                    {
-                        Console.Error.WriteLine(problem.Text);
-                    }
+                    ProblemLines.Print(answer.Problems);
 
                     if (GlobalOptions.IsJson(parsed))
                     {
