@@ -11,6 +11,8 @@ namespace Weir.Cli;
 /// <summary>"weir monitor".</summary>
 internal static class MonitorCommand
 {
+    private const int BrokenPipe = 32; // EPIPE, which the framework has no exception for
+
     internal static Command Build()
     {
         var command = new Command("monitor", "Show drops, verdicts and packets as they happen.");
@@ -77,7 +79,7 @@ internal static class MonitorCommand
         {
             // Ctrl+C is how this ends.
         }
-        catch (IOException)
+        catch (IOException e) when (e.HResult == BrokenPipe)
         {
             // The reader of the output has seen enough.
         }
