@@ -138,7 +138,7 @@ public sealed class DoorTests : IClassFixture<ClosedHost>, IDisposable
         MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
         MustAnswer(web, () => FromWorld(address));
         Assert.False(FromWorld($"[{HostAddress6}]:8080").Succeeded);
-        Assert.Matches($@"{web} +\*:8080/tcp +80 +{DockerHost.WorldAddress}/32 +policy door.* at door.yaml", _host.Weir("publish", "list").OrFail().Output);
+        Assert.Matches($@"{web} +\*:8080/tcp +80 +{DockerHost.WorldAddress}/32 +policy door.* at /run/door.yaml", _host.Weir("publish", "list").OrFail().Output);
 
         _host.Apply("door.yaml", Policy("198.51.100.77/32"));
         _host.Weir("publish", "allow", web, "8080").OrFail();

@@ -63,14 +63,14 @@ public sealed class PolicyNameTests : IDisposable
         _host.Agent.Start();
         MustHold();
         string list = _host.Weir("policy", "get").OrFail().Output;
-        Assert.Matches(@"default-deny +CiliumNetworkPolicy +b\.yaml", list);
-        Assert.Matches(@"default-deny +NetworkPolicy +a\.yaml", list);
+        Assert.Matches(@"default-deny +CiliumNetworkPolicy +/run/b\.yaml", list);
+        Assert.Matches(@"default-deny +NetworkPolicy +/run/a\.yaml", list);
 
         CommandResult ambiguous = _host.Weir("policy", "delete", "default-deny");
         Assert.Equal(1, ambiguous.ExitCode);
         Assert.Contains("CiliumNetworkPolicy/default-deny or NetworkPolicy/default-deny", ambiguous.Error, StringComparison.Ordinal);
         Assert.Contains("podSelector", _host.Weir("policy", "get", "NetworkPolicy/default-deny").OrFail().Output, StringComparison.Ordinal);
-        Assert.Contains("by rule CiliumNetworkPolicy/default-deny at b.yaml", Explain(_web).Output, StringComparison.Ordinal);
+        Assert.Contains("by rule CiliumNetworkPolicy/default-deny at /run/b.yaml", Explain(_web).Output, StringComparison.Ordinal);
         _host.MustNotReach(_evil, _db);
         Assert.Contains("CiliumNetworkPolicy/default-deny", _host.Weir("monitor", "--type", "drop", "--last", "50", "--no-follow").OrFail().Output, StringComparison.Ordinal);
 
