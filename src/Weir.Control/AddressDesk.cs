@@ -12,14 +12,14 @@ namespace Weir.Control;
 /// <summary>Gives ranges to networks and addresses to endpoints. Refusals are <see cref="ControlException"/>s.</summary>
 public sealed class AddressDesk
 {
-    private readonly Lock _gate;
+    private readonly Writer _writer;
     private readonly AddressPools _addresses;
     private readonly NetworkManager _networks;
     private readonly EndpointManager _endpoints;
 
-    internal AddressDesk(Lock gate, AddressPools addresses, NetworkManager networks, EndpointManager endpoints)
+    internal AddressDesk(Writer writer, AddressPools addresses, NetworkManager networks, EndpointManager endpoints)
     {
-        _gate = gate;
+        _writer = writer;
         _addresses = addresses;
         _networks = networks;
         _endpoints = endpoints;
@@ -28,19 +28,19 @@ public sealed class AddressDesk
     /// <param name="subnet">Null: any that is free.</param>
     public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6)
     {
-        lock (_gate)
+        return _writer.Run(() =>
         {
             AddressPool pool = _addresses.RequestPool(subnet, ipv6);
             return (pool.Id, pool.Prefix);
-        }
+        });
     }
 
     public void ReleasePool(string poolId)
     {
-        lock (_gate)
+        _writer.Run(() =>
         {
             _addresses.ReleasePool(poolId);
-        }
+        });
     }
 
     /// <summary>An address as an interface is to have it: alone on its link, since all else is behind the gateway. The
@@ -49,7 +49,7 @@ public sealed class AddressDesk
     /// <param name="mayBeNew">A container may be asking that had no address before.</param>
     public IpPrefix RequestAddress(string poolId, IPAddress? wanted, bool isGateway, bool mayBeNew)
     {
-        lock (_gate)
+        return _writer.Run(() =>
         {
             IpPrefix pool = _addresses.PrefixOf(poolId);
             bool isOurs = _networks.FindByPool(pool) is not null;
@@ -60,36 +60,36 @@ public sealed class AddressDesk
 
             IPAddress address = _addresses.RequestAddress(poolId, wanted, isGateway, mayBeNew);
             return isOurs && !isGateway ? IpPrefix.Single(address) : new IpPrefix(address, pool.Length);
-        }
+        });
     }
 
     /// <summary>The network that gets its addresses from a pool; null: there is none yet.</summary>
     public Network? FindNetworkOf(string poolId)
     {
-        lock (_gate)
+        return _writer.Run(() =>
         {
             return _networks.FindByPool(_addresses.PrefixOf(poolId));
-        }
+        });
     }
 
     /// <summary>A container is gone for good: its addresses need not wait for it.</summary>
     public void Forget(string workloadId)
     {
-        lock (_gate)
+        _writer.Run(() =>
         {
             _addresses.Forget(workloadId);
-        }
+        });
     }
 
     public void ReleaseAddress(string poolId, IPAddress address)
     {
-        lock (_gate)
+        _writer.Run(() =>
         {
             // A late release must not free what another endpoint got meanwhile.
             if (!_endpoints.All.Any(endpoint => endpoint.Addresses.Contains(address)))
             {
                 _addresses.ReleaseAddress(poolId, address);
             }
-        }
+        });
     }
 }

@@ -21,12 +21,13 @@ using Weir.Store;
 
 namespace Weir.Control;
 
-/// <summary>Everything the agent knows and does, whoever asks: one lock, one change after another.
+/// <summary>Everything the agent knows and does, whoever asks: one change after another, on a thread of its own.
 /// Refusals are <see cref="ControlException"/>s. Kernel state is left as it is when the object is disposed.</summary>
 public sealed class ControlPlane : IDisposable
 {
     private static readonly TimeSpan _abandoned = TimeSpan.FromMinutes(1);
 
+    private readonly Writer _writer = new();
     private readonly RtnetlinkSocket _links = new();
     private readonly RtnetlinkTables _tables = new();
     private readonly HostAddresses _host;
@@ -61,27 +62,28 @@ public sealed class ControlPlane : IDisposable
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
         _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
-        _networks = new NetworkManager(durable, _links, _addresses, _settings, _filter, options, time, log);
-        _identities = new IdentityAllocator(durable, time);
-        _endpoints = new EndpointManager(runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
-        _policies = new PolicyManager(durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
+        _networks = new NetworkManager(_writer, durable, _links, _addresses, _settings, _filter, options, time, log);
+        _identities = new IdentityAllocator(_writer, durable, time);
+        _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
+        _policies = new PolicyManager(_writer, durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
         _devices = new DeviceManager(datapath, _links, _tables, options, log);
-        _namespaces = new EndpointNamespaces(Lock, _endpoints, datapath.Namespaces);
+        _namespaces = new EndpointNamespaces(_writer, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
         _doors = new DoorKeeper(durable, datapath, _endpoints, _networks, options, isNew, log);
         _claims = new ClaimKeeper(datapath, _endpoints, _networks, _addresses, _links, log);
         _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, _doors.Mode == DoorMode.Closed, time, log);
-        Addresses = new AddressDesk(Lock, _addresses, _networks, _endpoints);
-        Services = new ServiceDesk(Lock, _services, _devices);
-        Prefilter = new PrefilterDesk(Lock, durable, datapath, _devices);
+        Addresses = new AddressDesk(_writer, _addresses, _networks, _endpoints);
+        Services = new ServiceDesk(_writer, _services, _devices);
+        Prefilter = new PrefilterDesk(_writer, durable, datapath, _devices);
         var obstacles = new Obstacles(_networks, _doors, datapath, () => Prefilter.All);
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
-        Policies = new PolicyDesk(Lock, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
-        Views = new ControlViews(Lock, _networks, _filter, incidents, _endpoints, _claims, _identities, _policies, datapath);
-        Watchdog = new Watchdog(Lock, Expect, _links, incidents);
-        Published = new PublishDesk(Lock, _doors, _endpoints, _networks, _policies, _identities);
-        Flows = new FlowContext(Lock, _endpoints, _identities, _policies, _services, datapath);
+        Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
+        Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath);
+        Watchdog = new Watchdog(_writer, Expect, _links, incidents);
+        Published = new PublishDesk(_writer, _doors, _endpoints, _networks, _policies, _identities);
+        Flows = new FlowContext(_writer, _policies, _services, datapath);
+        _writer.Start();
     }
 
     /// <summary>Ranges for networks, addresses for endpoints.</summary>
@@ -108,19 +110,17 @@ public sealed class ControlPlane : IDisposable
     /// <summary>Names for events.</summary>
     public FlowContext Flows { get; }
 
-    private Lock Lock { get; } = new();
+    /// <summary>Makes a change on the thread where changes are made: its caller waits without a thread of its own. The
+    /// methods here and of the desks do the same by themselves, for who may block.</summary>
+    public Task<T> RunAsync<T>(Func<T> change) => _writer.RunAsync(change);
 
     /// <summary>Makes kernel and records agree, after a start of the agent or of the host. Traffic flows meanwhile.</summary>
     public void Restore()
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             IReadOnlyList<IpcacheRow> ipcache = _datapath.ListIpcache();
-            foreach (IpcacheRow row in ipcache.Where(row => row.Identity.IsCidr))
-            {
-                _identities.RestoreCidr(row.Prefix, row.Identity);
-            }
-
+            _identities.RestoreCidrs([.. ipcache.Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
             _host.Restore(ipcache);
             _networks.PrepareHost();
             _host.Refresh();
@@ -150,24 +150,24 @@ public sealed class ControlPlane : IDisposable
             RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
-            Log.Restored(_log, _endpoints.All.Count, _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
-        }
+            Log.Restored(_log, _endpoints.All.Count(), _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
+        });
     }
 
     /// <param name="mtu">Null: the agent's default.</param>
     /// <param name="held">Addresses no endpoint may get, with their pools.</param>
     public void CreateNetwork(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             _networks.Create(id, isInternal, isRouted, mtu, subnets, held);
             _host.Refresh();
-        }
+        });
     }
 
     public void DeleteNetwork(string id)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             foreach (Endpoint endpoint in _endpoints.All.Where(endpoint => endpoint.NetworkId == id).ToList())
             {
@@ -176,23 +176,23 @@ public sealed class ControlPlane : IDisposable
 
             _networks.Delete(id);
             _host.Refresh();
-        }
+        });
     }
 
     /// <param name="mac">Null: one is made from the address.</param>
     public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
     {
-        lock (Lock)
+        return _writer.Run(() =>
         {
             return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac);
-        }
+        });
     }
 
     /// <summary>Makes the endpoint's link; nothing passes that policy for "init" does not allow.</summary>
     /// <param name="namespacePath">Where the runtime puts the container's network namespace; "" if it does not say.</param>
     public JoinResult Join(string networkId, string endpointId, string namespacePath)
     {
-        lock (Lock)
+        return _writer.Run(() =>
         {
             Network network = FindNetwork(networkId);
             Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, namespacePath, _policies);
@@ -202,7 +202,7 @@ public sealed class ControlPlane : IDisposable
                 LinkNames.Container(endpointId),
                 endpoint.Ipv4 is null ? null : network.Gateway(ipv6: false),
                 endpoint.Ipv6 is null ? null : network.Gateway(ipv6: true));
-        }
+        });
     }
 
     /// <summary>Leads ports of the host to an endpoint, once its container is known. Nothing happens if it has its
@@ -210,20 +210,20 @@ public sealed class ControlPlane : IDisposable
     /// <exception cref="ControlException">A port is in use, or there is no room for all of them: none is taken.</exception>
     public void Publish(string endpointId, IReadOnlyList<PortWish> ports)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             Endpoint endpoint = FindEndpoint(endpointId);
             if (ports.Count > 0 && endpoint.Published.Count == 0 && !FindNetwork(endpoint.NetworkId).Internal)
             {
                 Publish(endpoint, ports);
             }
-        }
+        });
     }
 
     /// <summary>Gives an endpoint's ports back: when this returns, anybody can have them.</summary>
     public void Unpublish(string endpointId)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             if (_endpoints.Find(endpointId) is { Published.Count: > 0 } endpoint)
             {
@@ -232,13 +232,13 @@ public sealed class ControlPlane : IDisposable
                 _services.Refresh();
                 _ports.Release(endpoint.Published);
             }
-        }
+        });
     }
 
     /// <summary>Says who is behind an endpoint; policy is in force for it when this returns.</summary>
     public void Identify(string endpointId, string networkName, Workload workload)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             Endpoint endpoint = FindEndpoint(endpointId);
             _networks.SetName(endpoint.NetworkId, networkName);
@@ -249,19 +249,19 @@ public sealed class ControlPlane : IDisposable
                 _doors.Refresh();
                 _services.Refresh();
             }
-        }
+        });
     }
 
     /// <summary>Nothing happens if it is gone.</summary>
     public void DeleteEndpoint(string endpointId, string why)
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             if (_endpoints.Find(endpointId) is { } endpoint)
             {
                 RemoveEndpoint(endpoint, why);
             }
-        }
+        });
     }
 
     /// <summary>Makes records agree with the runtime: what it does not have is removed if it is older
@@ -269,7 +269,7 @@ public sealed class ControlPlane : IDisposable
     public void Reconcile(IReadOnlyList<RuntimeNetwork> networks, DateTimeOffset settled)
     {
         ArgumentNullException.ThrowIfNull(networks);
-        lock (Lock)
+        _writer.Run(() =>
         {
             Dictionary<string, RuntimeNetwork> byId = networks.ToDictionary(network => network.Id);
             foreach (Endpoint endpoint in _endpoints.All.ToList())
@@ -299,19 +299,19 @@ public sealed class ControlPlane : IDisposable
             _addresses.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, settled);
 
             _host.Refresh();
-        }
+        });
     }
 
     /// <summary>Tells of the runtime's own bridges: their containers come in by published ports.</summary>
     public void LetIn(IReadOnlyList<(string Device, IpPrefix Range)> bridges)
     {
         ArgumentNullException.ThrowIfNull(bridges);
-        lock (Lock)
+        _writer.Run(() =>
         {
             _doors.LetIn(bridges.Select(bridge => (Link: _links.GetLink(bridge.Device), bridge.Range))
                 .Where(bridge => bridge.Link is not null)
                 .Select(bridge => (bridge.Link!.Index, bridge.Range)));
-        }
+        });
     }
 
     /// <summary>Every few seconds: flows that are over, numbers and addresses nobody uses.</summary>
@@ -323,7 +323,7 @@ public sealed class ControlPlane : IDisposable
             Log.ConntrackFull(_log, result.Living, result.Capacity);
         }
 
-        lock (Lock)
+        _writer.Run(() =>
         {
             if (_identities.Sweep())
             {
@@ -338,7 +338,7 @@ public sealed class ControlPlane : IDisposable
             _namespaces.Refresh();
             _services.Sweep(nowNs);
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
-        }
+        });
 
         return result;
     }
@@ -346,42 +346,40 @@ public sealed class ControlPlane : IDisposable
     /// <summary>Attaches programs by links that were attached in haste. One at a time: each takes a while.</summary>
     public void AttachByLinks()
     {
-        while (true)
+        while (_writer.Run(() =>
         {
-            lock (Lock)
+            if (_endpoints.NextForLinks() is not { } endpoint)
             {
-                if (_endpoints.NextForLinks() is not { } endpoint)
-                {
-                    return;
-                }
-
-                if (_networks.Find(endpoint.NetworkId) is { } network)
-                {
-                    _endpoints.AttachByLinks(endpoint, network);
-                }
+                return false;
             }
+
+            if (_networks.Find(endpoint.NetworkId) is { } network)
+            {
+                _endpoints.AttachByLinks(endpoint, network);
+            }
+
+            return true;
+        }))
+        {
+            // Between two of them others have their turn.
         }
     }
 
     /// <summary>Interfaces or their addresses changed.</summary>
     public void RefreshHostAddresses()
     {
-        lock (Lock)
+        _writer.Run(() =>
         {
             RefreshHost();
             _services.Refresh();
-        }
+        });
     }
 
     public void Dispose()
     {
-        lock (Lock)
-        {
-            _namespaces.Dispose();
-            _services.Dispose();
-            _ports.Dispose();
-        }
-
+        _services.Dispose(); // health checks end, whatever they have to say
+        _writer.Dispose();
+        _ports.Dispose();
         Watchdog.Dispose();
         _links.Dispose();
         _tables.Dispose();
@@ -463,11 +461,9 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <summary>A health check changed its mind, on a thread of its own.</summary>
-    private void OnHealth(string service, BackendAddress backend, bool healthy, string detail)
+    private Task OnHealth(string service, BackendAddress backend, bool healthy, string detail) => _writer.RunAsync(() =>
     {
-        lock (Lock)
-        {
-            _services.SetHealth(service, backend, healthy, detail);
-        }
-    }
+        _services.SetHealth(service, backend, healthy, detail);
+        return true;
+    });
 }

@@ -4,7 +4,6 @@ using System.Net;
 using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
-using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.State;
@@ -15,39 +14,37 @@ using Weir.Policy;
 
 namespace Weir.Control;
 
-/// <summary>What there is, at one moment.</summary>
+/// <summary>What there is, at one moment. Waits for no change.</summary>
 public sealed class ControlViews
 {
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly NetworkManager _networks;
     private readonly HostFilter _filter;
     private readonly Incidents _incidents;
     private readonly EndpointManager _endpoints;
     private readonly ClaimKeeper _claims;
-    private readonly IdentityAllocator _identities;
     private readonly PolicyManager _policies;
     private readonly Datapath.Datapath _datapath;
 
     internal ControlViews(
-        Lock @lock, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, PolicyManager policies, Datapath.Datapath datapath)
+        Writer writer, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, ClaimKeeper claims, PolicyManager policies, Datapath.Datapath datapath)
     {
-        _lock = @lock;
+        _writer = writer;
         _networks = networks;
         _filter = filter;
         _incidents = incidents;
         _endpoints = endpoints;
         _claims = claims;
-        _identities = identities;
         _policies = policies;
         _datapath = datapath;
     }
 
-    public IReadOnlyList<Network> Networks => Locked(() => _networks.All.ToList());
+    public IReadOnlyList<Network> Networks => [.. _networks.All];
 
-    public PolicySet Policies => Locked(() => _policies.Set);
+    public PolicySet Policies => _policies.Set;
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() => (List<string>)[.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems]);
+    public IReadOnlyList<string> Warnings => [.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems];
 
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints
@@ -55,7 +52,7 @@ public sealed class ControlViews
         get
         {
             Dictionary<ushort, uint> flows = _datapath.ListEndpoints().ToDictionary(row => row.Id, row => row.Flows);
-            return Locked(() => _endpoints.All.OrderBy(endpoint => endpoint.Id).Select(endpoint =>
+            return _endpoints.All.OrderBy(endpoint => endpoint.Id).Select(endpoint =>
             {
                 PolicyPeer peer = _policies.Peers.Of(endpoint);
                 return new EndpointView(
@@ -68,19 +65,23 @@ public sealed class ControlViews
                     _incidents.LackOf(endpoint.Id),
                     _claims.Of(endpoint),
                     _claims.ProblemOf(endpoint));
-            }).ToList());
+            }).ToList();
         }
     }
 
     /// <summary>All identities that stand for something now, with the endpoints that have them.</summary>
-    public IReadOnlyList<IdentityView> Identities => Locked(() =>
+    public IReadOnlyList<IdentityView> Identities
     {
-        Dictionary<Identity, int> users = _endpoints.All.CountBy(endpoint => endpoint.Identity).ToDictionary();
+        get
+        {
+        World world = _writer.World;
+        Dictionary<Identity, int> users = world.Endpoints.Values.CountBy(endpoint => endpoint.Identity).ToDictionary();
         return Identity.Reserved.Select(identity => new IdentityView(identity, LabelSet.ForReserved(identity), users.GetValueOrDefault(identity)))
-            .Concat(_identities.LabelSets.Select(kept => new IdentityView(kept.Identity, kept.Labels, users.GetValueOrDefault(kept.Identity))))
-            .Concat(_identities.Cidrs.OrderBy(cidr => cidr.Value).Select(cidr => new IdentityView(cidr.Value, LabelSet.ForReserved(cidr.Value, cidr.Key), 0)))
+            .Concat(world.Identities.Select(known => new IdentityView(known.Key, known.Value, users.GetValueOrDefault(known.Key))))
+            .Concat(world.Cidrs.OrderBy(cidr => cidr.Value).Select(cidr => new IdentityView(cidr.Value, LabelSet.ForReserved(cidr.Value, cidr.Key), 0)))
             .ToList();
-    });
+        }
+    }
 
     /// <summary>By number, container name, start of a container's or endpoint's id, or address.</summary>
     /// <exception cref="ControlException">None fits, or more than one.</exception>
@@ -99,14 +100,14 @@ public sealed class ControlViews
     /// <summary>What happened to an endpoint, oldest first; a gone one by its full id.</summary>
     public IReadOnlyList<(DateTimeOffset Time, string Text)> EndpointLog(string text)
     {
-        IReadOnlyList<(DateTimeOffset, string)> lines = Locked(() => _endpoints.Events.Get(text));
+        IReadOnlyList<(DateTimeOffset, string)> lines = _endpoints.Events.Get(text);
         if (lines.Count > 0)
         {
             return lines;
         }
 
         string id = FindEndpoint(text).Endpoint.ExternalId;
-        return Locked(() => _endpoints.Events.Get(id));
+        return _endpoints.Events.Get(id);
     }
 
     private static bool IsMeant(EndpointView view, string text)
@@ -118,13 +119,5 @@ public sealed class ControlViews
             || (IPAddress.TryParse(text, out IPAddress? address) && (endpoint.Addresses.Contains(address) || view.Claims.Any(claim => claim.Contains(address))))
             || (text.Length >= ShortestId && endpoint.WorkloadId?.StartsWith(text, StringComparison.Ordinal) == true)
             || (text.Length >= ShortestId && endpoint.ExternalId.StartsWith(text, StringComparison.Ordinal));
-    }
-
-    private T Locked<T>(Func<T> read)
-    {
-        lock (_lock)
-        {
-            return read();
-        }
     }
 }

@@ -2,8 +2,6 @@
 
 using System.Collections.Concurrent;
 using Weir.Api;
-using Weir.Control.Endpoints;
-using Weir.Control.Identities;
 using Weir.Control.Policies;
 using Weir.Control.Services;
 using Weir.Control.State;
@@ -14,53 +12,40 @@ using Weir.Policy;
 
 namespace Weir.Control;
 
-/// <summary>Names and reasons for events, from what the control plane knows now.</summary>
+/// <summary>Names and reasons for events, from what the control plane knows now. Waits for no change.</summary>
 public sealed class FlowContext : IFlowContext
 {
     private const int MostExplanations = 4096;
 
-    private readonly Lock _lock;
-    private readonly EndpointManager _endpoints;
-    private readonly IdentityAllocator _identities;
+    private readonly Writer _writer;
     private readonly PolicyManager _policies;
     private readonly ServiceManager _services;
     private readonly Datapath.Datapath _datapath;
-    private readonly ConcurrentDictionary<(PolicyEngine, uint, uint, byte, ushort, Direction), string> _explanations = [];
+    private volatile Explained _explained;
 
-    internal FlowContext(Lock @lock, EndpointManager endpoints, IdentityAllocator identities, PolicyManager policies, ServiceManager services, Datapath.Datapath datapath)
+    internal FlowContext(Writer writer, PolicyManager policies, ServiceManager services, Datapath.Datapath datapath)
     {
-        _lock = @lock;
-        _endpoints = endpoints;
-        _identities = identities;
+        _writer = writer;
         _policies = policies;
         _services = services;
         _datapath = datapath;
+        _explained = new Explained(policies.Engine, []);
     }
 
     public string? EndpointName(ushort endpointId)
     {
-        lock (_lock)
-        {
-            return _endpoints.NameOf(endpointId) is { Length: > 0 } name ? name : null;
-        }
+        return _writer.World.Names.GetValueOrDefault(endpointId) is { Length: > 0 } name ? name : null;
     }
 
     public IReadOnlyList<string> Labels(Identity identity)
     {
-        lock (_lock)
-        {
-            var labels = _identities.FindLabels(identity) ?? LabelSet.ForReserved(identity, _identities.FindPrefix(identity));
-            return [.. labels.Select(label => label.ToString())];
-        }
+        World world = _writer.World;
+        LabelSet labels = world.Identities.GetValueOrDefault(identity)
+            ?? LabelSet.ForReserved(identity, world.Prefixes.TryGetValue(identity, out IpPrefix prefix) ? prefix : null);
+        return [.. labels.Select(label => label.ToString())];
     }
 
-    public RuleInfo? FindRule(uint ruleId)
-    {
-        lock (_lock)
-        {
-            return _policies.FindRule(ruleId)?.ToInfo();
-        }
-    }
+    public RuleInfo? FindRule(uint ruleId) => _policies.FindRule(ruleId);
 
     public FlowService? FindService(uint frontendId)
     {
@@ -69,18 +54,12 @@ public sealed class FlowContext : IFlowContext
             return null;
         }
 
-        lock (_lock)
-        {
-            return new FlowService { Name = _services.NameOf(frontendId) ?? "", Ip = address.Address.ToString(), Port = (uint)address.Port };
-        }
+        return new FlowService { Name = _services.NameOf(frontendId) ?? "", Ip = address.Address.ToString(), Port = (uint)address.Port };
     }
 
     public string ExplainHttpPolicy(uint policyId)
     {
-        lock (_lock)
-        {
-            return _policies.FindHttpPolicy(policyId) is { } policy ? _policies.Engine.Describe(policy) : "";
-        }
+        return _policies.FindHttpPolicy(policyId) is { } policy ? _policies.Engine.Describe(policy) : "";
     }
 
     public string Explain(in Event e)
@@ -95,30 +74,24 @@ public sealed class FlowContext : IFlowContext
             return "";
         }
 
-        PolicyEngine engine;
-        PolicyPeer from;
-        PolicyPeer to;
-        lock (_lock)
+        PolicyEngine engine = _policies.Engine;
+        Explained explained = _explained;
+        if (explained.Engine != engine || explained.Texts.Count > MostExplanations)
         {
-            engine = _policies.Engine;
-            from = _policies.Peers.Of(new Identity(e.SrcIdentity));
-            to = _policies.Peers.Of(new Identity(e.DstIdentity));
+            // Of a policy that is gone nothing is kept, itself least of all.
+            _explained = explained = new Explained(engine, []);
         }
 
-        var key = (engine, e.SrcIdentity, e.DstIdentity, e.Protocol, e.Dport.Value, e.Direction);
-        if (_explanations.TryGetValue(key, out string? known))
+        var key = (e.SrcIdentity, e.DstIdentity, e.Protocol, e.Dport.Value, e.Direction);
+        if (explained.Texts.TryGetValue(key, out string? known))
         {
             return known;
         }
 
-        if (_explanations.Count > MostExplanations)
-        {
-            _explanations.Clear();
-        }
-
-        Explanation explanation = engine.Explain(from, to, (IpProtocol)e.Protocol, e.Dport.Value);
+        Explanation explanation = engine.Explain(
+            _policies.Peers.Of(new Identity(e.SrcIdentity)), _policies.Peers.Of(new Identity(e.DstIdentity)), (IpProtocol)e.Protocol, e.Dport.Value);
         EndExplanation end = e.Direction == Direction.Ingress ? explanation.Ingress : explanation.Egress;
-        return _explanations[key] = end.Text;
+        return explained.Texts[key] = end.Text;
     }
 
     /// <summary>What would let in whom a closed door refused.</summary>
@@ -134,4 +107,7 @@ public sealed class FlowContext : IFlowContext
 
         return $"to allow it: a policy that allows this source to {name}, or a network made by docker network create -o {Network.RoutedOption}=true";
     }
+
+    /// <summary>What one policy said lately.</summary>
+    private sealed record Explained(PolicyEngine Engine, ConcurrentDictionary<(uint From, uint To, byte Protocol, ushort Port, Direction Direction), string> Texts);
 }

@@ -12,7 +12,7 @@ public sealed class PolicyDesk
 {
     private const int MostComparedPrefixes = 1000;
 
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly PolicyManager _policies;
     private readonly EndpointManager _endpoints;
     private readonly FlowExplainer _explainer;
@@ -20,9 +20,9 @@ public sealed class PolicyDesk
     private readonly Datapath.Datapath _datapath;
 
     internal PolicyDesk(
-        Lock @lock, PolicyManager policies, EndpointManager endpoints, FlowExplainer explainer, HostFactsReader facts, Datapath.Datapath datapath)
+        Writer writer, PolicyManager policies, EndpointManager endpoints, FlowExplainer explainer, HostFactsReader facts, Datapath.Datapath datapath)
     {
-        _lock = @lock;
+        _writer = writer;
         _policies = policies;
         _endpoints = endpoints;
         _explainer = explainer;
@@ -39,7 +39,7 @@ public sealed class PolicyDesk
         ArgumentNullException.ThrowIfNull(files);
         PolicyReadResult read = PolicyReader.ReadAll(files);
         List<Problem> problems = [.. read.Problems];
-        lock (_lock)
+        return _writer.Run(() =>
         {
             PolicySet before = _policies.Set;
             PolicySet after = before.With(read.Documents.Select(document => Signed(before.FindDocument(document.Key), document, by)));
@@ -53,7 +53,7 @@ public sealed class PolicyDesk
             return problems.Any(problem => problem.IsError)
                 ? new PolicyOutcome(problems, [], [], _datapath.Revision, 0)
                 : Change(after, [.. read.Documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document)))], problems, dryRun);
-        }
+        });
     }
 
     /// <summary>Takes policies away by name.</summary>
@@ -62,21 +62,15 @@ public sealed class PolicyDesk
     public PolicyOutcome Delete(IReadOnlyList<string> names, bool dryRun)
     {
         ArgumentNullException.ThrowIfNull(names);
-        lock (_lock)
+        return _writer.Run(() =>
         {
             PolicySet before = _policies.Set;
             return Delete([.. names.Select(name => FindDocument(before, name)).DistinctBy(document => document.Key)], dryRun);
-        }
+        });
     }
 
     /// <summary>Takes every policy away.</summary>
-    public PolicyOutcome DeleteAll(bool dryRun)
-    {
-        lock (_lock)
-        {
-            return Delete(_policies.Set.Documents, dryRun);
-        }
-    }
+    public PolicyOutcome DeleteAll(bool dryRun) => _writer.Run(() => Delete(_policies.Set.Documents, dryRun));
 
     /// <summary>One policy by its name, or all.</summary>
     /// <param name="name">As <see cref="PolicySet.FindDocuments"/> takes it; empty: all.</param>
@@ -84,10 +78,7 @@ public sealed class PolicyDesk
     public IReadOnlyList<PolicyDocument> List(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        lock (_lock)
-        {
-            return name.Length == 0 ? _policies.Set.Documents : [FindDocument(_policies.Set, name)];
-        }
+        return name.Length == 0 ? _policies.Set.Documents : [FindDocument(_policies.Set, name)];
     }
 
     /// <summary>What of a policy in force reaches nobody now, or probably not whom it was meant for.</summary>
@@ -95,20 +86,14 @@ public sealed class PolicyDesk
     {
         ArgumentNullException.ThrowIfNull(document);
         PolicyReadResult read = PolicyReader.Read(document.SourceFile, document.Text, document.FirstLine, isKept: true);
-        lock (_lock)
-        {
-            return [.. read.Problems, .. PolicyCheck.Find(document, _facts.Read())];
-        }
+        return [.. read.Problems, .. PolicyCheck.Find(document, _facts.Read())];
     }
 
     /// <summary>Containers that a rule is about.</summary>
     public IReadOnlyList<string> Selected(Rule rule)
     {
         ArgumentNullException.ThrowIfNull(rule);
-        lock (_lock)
-        {
-            return [.. _endpoints.All.Where(endpoint => rule.Subject.Matches(_policies.Peers.Of(endpoint))).Select(endpoint => endpoint.Name).Order()];
-        }
+        return [.. _endpoints.All.Where(endpoint => rule.Subject.Matches(_policies.Peers.Of(endpoint))).Select(endpoint => endpoint.Name).Order()];
     }
 
     /// <summary>Why the one may or may not reach the other.</summary>
@@ -126,10 +111,7 @@ public sealed class PolicyDesk
         ArgumentNullException.ThrowIfNull(port);
         (IpProtocol protocol, ushort number) = PortText.Parse(port);
         SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
-        lock (_lock)
-        {
-            return _explainer.Explain(from, to, protocol, number, request);
-        }
+        return _writer.Run(() => _explainer.Explain(from, to, protocol, number, request));
     }
 
     private static SampleRequest ParseRequest(string http, IReadOnlyList<string> headers)

@@ -13,30 +13,21 @@ public sealed class PrefilterDesk
 {
     private const string Key = "prefilter";
 
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly IStore _store;
     private readonly Datapath.Datapath _datapath;
     private readonly DeviceManager _devices;
     private readonly SortedSet<IpPrefix> _prefixes = [];
 
-    internal PrefilterDesk(Lock @lock, IStore store, Datapath.Datapath datapath, DeviceManager devices)
+    internal PrefilterDesk(Writer writer, IStore store, Datapath.Datapath datapath, DeviceManager devices)
     {
-        _lock = @lock;
+        _writer = writer;
         _store = store;
         _datapath = datapath;
         _devices = devices;
     }
 
-    public IReadOnlyList<IpPrefix> All
-    {
-        get
-        {
-            lock (_lock)
-            {
-                return [.. _prefixes];
-            }
-        }
-    }
+    public IReadOnlyList<IpPrefix> All => _writer.Run(() => _prefixes.ToList());
 
     /// <summary>Adds and removes; all of it or nothing.</summary>
     /// <exception cref="ControlException">Something is no prefix, or must not be dropped.</exception>
@@ -51,7 +42,7 @@ public sealed class PrefilterDesk
             throw new ControlException($"{everything} is everybody: nobody could reach this host any more. Name smaller prefixes");
         }
 
-        lock (_lock)
+        return _writer.Run(() =>
         {
             IpPrefix? missing = removed.Where(prefix => !_prefixes.Contains(prefix)).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
             if (missing is { } unknown)
@@ -80,7 +71,7 @@ public sealed class PrefilterDesk
             }
 
             return (isNew.Length, removed.Distinct().Count(), _prefixes.Count);
-        }
+        });
     }
 
     /// <summary>Makes the kernel drop what is kept, and nothing else.</summary>

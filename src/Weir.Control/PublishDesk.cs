@@ -15,7 +15,7 @@ namespace Weir.Control;
 /// <summary>Published ports: who comes in, and changes of it.</summary>
 public sealed class PublishDesk
 {
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly DoorKeeper _doors;
     private readonly EndpointManager _endpoints;
     private readonly NetworkManager _networks;
@@ -23,9 +23,9 @@ public sealed class PublishDesk
     private readonly IdentityAllocator _identities;
 
     internal PublishDesk(
-        Lock @lock, DoorKeeper doors, EndpointManager endpoints, NetworkManager networks, PolicyManager policies, IdentityAllocator identities)
+        Writer writer, DoorKeeper doors, EndpointManager endpoints, NetworkManager networks, PolicyManager policies, IdentityAllocator identities)
     {
-        _lock = @lock;
+        _writer = writer;
         _doors = doors;
         _endpoints = endpoints;
         _networks = networks;
@@ -39,21 +39,21 @@ public sealed class PublishDesk
         : _doors.Mode.ToString().ToLowerInvariant();
 
     /// <summary>Every published port, by container and port.</summary>
-    public IReadOnlyList<PublishedPortView> All => Locked(() => _endpoints.Attached
+    public IReadOnlyList<PublishedPortView> All => _endpoints.Attached
         .Where(endpoint => endpoint.State == EndpointState.Ready)
         .SelectMany(endpoint => endpoint.Published.Select(port => new PublishedPortView(endpoint.Name, port, DoorsOf(endpoint, port))))
         .OrderBy(view => view.Container, StringComparer.Ordinal).ThenBy(view => view.Port.HostPort).ThenBy(view => view.Port.Protocol)
-        .ToList());
+        .ToList();
 
     /// <summary>What 'weir publish allow' opened and no container publishes now.</summary>
-    public IReadOnlyList<PublishAllowance> Unused => Locked(() => _doors.Allowances
-        .Where(allowance => Find(allowance.Container, allowance.Port, allowance.Protocol) is null).ToList());
+    public IReadOnlyList<PublishAllowance> Unused => _doors.Allowances
+        .Where(allowance => Find(allowance.Container, allowance.Port, allowance.Protocol) is null).ToList();
 
     /// <summary>Networks whose containers outsiders reach by their own addresses.</summary>
-    public IReadOnlyList<Network> RoutedNetworks => Locked(() => _networks.All.Where(network => !network.Internal && _doors.IsRouted(network)).ToList());
+    public IReadOnlyList<Network> RoutedNetworks => _networks.All.Where(network => !network.Internal && _doors.IsRouted(network)).ToList();
 
     /// <summary>Labels that open nothing since they are wrong.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() => _endpoints.Attached.Select(LabelProblem).OfType<string>().Distinct().ToList());
+    public IReadOnlyList<string> Warnings => _endpoints.Attached.Select(LabelProblem).OfType<string>().Distinct().ToList();
 
     /// <summary>What is wrong with a container's label; null: nothing.</summary>
     public static string? LabelProblem(Endpoint endpoint)
@@ -72,7 +72,7 @@ public sealed class PublishDesk
     {
         (ushort number, IpProtocol protocol) = ParsePort(port);
         IpPrefix[] sources = ParseSources(from);
-        lock (_lock)
+        return _writer.Run(() =>
         {
             if (Find(container, number, protocol) is null)
             {
@@ -84,7 +84,7 @@ public sealed class PublishDesk
 
             _doors.Allow(container, number, protocol, sources.Length == 0 ? PublishText.Everybody : sources);
             return ViewOf(container, number, protocol)!;
-        }
+        });
     }
 
     /// <summary>Takes back what <see cref="Allow"/> opened.</summary>
@@ -95,11 +95,11 @@ public sealed class PublishDesk
     {
         (ushort number, IpProtocol protocol) = ParsePort(port);
         IpPrefix[] sources = ParseSources(from);
-        lock (_lock)
+        return _writer.Run(() =>
         {
             _doors.Deny(container, number, protocol, sources);
             return ViewOf(container, number, protocol);
-        }
+        });
     }
 
     private static (ushort Number, IpProtocol Protocol) ParsePort(string text)
@@ -152,7 +152,7 @@ public sealed class PublishDesk
         return [.. others.Concat(byPolicy).Distinct()];
     }
 
-    private string DescribeRule(uint id) => _policies.FindRule(id) is { } rule && rule.ToInfo() is var info ? $"{info.Name} at {info.File}:{info.Line}" : "";
+    private string DescribeRule(uint id) => _policies.FindRule(id) is { } rule ? $"{rule.Name} at {rule.File}:{rule.Line}" : "";
 
     /// <summary>All that policy tells apart of the outside.</summary>
     private IEnumerable<(IpPrefix Source, PolicyPeer Peer)> Outsiders() => PublishText.Everybody.Select(source => (source, WorldOf(source)))
@@ -163,12 +163,4 @@ public sealed class PublishDesk
 
     private static PolicyPeer WorldOf(IpPrefix source) =>
         PolicyPeer.ForReserved(source.Address.AddressFamily == AddressFamily.InterNetwork ? Identity.WorldIpv4 : Identity.WorldIpv6);
-
-    private T Locked<T>(Func<T> read)
-    {
-        lock (_lock)
-        {
-            return read();
-        }
-    }
 }

@@ -10,30 +10,32 @@ namespace Weir.Control;
 /// <summary>Changes of services, and what there is of them.</summary>
 public sealed class ServiceDesk
 {
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly ServiceManager _services;
     private readonly DeviceManager _devices;
 
-    internal ServiceDesk(Lock @lock, ServiceManager services, DeviceManager devices)
+    internal ServiceDesk(Writer writer, ServiceManager services, DeviceManager devices)
     {
-        _lock = @lock;
+        _writer = writer;
         _services = services;
         _devices = devices;
     }
 
     /// <summary>Devices that serve clients from outside.</summary>
-    public IReadOnlyList<BalancedDevice> Devices => Locked(() => _devices.All);
+    public IReadOnlyList<BalancedDevice> Devices => _devices.All;
 
     /// <summary>Whether the programs at devices and sockets are in use: from the first service or prefix on.</summary>
-    public bool IsNeeded => Locked(() => _devices.IsNeeded);
+    public bool IsNeeded => _devices.IsNeeded;
 
     /// <summary>How many services there are, published ports among them.</summary>
-    public int Count => Locked(() => _services.All.Count());
+    public int Count => _services.Count;
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => Locked(() =>
+    public IReadOnlyList<string> Warnings
     {
-        List<string> warnings = [.. _devices.All.Where(device => !device.IsServed || !device.IsSettled).Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)")];
+        get
+        {
+            List<string> warnings = [.. _devices.All.Where(device => !device.IsServed || !device.IsSettled).Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)")];
         if (_devices.HookProblem is { } problem)
         {
             warnings.Add(problem);
@@ -45,7 +47,8 @@ public sealed class ServiceDesk
         }
 
         return warnings;
-    });
+        }
+    }
 
     /// <summary>Takes the services of all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>
@@ -69,11 +72,11 @@ public sealed class ServiceDesk
     public ServiceOutcome Update(ServiceUpdate update)
     {
         ArgumentNullException.ThrowIfNull(update);
-        lock (_lock)
+        return _writer.Run(() =>
         {
             ServiceSpec? known = _services.Find(update.Name) is { IsPublished: false } service ? service.Spec : null;
             return Change([update.Apply(known)], [], dryRun: false);
-        }
+        });
     }
 
     /// <summary>Takes services away.</summary>
@@ -81,7 +84,7 @@ public sealed class ServiceDesk
     public IReadOnlyList<string> Delete(IReadOnlyList<string> names, bool all)
     {
         ArgumentNullException.ThrowIfNull(names);
-        lock (_lock)
+        return _writer.Run(() =>
         {
             string[] wanted = all ? [.. _services.All.Where(service => !service.IsPublished).Select(service => service.Spec.Name)] : [.. names.Distinct()];
             foreach (string name in wanted)
@@ -98,7 +101,7 @@ public sealed class ServiceDesk
             }
 
             return wanted;
-        }
+        });
     }
 
     /// <summary>Gives a backend no new connections, or again some.</summary>
@@ -109,7 +112,7 @@ public sealed class ServiceDesk
             throw new ControlException($"--backend {error}");
         }
 
-        lock (_lock)
+        return _writer.Run(() =>
         {
             BalancedService service = Find(name);
             if (service.IsPublished)
@@ -124,16 +127,16 @@ public sealed class ServiceDesk
 
             _services.Drain(service, address, undo);
             return View(service);
-        }
+        });
     }
 
     /// <summary>One by its name, or all.</summary>
-    public IReadOnlyList<ServiceView> List(string name = "") => Locked(() =>
+    public IReadOnlyList<ServiceView> List(string name = "") => _writer.Run(() =>
         name.Length > 0 ? [View(Find(name))] : (IReadOnlyList<ServiceView>)[.. _services.All.Select(View)]);
 
     private ServiceOutcome Change(IReadOnlyList<ServiceSpec> specs, List<Problem> problems, bool dryRun)
     {
-        lock (_lock)
+        return _writer.Run(() =>
         {
             // What a single service has wrong the reader has said already, with its place.
             problems.AddRange(_services.Check(specs).Where(problem => problems.All(other => other.Message != problem.Message)));
@@ -164,7 +167,7 @@ public sealed class ServiceDesk
             }
 
             return new ServiceOutcome(problems, changes);
-        }
+        });
     }
 
     private BalancedService Find(string name) => _services.Find(name)
@@ -187,13 +190,5 @@ public sealed class ServiceDesk
     {
         ServiceStats stats = _services.StatsOf(id);
         return new FrontendView(address, id, stats.Packets, stats.Bytes, stats.Connects);
-    }
-
-    private T Locked<T>(Func<T> read)
-    {
-        lock (_lock)
-        {
-            return read();
-        }
     }
 }

@@ -3,6 +3,7 @@
 using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Policy;
 
 namespace Weir.Datapath;
@@ -113,16 +114,31 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
     /// container's start-up time for nothing: it is enough to see that the change is made.</summary>
     private void WithoutGracePeriod(Action change, uint id, bool present)
     {
-        Task pending = Task.Run(change);
+        var pending = new TaskCompletionSource();
+
+        // Not one of the pool's threads: all of them may be waiting for the change that waits here.
+        new Thread(() =>
+        {
+            try
+            {
+                change();
+                pending.SetResult();
+            }
+            catch (LinuxException e)
+            {
+                pending.SetException(e);
+            }
+        })
+        { IsBackground = true, Name = "policy" }.Start();
         var spin = default(SpinWait);
-        while (!pending.IsCompleted && IsPresent(id) != present)
+        while (!pending.Task.IsCompleted && IsPresent(id) != present)
         {
             spin.SpinOnce();
         }
 
-        if (pending.IsCompleted)
+        if (pending.Task.IsCompleted)
         {
-            pending.GetAwaiter().GetResult();
+            pending.Task.GetAwaiter().GetResult();
         }
     }
 

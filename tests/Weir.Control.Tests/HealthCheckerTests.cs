@@ -3,6 +3,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Control.Services;
 using Weir.Services;
 using Weir.Testing;
@@ -18,7 +19,14 @@ public sealed class HealthCheckerTests : IDisposable
     private readonly HealthChecker _checker;
 
     public HealthCheckerTests() =>
-        _checker = new HealthChecker((_, backend, healthy, detail) => _told.Add((backend, healthy, detail)), TimeProvider.System);
+        _checker = new HealthChecker(
+            (_, backend, healthy, detail) =>
+            {
+                _told.Add((backend, healthy, detail));
+                return Task.CompletedTask;
+            },
+            TimeProvider.System,
+            NullLogger.Instance);
 
     public void Dispose()
     {

@@ -7,7 +7,7 @@ using Weir.Store;
 
 namespace Weir.Control.Addresses;
 
-/// <summary>Gives ranges to networks and addresses to endpoints. Called under the control plane's lock.</summary>
+/// <summary>Gives ranges to networks and addresses to endpoints. Called on the writer's thread.</summary>
 internal sealed class AddressPools
 {
     private const string Folder = "pools";

@@ -15,7 +15,7 @@ using Weir.Net;
 
 namespace Weir.Control.Claims;
 
-/// <summary>Leads the addresses that containers have beside their own to them. Called under the control plane's lock.</summary>
+/// <summary>Leads the addresses that containers have beside their own to them. Called on the writer's thread.</summary>
 internal sealed class ClaimKeeper(
     Datapath.Datapath datapath, EndpointManager endpoints, NetworkManager networks, AddressPools addresses, RtnetlinkSocket links, ILogger log)
 {

@@ -2,16 +2,33 @@
 
 namespace Weir.Control.Endpoints;
 
-/// <summary>What happened to endpoints. Bounded: the last lines of the last endpoints.</summary>
+/// <summary>What happened to endpoints. Bounded: the last lines of the last endpoints. Safe to use from several threads.</summary>
 internal sealed class EndpointLog(TimeProvider time)
 {
     private const int MostLines = 64;
     private const int MostEndpoints = 8192;
 
+    private readonly Lock _lock = new();
     private readonly Dictionary<string, Queue<(DateTimeOffset Time, string Text)>> _lines = [];
     private readonly Queue<string> _order = [];
 
     internal void Add(string endpointId, string text)
+    {
+        lock (_lock)
+        {
+            AddLine(endpointId, text);
+        }
+    }
+
+    internal IReadOnlyList<(DateTimeOffset Time, string Text)> Get(string endpointId)
+    {
+        lock (_lock)
+        {
+            return _lines.TryGetValue(endpointId, out var lines) ? [.. lines] : [];
+        }
+    }
+
+    private void AddLine(string endpointId, string text)
     {
         if (!_lines.TryGetValue(endpointId, out var lines))
         {
@@ -30,7 +47,4 @@ internal sealed class EndpointLog(TimeProvider time)
             lines.Dequeue();
         }
     }
-
-    internal IReadOnlyList<(DateTimeOffset Time, string Text)> Get(string endpointId) =>
-        _lines.TryGetValue(endpointId, out var lines) ? [.. lines] : [];
 }

@@ -15,8 +15,7 @@ using Weir.Store;
 
 namespace Weir.Control.Endpoints;
 
-/// <summary>The life of endpoints: created, joined, identified, removed. Called under the control
-/// plane's lock.</summary>
+/// <summary>The life of endpoints: created, joined, identified, removed. Called on the writer's thread.</summary>
 internal sealed class EndpointManager
 {
     private const string Folder = "endpoints";
@@ -29,6 +28,7 @@ internal sealed class EndpointManager
     private static readonly TimeSpan _startTime = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _longestHaste = TimeSpan.FromSeconds(10);
 
+    private readonly Writer _writer;
     private readonly IStore _store;
     private readonly Datapath.Datapath _datapath;
     private readonly EndpointLinks _links;
@@ -36,15 +36,14 @@ internal sealed class EndpointManager
     private readonly Func<Network, bool> _isRouted;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly Dictionary<string, Endpoint> _endpoints = [];
-    private readonly Dictionary<ushort, string> _names = [];
     private readonly Dictionary<ushort, DateTimeOffset> _joined = []; // those that may await links
     private ushort _lastId;
 
     /// <param name="isRouted">Whether outsiders may open flows to a network's containers.</param>
     internal EndpointManager(
-        IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, Func<Network, bool> isRouted, TimeProvider time, ILogger log)
+        Writer writer, IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, Func<Network, bool> isRouted, TimeProvider time, ILogger log)
     {
+        _writer = writer;
         _store = store;
         _datapath = datapath;
         _links = links;
@@ -55,27 +54,24 @@ internal sealed class EndpointManager
         Events = new EndpointLog(time);
         foreach (Endpoint endpoint in store.List(Folder, StateContext.Default.Endpoint))
         {
-            _endpoints[endpoint.ExternalId] = endpoint;
-            _names[endpoint.Id] = endpoint.Name;
+            Publish(endpoint);
             _lastId = Math.Max(_lastId, endpoint.Id);
         }
     }
 
     internal EndpointLog Events { get; }
 
-    internal IReadOnlyCollection<Endpoint> All => _endpoints.Values;
+    /// <summary>As they are now: the collection does not change while it is looked at.</summary>
+    internal IEnumerable<Endpoint> All => _writer.World.Endpoints.Values;
 
     /// <summary>Those with a program.</summary>
-    internal IEnumerable<Endpoint> Attached => _endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
+    internal IEnumerable<Endpoint> Attached => _writer.World.Attached;
 
-    internal Endpoint? Find(string externalId) => _endpoints.GetValueOrDefault(externalId);
-
-    /// <summary>The name that goes with a number, or did until lately.</summary>
-    internal string? NameOf(ushort id) => _names.GetValueOrDefault(id);
+    internal Endpoint? Find(string externalId) => _writer.World.Endpoints.GetValueOrDefault(externalId);
 
     internal Endpoint Create(Network network, string externalId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
     {
-        if (_endpoints.TryGetValue(externalId, out Endpoint? known))
+        if (Find(externalId) is { } known)
         {
             return known;
         }
@@ -87,7 +83,7 @@ internal sealed class EndpointManager
 
         foreach (IPAddress address in new[] { ipv4, ipv6 }.OfType<IPAddress>())
         {
-            if (_endpoints.Values.FirstOrDefault(other => other.Addresses.Contains(address)) is { } owner)
+            if (All.FirstOrDefault(other => other.Addresses.Contains(address)) is { } owner)
             {
                 throw new ControlException($"address {address} is endpoint {owner.Id}'s ({owner.Name}); choose another --ip");
             }
@@ -125,10 +121,10 @@ internal sealed class EndpointManager
         }
         catch
         {
-            Keep(endpoint with { State = EndpointState.Created });
             _links.Delete(endpoint);
             _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
             policies.Forget(endpoint.Id);
+            Keep(endpoint with { State = EndpointState.Created });
             throw;
         }
 
@@ -160,7 +156,6 @@ internal sealed class EndpointManager
             return;
         }
 
-        Identity before = endpoint.Identity;
         Identity identity = _identities.Acquire(labels, out bool isNew);
         Endpoint identified = endpoint with
         {
@@ -187,7 +182,6 @@ internal sealed class EndpointManager
 
         _datapath.SetIdentity(identified.Id, identity);
         _datapath.BumpRevision();
-        _identities.Release(before);
         Events.Add(identified.ExternalId, $"is {workload.Name}: identity {identity.Value} ({labels})");
         Log.EndpointIdentified(_log, identified.Id, workload.Name, identity.Value);
     }
@@ -211,9 +205,8 @@ internal sealed class EndpointManager
         _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
         _datapath.BumpRevision();
         policies.Forget(endpoint.Id);
-        _identities.Release(endpoint.Identity);
-        _endpoints.Remove(endpoint.ExternalId);
         _store.Delete($"{Folder}/{endpoint.ExternalId}");
+        _writer.Publish(world => world with { Endpoints = world.Endpoints.Remove(endpoint.ExternalId) });
         Events.Add(endpoint.ExternalId, $"removed: {why}");
         Log.EndpointRemoved(_log, endpoint.Id, endpoint.Name, why);
     }
@@ -223,7 +216,7 @@ internal sealed class EndpointManager
     internal IReadOnlyList<Endpoint> Restore(Func<string, Network?> findNetwork, out int strayLinks)
     {
         Dictionary<string, int> present = _links.List();
-        HashSet<string> wanted = [.. _endpoints.Values.Select(endpoint => endpoint.LinkName)];
+        HashSet<string> wanted = [.. All.Select(endpoint => endpoint.LinkName)];
         string[] strays = [.. present.Keys.Where(name => !wanted.Contains(name))];
         foreach (string name in strays)
         {
@@ -234,7 +227,7 @@ internal sealed class EndpointManager
         strayLinks = strays.Length;
         Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
         List<Endpoint> gone = [];
-        foreach (Endpoint endpoint in _endpoints.Values.ToList())
+        foreach (Endpoint endpoint in All.ToList())
         {
             Network? network = findNetwork(endpoint.NetworkId);
             if (network is null || (endpoint.State != EndpointState.Created && !present.ContainsKey(endpoint.LinkName)))
@@ -259,7 +252,7 @@ internal sealed class EndpointManager
             }
         }
 
-        foreach (EndpointRow row in slots.Values.Where(row => _endpoints.Values.All(endpoint => endpoint.Id != row.Id)))
+        foreach (EndpointRow row in slots.Values.Where(row => All.All(endpoint => endpoint.Id != row.Id)))
         {
             _datapath.DetachEndpoint(row.Id, _datapath.ListLocal().Where(local => local.EndpointId == row.Id).Select(local => local.Address).ToList());
         }
@@ -340,7 +333,7 @@ internal sealed class EndpointManager
 
     private ushort NextFree()
     {
-        HashSet<ushort> taken = [.. _endpoints.Values.Select(endpoint => endpoint.Id)];
+        HashSet<ushort> taken = [.. All.Select(endpoint => endpoint.Id)];
         if (taken.Count >= LastId)
         {
             throw new ControlException($"this host has {LastId} endpoints: there is no room for another; remove containers");
@@ -356,10 +349,16 @@ internal sealed class EndpointManager
         return _lastId;
     }
 
+    /// <summary>What cannot be kept is not so.</summary>
     private void Keep(Endpoint endpoint)
     {
-        _endpoints[endpoint.ExternalId] = endpoint;
-        _names[endpoint.Id] = endpoint.Name;
         _store.Put($"{Folder}/{endpoint.ExternalId}", endpoint, StateContext.Default.Endpoint);
+        Publish(endpoint);
     }
+
+    private void Publish(Endpoint endpoint) => _writer.Publish(world => world with
+    {
+        Endpoints = world.Endpoints.SetItem(endpoint.ExternalId, endpoint),
+        Names = world.Names.SetItem(endpoint.Id, endpoint.Name),
+    });
 }

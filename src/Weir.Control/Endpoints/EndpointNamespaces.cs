@@ -9,15 +9,13 @@ namespace Weir.Control.Endpoints;
 /// <summary>
 /// Tells the socket hook which network namespaces are those of endpoints' containers, and whose. The runtime names a file at
 /// join and makes the namespace only then; until it is known, sockets of any namespace get backends, so that a
-/// container's first connection does. Called under the control plane's lock.
+/// container's first connection does. Called on the writer's thread.
 /// </summary>
-/// <param name="gate">That lock.</param>
-internal sealed class EndpointNamespaces(Lock gate, EndpointManager endpoints, NamespaceTable kernel) : IDisposable
+internal sealed class EndpointNamespaces(Writer writer, EndpointManager endpoints, NamespaceTable kernel)
 {
     private static readonly TimeSpan _lookEvery = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
     private bool _isLooking;
-    private bool _isDisposed;
     private long _lookUntil;
 
     /// <summary>After a join: looks until all are known, for a while.</summary>
@@ -53,8 +51,6 @@ internal sealed class EndpointNamespaces(Lock gate, EndpointManager endpoints, N
     /// <summary>The file that leads to a namespace; null: no container that is known is there.</summary>
     internal string? PathOf(ulong cookie) => endpoints.Attached.FirstOrDefault(endpoint => endpoint.NamespaceCookie == cookie)?.NamespacePath;
 
-    public void Dispose() => _isDisposed = true;
-
     private static NamespaceRow RowOf(Endpoint endpoint) => new(endpoint.Id, endpoint.Ipv4, endpoint.Ipv6);
 
     private async Task LookAsync()
@@ -63,10 +59,18 @@ internal sealed class EndpointNamespaces(Lock gate, EndpointManager endpoints, N
         while (!isOver)
         {
             await Task.Delay(_lookEvery);
-            lock (gate)
+            try
             {
-                isOver = _isDisposed || Refresh() || Environment.TickCount64 > _lookUntil;
-                _isLooking = !isOver;
+                isOver = await writer.RunAsync(() =>
+                {
+                    bool isDone = Refresh() || Environment.TickCount64 > _lookUntil;
+                    _isLooking = !isDone;
+                    return isDone;
+                });
+            }
+            catch (ObjectDisposedException)
+            {
+                return; // the agent stops
             }
         }
     }

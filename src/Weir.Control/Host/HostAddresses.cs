@@ -8,8 +8,8 @@ using Weir.Net;
 namespace Weir.Control.Host;
 
 /// <summary>Keeps what the host takes for its own in the ipcache, as identity "host": all of its local routes,
-/// broadcast and anycast addresses among them, whether an interface has them or not. Called under the control
-/// plane's lock.</summary>
+/// broadcast and anycast addresses among them, whether an interface has them or not. Called on the writer's
+/// thread; what only tells may be asked from any.</summary>
 /// <param name="cidrs">Prefixes of policy with their numbers: the host's own addresses come before them.</param>
 internal sealed class HostAddresses(Datapath.Datapath datapath, RtnetlinkTables tables, Func<IReadOnlyDictionary<IpPrefix, Identity>> cidrs)
 {

@@ -5,7 +5,7 @@ using Weir.Net;
 
 namespace Weir.Control.Host;
 
-/// <summary>Keeps the chains of <see cref="Iptables"/> as they were applied. Called under the control plane's lock, but
+/// <summary>Keeps the chains of <see cref="Iptables"/> as they were applied. Called on the writer's thread, but
 /// for the comparison.</summary>
 internal sealed class HostFilter(TimeProvider time)
 {

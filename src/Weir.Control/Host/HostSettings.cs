@@ -7,8 +7,8 @@ using Weir.Store;
 
 namespace Weir.Control.Host;
 
-/// <summary>Sysctls of the host that containers' traffic needs: set, kept so, and put back by cleanup. Called under the
-/// control plane's lock.</summary>
+/// <summary>Sysctls of the host that containers' traffic needs: set, kept so, and put back by cleanup. Called on the
+/// writer's thread.</summary>
 internal sealed class HostSettings(IStore store)
 {
     private const string Folder = "settings";

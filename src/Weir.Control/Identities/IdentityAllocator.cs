@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Immutable;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
@@ -7,8 +8,8 @@ using Weir.Store;
 
 namespace Weir.Control.Identities;
 
-/// <summary>One number for every label set, and one for every prefix that policy names. Called under
-/// the control plane's lock.</summary>
+/// <summary>One number for every label set, and one for every prefix that policy names. Called on the writer's
+/// thread.</summary>
 internal sealed class IdentityAllocator
 {
     private const string Folder = "identities";
@@ -18,112 +19,117 @@ internal sealed class IdentityAllocator
     /// <summary>How long a number waits for its labels to come back before it is forgotten.</summary>
     private static readonly TimeSpan _grace = TimeSpan.FromMinutes(10);
 
+    private readonly Writer _writer;
     private readonly IStore _store;
     private readonly TimeProvider _time;
-    private readonly Dictionary<LabelSet, Entry> _byLabels = [];
-    private readonly Dictionary<Identity, Entry> _byIdentity = [];
-    private readonly Dictionary<IpPrefix, Identity> _cidrs = [];
-    private readonly Dictionary<Identity, IpPrefix> _prefixes = [];
+    private readonly Dictionary<Identity, DateTimeOffset> _unusedSince = [];
     private uint _last = Identity.FirstAllocated - 1;
     private uint _lastCidr;
 
-    internal IdentityAllocator(IStore store, TimeProvider time)
+    internal IdentityAllocator(Writer writer, IStore store, TimeProvider time)
     {
+        _writer = writer;
         _store = store;
         _time = time;
         foreach (LabelIdentity kept in store.List(Folder, StateContext.Default.LabelIdentity))
         {
-            Add(kept);
+            Publish(kept);
         }
     }
 
-    /// <summary>Every label set with its number, by number.</summary>
-    internal IEnumerable<LabelIdentity> LabelSets => _byIdentity.Values.Select(entry => entry.Kept).OrderBy(kept => kept.Identity);
-
     /// <summary>Prefixes with a number of their own.</summary>
-    internal IReadOnlyDictionary<IpPrefix, Identity> Cidrs => _cidrs;
+    internal ImmutableDictionary<IpPrefix, Identity> Cidrs => _writer.World.Cidrs;
 
-    internal LabelSet? FindLabels(Identity identity) => _byIdentity.GetValueOrDefault(identity)?.Kept.Labels;
+    internal Identity? FindCidr(IpPrefix prefix) => Cidrs.TryGetValue(prefix.Masked, out Identity identity) ? identity : null;
 
-    internal IpPrefix? FindPrefix(Identity identity) => _prefixes.TryGetValue(identity, out IpPrefix prefix) ? prefix : null;
-
-    internal Identity? FindCidr(IpPrefix prefix) => _cidrs.TryGetValue(prefix.Masked, out Identity identity) ? identity : null;
-
-    /// <summary>The number of a label set, for one more endpoint.</summary>
+    /// <summary>The number of a label set.</summary>
     /// <param name="isNew">Policy has to be compiled for it.</param>
     internal Identity Acquire(LabelSet labels, out bool isNew)
     {
-        isNew = !_byLabels.TryGetValue(labels, out Entry? entry);
-        if (entry is null)
+        isNew = !_writer.World.NumbersOfLabels.TryGetValue(labels, out Identity identity);
+        if (isNew)
         {
             var kept = new LabelIdentity(NextFree(), labels);
             _store.Put($"{Folder}/{kept.Identity.Value}", kept, StateContext.Default.LabelIdentity);
-            entry = Add(kept);
+            Publish(kept);
+            identity = kept.Identity;
         }
 
-        entry.Users++;
-        return entry.Kept.Identity;
+        // Nobody has it yet.
+        _unusedSince.Remove(identity);
+        return identity;
     }
 
-    /// <summary>One endpoint less. The number stays for a while: containers come back.</summary>
-    internal void Release(Identity identity)
-    {
-        if (_byIdentity.TryGetValue(identity, out Entry? entry) && entry.Users > 0 && --entry.Users == 0)
-        {
-            entry.UnusedSince = _time.GetUtcNow();
-        }
-    }
-
-    /// <summary>Forgets numbers that nobody used for long; true if there were any.</summary>
+    /// <summary>Forgets numbers that no endpoint has had for long; true if there were any.</summary>
     internal bool Sweep()
     {
-        DateTimeOffset latest = _time.GetUtcNow() - _grace;
-        Entry[] over = [.. _byIdentity.Values.Where(entry => entry.Users == 0 && entry.UnusedSince < latest)];
-        foreach (Entry entry in over)
+        World world = _writer.World;
+        DateTimeOffset now = _time.GetUtcNow();
+        HashSet<Identity> used = [.. world.Endpoints.Values.Select(endpoint => endpoint.Identity)];
+        foreach (Identity identity in _unusedSince.Keys.Where(identity => used.Contains(identity) || !world.Identities.ContainsKey(identity)).ToList())
         {
-            _byIdentity.Remove(entry.Kept.Identity);
-            _byLabels.Remove(entry.Kept.Labels);
-            _store.Delete($"{Folder}/{entry.Kept.Identity.Value}");
+            _unusedSince.Remove(identity);
         }
 
-        return over.Length > 0;
-    }
-
-    /// <summary>A prefix had this number before the agent restarted.</summary>
-    internal void RestoreCidr(IpPrefix prefix, Identity identity)
-    {
-        _cidrs[prefix.Masked] = identity;
-        _prefixes[identity] = prefix.Masked;
-        _lastCidr = Math.Max(_lastCidr, identity.Value & CidrNumbers);
-    }
-
-    internal Identity AddCidr(IpPrefix prefix)
-    {
-        do
+        bool isAnyOver = false;
+        foreach ((Identity identity, LabelSet labels) in world.Identities.Where(known => !used.Contains(known.Key)))
         {
-            _lastCidr = _lastCidr >= CidrNumbers ? 1 : _lastCidr + 1;
+            if (!_unusedSince.TryAdd(identity, now) && now - _unusedSince[identity] > _grace)
+            {
+                _store.Delete($"{Folder}/{identity.Value}");
+                _writer.Publish(before => before with { Identities = before.Identities.Remove(identity), NumbersOfLabels = before.NumbersOfLabels.Remove(labels) });
+                _unusedSince.Remove(identity);
+                isAnyOver = true;
+            }
         }
-        while (_prefixes.ContainsKey(Identity.ForCidr(_lastCidr)));
 
-        RestoreCidr(prefix, Identity.ForCidr(_lastCidr));
-        return Identity.ForCidr(_lastCidr);
+        return isAnyOver;
     }
 
-    internal void RemoveCidr(IpPrefix prefix)
+    /// <summary>Prefixes had these numbers before the agent restarted.</summary>
+    internal void RestoreCidrs(IReadOnlyCollection<(IpPrefix Prefix, Identity Identity)> cidrs)
     {
-        if (_cidrs.Remove(prefix, out Identity identity))
+        _writer.Publish(world => cidrs.Count == 0 ? world : world with
         {
-            _prefixes.Remove(identity);
-        }
+            Cidrs = world.Cidrs.SetItems(cidrs.Select(cidr => KeyValuePair.Create(cidr.Prefix.Masked, cidr.Identity))),
+            Prefixes = world.Prefixes.SetItems(cidrs.Select(cidr => KeyValuePair.Create(cidr.Identity, cidr.Prefix.Masked))),
+        });
+        _lastCidr = cidrs.Aggregate(_lastCidr, (last, cidr) => Math.Max(last, cidr.Identity.Value & CidrNumbers));
     }
 
-    private Entry Add(LabelIdentity kept)
+    /// <summary>Gives prefixes numbers, in their order.</summary>
+    internal IReadOnlyList<(IpPrefix Prefix, Identity Identity)> AddCidrs(IReadOnlyCollection<IpPrefix> prefixes)
     {
-        var entry = new Entry(kept) { UnusedSince = _time.GetUtcNow() };
-        _byLabels[kept.Labels] = entry;
-        _byIdentity[kept.Identity] = entry;
+        List<(IpPrefix, Identity)> added = [];
+        foreach (IpPrefix prefix in prefixes)
+        {
+            do
+            {
+                _lastCidr = _lastCidr >= CidrNumbers ? 1 : _lastCidr + 1;
+            }
+            while (_writer.World.Prefixes.ContainsKey(Identity.ForCidr(_lastCidr)));
+
+            added.Add((prefix, Identity.ForCidr(_lastCidr)));
+        }
+
+        RestoreCidrs(added);
+        return added;
+    }
+
+    internal void RemoveCidrs(IReadOnlyCollection<IpPrefix> prefixes) => _writer.Publish(world => prefixes.Count == 0 ? world : world with
+    {
+        Cidrs = world.Cidrs.RemoveRange(prefixes),
+        Prefixes = world.Prefixes.RemoveRange(prefixes.Where(world.Cidrs.ContainsKey).Select(prefix => world.Cidrs[prefix])),
+    });
+
+    private void Publish(LabelIdentity kept)
+    {
+        _writer.Publish(world => world with
+        {
+            Identities = world.Identities.SetItem(kept.Identity, kept.Labels),
+            NumbersOfLabels = world.NumbersOfLabels.SetItem(kept.Labels, kept.Identity),
+        });
         _last = Math.Max(_last, kept.Identity.Value);
-        return entry;
     }
 
     private Identity NextFree()
@@ -133,17 +139,8 @@ internal sealed class IdentityAllocator
         {
             _last = _last >= LastAllocated ? Identity.FirstAllocated : _last + 1;
         }
-        while (_byIdentity.ContainsKey(new Identity(_last)));
+        while (_writer.World.Identities.ContainsKey(new Identity(_last)));
 
         return new Identity(_last);
-    }
-
-    private sealed class Entry(LabelIdentity kept)
-    {
-        internal LabelIdentity Kept { get; } = kept;
-
-        internal int Users { get; set; }
-
-        internal DateTimeOffset UnusedSince { get; set; }
     }
 }

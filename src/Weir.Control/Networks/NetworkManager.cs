@@ -14,7 +14,7 @@ using Weir.Store;
 namespace Weir.Control.Networks;
 
 /// <summary>Networks, and what the host needs to carry them: gateways' addresses, routes, its own
-/// filter. Called under the control plane's lock.</summary>
+/// filter. Called on the writer's thread.</summary>
 internal sealed class NetworkManager
 {
     /// <summary>Of the routes of networks' ranges ("weir"): nobody else's has it, and everybody else's comes first.</summary>
@@ -23,6 +23,7 @@ internal sealed class NetworkManager
     private const string Folder = "networks";
     private const int Loopback = 1;
 
+    private readonly Writer _writer;
     private readonly IStore _store;
     private readonly RtnetlinkSocket _links;
     private readonly AddressPools _addresses;
@@ -31,11 +32,11 @@ internal sealed class NetworkManager
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly Dictionary<string, Network> _networks = [];
     private IReadOnlyList<IpPrefix> _claimed = [];
 
-    internal NetworkManager(IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
+    internal NetworkManager(Writer writer, IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
     {
+        _writer = writer;
         _store = store;
         _links = links;
         _addresses = addresses;
@@ -46,11 +47,12 @@ internal sealed class NetworkManager
         _log = log;
         foreach (Network network in store.List(Folder, StateContext.Default.Network))
         {
-            _networks[network.Id] = network;
+            Publish(network);
         }
     }
 
-    internal IReadOnlyCollection<Network> All => _networks.Values;
+    /// <summary>As they are now: the collection does not change while it is looked at.</summary>
+    internal IReadOnlyCollection<Network> All => [.. _writer.World.Networks.Values];
 
     /// <summary>Addresses that endpoints have beside their own and that may go out: masqueraded as the others are.</summary>
     internal IReadOnlyList<IpPrefix> Claimed
@@ -69,29 +71,29 @@ internal sealed class NetworkManager
     /// <summary>Networks over addresses that the host reaches by a route of somebody else's: it came later.</summary>
     internal IReadOnlyList<string> FindConflicts()
     {
-        if (_networks.Count == 0)
+        if (_writer.World.Networks.IsEmpty)
         {
             return [];
         }
 
-        IReadOnlyList<HostRange> ranges = HostRanges.List(_links, _networks.Values.SelectMany(network => network.Subnets).Select(subnet => subnet.Gateway).ToHashSet());
+        IReadOnlyList<HostRange> ranges = HostRanges.List(_links, _writer.World.Networks.Values.SelectMany(network => network.Subnets).Select(subnet => subnet.Gateway).ToHashSet());
         return
         [
-            .. _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => ranges.Where(range => range.Prefix.Overlaps(subnet.Pool)).Take(1)
+            .. _writer.World.Networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => ranges.Where(range => range.Prefix.Overlaps(subnet.Pool)).Take(1)
                 .Select(range => $"network {network.Label} ({subnet.Pool}) and {range.What} overlap: one hides the other; make the network anew with another --subnet"))),
         ];
     }
 
     internal Network? FindByPool(IpPrefix pool) =>
-        _networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Masked == pool));
+        _writer.World.Networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Masked == pool));
 
-    internal Network? Find(string id) => _networks.GetValueOrDefault(id);
+    internal Network? Find(string id) => _writer.World.Networks.GetValueOrDefault(id);
 
     /// <summary>Makes a network; again for the same one: nothing happens.</summary>
     /// <param name="held">Addresses set aside by the runtime.</param>
     internal void Create(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
     {
-        if (_networks.ContainsKey(id))
+        if (Find(id) is not null)
         {
             return;
         }
@@ -121,7 +123,7 @@ internal sealed class NetworkManager
             _addresses.HoldAddress(subnet.Pool, subnet.Gateway);
         }
 
-        ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _networks.Values.All(other => other.Number != n));
+        ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _writer.World.Networks.Values.All(other => other.Number != n));
         var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow());
         Prepare(network);
         Keep(network);
@@ -132,7 +134,7 @@ internal sealed class NetworkManager
     /// <summary>Nothing happens if it is gone.</summary>
     internal void Delete(string id)
     {
-        if (!_networks.Remove(id, out Network? network))
+        if (Find(id) is not { } network)
         {
             return;
         }
@@ -144,13 +146,14 @@ internal sealed class NetworkManager
         }
 
         _store.Delete($"{Folder}/{id}");
+        _writer.Publish(world => world with { Networks = world.Networks.Remove(id) });
         ApplyFilter();
         Log.NetworkRemoved(_log, network.Label, network.Number);
     }
 
     internal void SetName(string id, string name)
     {
-        if (_networks.TryGetValue(id, out Network? network) && network.Name != name)
+        if (Find(id) is { } network && network.Name != name)
         {
             Keep(network with { Name = name });
         }
@@ -159,7 +162,7 @@ internal sealed class NetworkManager
     /// <summary>Makes the host as networks need it: after a reboot nothing of it is there.</summary>
     internal void PrepareHost()
     {
-        foreach (Network network in _networks.Values)
+        foreach (Network network in _writer.World.Networks.Values)
         {
             try
             {
@@ -176,12 +179,12 @@ internal sealed class NetworkManager
     }
 
     /// <summary>What the networks need of the host, one by one.</summary>
-    internal IEnumerable<Expectation> Expect() => _networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
+    internal IEnumerable<Expectation> Expect() => _writer.World.Networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
 
     private void ApplyFilter()
     {
         _filter.Apply(_options.Masquerade
-            ? [.. _networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool).Concat(_claimed).Distinct()]
+            ? [.. _writer.World.Networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool).Concat(_claimed).Distinct()]
             : []);
         if (_filter.Problem is { } problem)
         {
@@ -228,9 +231,12 @@ internal sealed class NetworkManager
         }
     }
 
+    /// <summary>What cannot be kept is not so.</summary>
     private void Keep(Network network)
     {
-        _networks[network.Id] = network;
         _store.Put($"{Folder}/{network.Id}", network, StateContext.Default.Network);
+        Publish(network);
     }
+
+    private void Publish(Network network) => _writer.Publish(world => world with { Networks = world.Networks.SetItem(network.Id, network) });
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -8,21 +9,22 @@ using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Http.Patterns;
 using Weir.Http.Rules;
+using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
 using Weir.Store;
 
 namespace Weir.Control.Policies;
 
-/// <summary>The policy in force: keeps it, compiles it, and brings it into the datapath. Called under
-/// the control plane's lock.</summary>
+/// <summary>The policy in force: keeps it, compiles it, and brings it into the datapath. Called on the writer's thread;
+/// what only tells may be asked from any.</summary>
 internal sealed class PolicyManager
 {
     /// <summary>Entries of one endpoint's policy map.</summary>
     internal const int MostEntries = 16384;
 
     private const string Key = "policies";
-    private const int MostRetiredRules = 65536;
+    private const int MostRetiredRules = 4096;
     private const int MostPrefixes = 120_000; // of the ipcache's 131072; the rest is for hosts
 
     private readonly IStore _store;
@@ -34,13 +36,15 @@ internal sealed class PolicyManager
     private readonly Func<IEnumerable<Endpoint>> _endpoints;
     private readonly ControlOptions _options;
     private readonly ILogger _log;
-    private readonly Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> _applied = [];
-    private readonly Dictionary<uint, Rule> _retired = [];
-    private Dictionary<uint, HttpPolicy> _http = [];
+    private readonly ConcurrentDictionary<ushort, IReadOnlyList<PolicyMapEntry>> _applied = [];
+    private readonly ConcurrentDictionary<uint, Api.RuleInfo> _retired = [];
+    private readonly Queue<uint> _retiredOrder = [];
+    private volatile PolicyEngine _engine;
+    private volatile IReadOnlyDictionary<uint, HttpPolicy> _http = new Dictionary<uint, HttpPolicy>();
 
     /// <param name="endpoints">Those with a program.</param>
     internal PolicyManager(
-        IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host, HostSettings settings,
+        Writer writer, IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host, HostSettings settings,
         Func<IEnumerable<Endpoint>> endpoints, ControlOptions options, ILogger log)
     {
         _store = store;
@@ -52,19 +56,19 @@ internal sealed class PolicyManager
         _endpoints = endpoints;
         _options = options;
         _log = log;
-        Peers = new PolicyPeers(identities);
-        Engine = new PolicyEngine(Restore(), options.Enforcement);
+        Peers = new PolicyPeers(() => writer.World);
+        _engine = new PolicyEngine(Restore(), options.Enforcement);
     }
 
     /// <summary>Answers for what is in force.</summary>
-    internal PolicyEngine Engine { get; private set; }
+    internal PolicyEngine Engine => _engine;
 
     internal PolicySet Set => Engine.Set;
 
     internal PolicyPeers Peers { get; }
 
-    /// <summary>The rule of that number, also if it is gone.</summary>
-    internal Rule? FindRule(uint id) => Set.FindRule(id) ?? _retired.GetValueOrDefault(id);
+    /// <summary>The rule of that number, also if it went lately.</summary>
+    internal Api.RuleInfo? FindRule(uint id) => Set.FindRule(id)?.ToInfo() ?? _retired.GetValueOrDefault(id);
 
     /// <summary>An HTTP policy in force, by its number.</summary>
     internal HttpPolicy? FindHttpPolicy(uint id) => _http.GetValueOrDefault(id);
@@ -112,7 +116,7 @@ internal sealed class PolicyManager
     }
 
     /// <summary>The endpoint is gone.</summary>
-    internal void Forget(ushort endpointId) => _applied.Remove(endpointId);
+    internal void Forget(ushort endpointId) => _applied.TryRemove(endpointId, out _);
 
     private int Enforce(PolicySet set, Action keep)
     {
@@ -124,31 +128,43 @@ internal sealed class PolicyManager
         var engine = new PolicyEngine(set, _options.Enforcement);
         IpPrefix[] added = [.. set.CidrPrefixes.Where(prefix => _identities.FindCidr(prefix) is null)];
         IpPrefix[] gone = [.. _identities.Cidrs.Keys.Where(prefix => !set.CidrPrefixes.Contains(prefix))];
-        IpcacheRow[] rows = [.. added.Select(prefix => new IpcacheRow(prefix, _identities.AddCidr(prefix)))];
+        IpcacheRow[] rows = [.. _identities.AddCidrs(added).Select(cidr => new IpcacheRow(cidr.Prefix, cidr.Identity))];
         Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled;
         try
         {
             compiled = Compile(engine);
             CheckSizes(compiled);
             CheckHttp(engine, compiled);
+        }
+        catch
+        {
+            _identities.RemoveCidrs(added);
+            throw;
+        }
+
+        int changed;
+        try
+        {
+            if (rows.Length > 0)
+            {
+                // The old policy learns the new numbers before addresses get them: no packet between is lost.
+                ApplyChanged(Engine, Compile(Engine));
+                _datapath.SetIpcache([.. rows.Where(row => !_host.Covers(row.Prefix))]);
+            }
+
+            changed = ApplyChanged(engine, compiled);
+
+            // Only what the kernel has taken is kept: the next start must not meet what it refuses.
             keep();
         }
         catch
         {
-            Array.ForEach(added, _identities.RemoveCidr);
+            Revert(compiled.Keys, added);
             throw;
         }
 
-        if (rows.Length > 0)
-        {
-            // The old policy learns the new numbers before addresses get them: no packet between is lost.
-            ApplyChanged(Engine, Compile(Engine));
-            _datapath.SetIpcache([.. rows.Where(row => !_host.Covers(row.Prefix))]);
-        }
-
-        int changed = ApplyChanged(engine, compiled);
         Retire(set);
-        Engine = engine;
+        _engine = engine;
         _datapath.BumpRevision();
         foreach (IpPrefix prefix in gone)
         {
@@ -156,11 +172,36 @@ internal sealed class PolicyManager
             {
                 _datapath.RemoveIpcache(prefix);
             }
-
-            _identities.RemoveCidr(prefix);
         }
 
+        _identities.RemoveCidrs(gone);
+
         return changed;
+    }
+
+    /// <summary>Brings back what was in force before a change that failed half-way.</summary>
+    private void Revert(IEnumerable<ushort> touched, IReadOnlyCollection<IpPrefix> added)
+    {
+        foreach (ushort id in touched)
+        {
+            _applied.TryRemove(id, out _); // who knows
+        }
+
+        try
+        {
+            ApplyChanged(Engine, Compile(Engine));
+            foreach (IpPrefix prefix in added.Where(prefix => !_host.Covers(prefix)))
+            {
+                _datapath.RemoveIpcache(prefix);
+            }
+        }
+        catch (Exception e) when (e is LinuxException or DatapathException)
+        {
+            Log.Failed(_log, "bringing back the policy of before", e.Message);
+        }
+
+        _identities.RemoveCidrs(added);
+        _datapath.BumpRevision();
     }
 
     /// <summary>Endpoints of one identity share one list.</summary>
@@ -268,14 +309,16 @@ internal sealed class PolicyManager
 
     private void Retire(PolicySet set)
     {
-        if (_retired.Count > MostRetiredRules)
+        // Late events name them: what they were, not their documents, which would be kept with them.
+        foreach (Rule rule in Set.Rules.Where(rule => set.FindRule(rule.Id) is null).TakeLast(MostRetiredRules))
         {
-            _retired.Clear();
+            _retired[rule.Id] = rule.ToInfo();
+            _retiredOrder.Enqueue(rule.Id);
         }
 
-        foreach (Rule rule in Set.Rules.Where(rule => set.FindRule(rule.Id) is null))
+        while (_retiredOrder.Count > MostRetiredRules)
         {
-            _retired[rule.Id] = rule;
+            _retired.TryRemove(_retiredOrder.Dequeue(), out _);
         }
     }
 

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Weir.Control.Identities;
+using System.Collections.Concurrent;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
 
 namespace Weir.Control.Policies;
 
-/// <summary>Identities as policy sees them: one object for each, for the engine caches by object.
-/// Called under the control plane's lock.</summary>
-internal sealed class PolicyPeers(IdentityAllocator identities)
+/// <summary>Identities as policy sees them: one object for each, for the engine caches by object. Safe to use from
+/// several threads.</summary>
+/// <param name="world">What is known now.</param>
+internal sealed class PolicyPeers(Func<World> world)
 {
-    private readonly Dictionary<Identity, PolicyPeer> _peers = [];
+    private readonly ConcurrentDictionary<Identity, PolicyPeer> _peers = [];
 
     /// <summary>Everybody that has a number, beside the reserved ones.</summary>
     internal List<PolicyPeer> All()
     {
+        World now = world();
         List<PolicyPeer> all =
         [
-            .. identities.LabelSets.Select(kept => Of(kept.Identity, kept.Labels)),
-            .. identities.Cidrs.Select(cidr => OfCidr(cidr.Value, cidr.Key)),
+            .. now.Identities.Select(known => Of(known.Key, known.Value)),
+            .. now.Cidrs.Select(cidr => OfCidr(cidr.Value, cidr.Key)),
         ];
         if (_peers.Count > (2 * all.Count) + 64)
         {
@@ -27,7 +29,7 @@ internal sealed class PolicyPeers(IdentityAllocator identities)
             HashSet<Identity> present = [.. all.Select(peer => peer.Identity)];
             foreach (Identity identity in _peers.Keys.Where(identity => !present.Contains(identity)).ToList())
             {
-                _peers.Remove(identity);
+                _peers.TryRemove(identity, out _);
             }
         }
 
@@ -39,31 +41,28 @@ internal sealed class PolicyPeers(IdentityAllocator identities)
     /// <summary>The peer of a number; one that nothing is known of if it is gone.</summary>
     internal PolicyPeer Of(Identity identity)
     {
-        if (identities.FindLabels(identity) is { } labels)
-        {
-            return Of(identity, labels);
-        }
-
-        return identities.FindPrefix(identity) is { } prefix ? OfCidr(identity, prefix) : PolicyPeer.ForReserved(identity);
+        World now = world();
+        return now.Identities.TryGetValue(identity, out LabelSet? labels) ? Of(identity, labels)
+            : now.Prefixes.TryGetValue(identity, out IpPrefix prefix) ? OfCidr(identity, prefix)
+            : PolicyPeer.ForReserved(identity);
     }
 
     private PolicyPeer Of(Identity identity, LabelSet labels)
     {
         if (!identity.IsLabelSet)
         {
-            return Get(identity, () => PolicyPeer.ForReserved(identity));
+            return _peers.GetOrAdd(identity, PolicyPeer.ForReserved);
         }
 
-        PolicyPeer known = Get(identity, () => new PolicyPeer(identity, labels, NamedPortLabels.Read(labels)));
-        return known.Labels.Equals(labels) ? known : _peers[identity] = new PolicyPeer(identity, labels, NamedPortLabels.Read(labels));
+        PolicyPeer known = _peers.GetOrAdd(identity, static (number, own) => Make(number, own), labels);
+        return known.Labels.Equals(labels) ? known : _peers[identity] = Make(identity, labels);
     }
 
     private PolicyPeer OfCidr(Identity identity, IpPrefix prefix)
     {
-        PolicyPeer known = Get(identity, () => PolicyPeer.ForCidr(identity, prefix));
+        PolicyPeer known = _peers.GetOrAdd(identity, static (number, own) => PolicyPeer.ForCidr(number, own), prefix);
         return known.Cidr == prefix ? known : _peers[identity] = PolicyPeer.ForCidr(identity, prefix);
     }
 
-    private PolicyPeer Get(Identity identity, Func<PolicyPeer> make) =>
-        _peers.TryGetValue(identity, out PolicyPeer? peer) ? peer : _peers[identity] = make();
+    private static PolicyPeer Make(Identity identity, LabelSet labels) => new(identity, labels, NamedPortLabels.Read(labels));
 }

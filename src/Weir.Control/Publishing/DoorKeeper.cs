@@ -12,8 +12,8 @@ using Weir.Store;
 namespace Weir.Control.Publishing;
 
 /// <summary>Which doors are open to outsiders beside those that policy opens: published ports, and containers' own
-/// addresses. Keeps the datapath true to the setting, to allowances and to labels. Called under the control plane's
-/// lock.</summary>
+/// addresses. Keeps the datapath true to the setting, to allowances and to labels. Called on the writer's
+/// thread.</summary>
 internal sealed class DoorKeeper
 {
     private const string InstallationKey = "installation";
@@ -24,7 +24,7 @@ internal sealed class DoorKeeper
     private readonly EndpointManager _endpoints;
     private readonly NetworkManager _networks;
     private readonly ILogger _log;
-    private readonly List<PublishAllowance> _allowances;
+    private volatile PublishAllowance[] _allowances; // never changed, only replaced
     private HashSet<PublishRow>? _inForce; // null: nobody looked yet what the kernel has
     private PublishRow[]? _bridges; // null: the runtime did not tell yet, and the kernel's are kept
 
@@ -165,7 +165,7 @@ internal sealed class DoorKeeper
         .Select(grant => new PublishRow(endpoint.Id, port.HostPort, port.Protocol, grant.Source)));
 
     private PublishAllowance? Find(string container, ushort port, IpProtocol protocol) =>
-        _allowances.Find(known => known.Container == container && known.Port == port && known.Protocol == protocol);
+        _allowances.FirstOrDefault(known => known.Container == container && known.Port == port && known.Protocol == protocol);
 
     private void Keep(PublishAllowance? old, PublishAllowance? renewed)
     {
@@ -178,8 +178,7 @@ internal sealed class DoorKeeper
 
         PublishAllowance[] sorted = [.. all.OrderBy(allowance => allowance.Container, StringComparer.Ordinal).ThenBy(allowance => allowance.Port).ThenBy(allowance => allowance.Protocol)];
         _store.Put(AllowancesKey, new KeptAllowances(sorted), StateContext.Default.KeptAllowances);
-        _allowances.Clear();
-        _allowances.AddRange(sorted);
+        _allowances = sorted;
         Refresh();
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Weir.Bpf;
 using Weir.Control.Watch;
@@ -10,13 +11,13 @@ using Weir.Linux.Netlink;
 namespace Weir.Control.Services;
 
 /// <summary>The host's devices that carry the balancer's programs: from the first service or prefix on, and
-/// new ones as they come. Called under the control plane's lock.</summary>
+/// new ones as they come. Called on the writer's thread; what only tells may be asked from any.</summary>
 internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket links, RtnetlinkTables tables, ControlOptions options, ILogger log)
 {
-    private readonly Dictionary<string, BalancedDevice> _devices = [];
+    private volatile ImmutableSortedDictionary<string, BalancedDevice> _devices = ImmutableSortedDictionary.Create<string, BalancedDevice>(StringComparer.Ordinal);
     private bool _hooked;
 
-    internal IReadOnlyList<BalancedDevice> All => [.. _devices.Values.OrderBy(device => device.Name, StringComparer.Ordinal)];
+    internal IReadOnlyList<BalancedDevice> All => [.. _devices.Values];
 
     /// <summary>What is wrong with the socket hook; null: nothing, or it is not needed yet.</summary>
     internal string? HookProblem { get; private set; }
@@ -48,7 +49,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
         {
             datapath.DetachXdp(gone);
             datapath.DetachDevice(gone);
-            _devices.Remove(gone);
+            _devices = _devices.Remove(gone);
         }
 
         foreach (LinkInfo link in wanted.Where(link => !_devices.TryGetValue(link.Name, out BalancedDevice? known) || known.Ifindex != link.Index || !known.IsSettled))
@@ -59,7 +60,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
                 Log.DeviceServed(log, device.Name, device.How);
             }
 
-            _devices[link.Name] = device;
+            _devices = _devices.SetItem(link.Name, device);
         }
 
         Hook();

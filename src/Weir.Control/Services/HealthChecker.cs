@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging;
 using Weir.Services;
 
 namespace Weir.Control.Services;
 
 /// <summary>Tries backends again and again, each on a beat of its own that drifts, so that many never
 /// come at once. Whoever watches is told when one becomes healthy or ceases to be.</summary>
-internal sealed class HealthChecker(Action<string, BackendAddress, bool, string> changed, TimeProvider time) : IDisposable
+internal sealed class HealthChecker(Func<string, BackendAddress, bool, string, Task> changed, TimeProvider time, ILogger log) : IDisposable
 {
     private const double Drift = 0.1; // of the interval, both ways
 
@@ -58,22 +59,32 @@ internal sealed class HealthChecker(Action<string, BackendAddress, bool, string>
             await Task.Delay(watch.Check.Interval * (Random.Shared.NextDouble() * Drift), time, stop);
             while (true)
             {
-                string? wrong = await HealthProbe.TryAsync(watch.Check, backend, stop);
-                streak = (wrong is null) == healthy ? 0 : streak + 1;
-                if (streak > 0 && (isFirst && wrong is null || streak >= (healthy ? watch.Check.Fall : watch.Check.Rise)))
+                try
                 {
-                    healthy = !healthy;
-                    streak = 0;
-                    changed(service, backend, healthy, wrong ?? "");
+                    string? wrong = await HealthProbe.TryAsync(watch.Check, backend, stop);
+                    streak = (wrong is null) == healthy ? 0 : streak + 1;
+                    if (streak > 0 && (isFirst && wrong is null || streak >= (healthy ? watch.Check.Fall : watch.Check.Rise)))
+                    {
+                        healthy = !healthy;
+                        streak = 0;
+                        await changed(service, backend, healthy, wrong ?? "");
+                    }
+
+                    isFirst = false;
+                }
+#pragma warning disable CA1031 // Whatever it is: a check that ended in silence would leave its backend as it was for ever.
+                catch (Exception e) when (e is not (OperationCanceledException or ObjectDisposedException))
+#pragma warning restore CA1031
+                {
+                    Log.Failed(log, $"checking backend {backend} of service {service}", e.Message);
                 }
 
-                isFirst = false;
                 await Task.Delay(watch.Check.Interval * (1 - Drift + (Random.Shared.NextDouble() * 2 * Drift)), time, stop);
             }
         }
-        catch (OperationCanceledException)
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
-            // Nobody watches it any more.
+            // Nobody watches it any more, or the agent stops.
         }
     }
 

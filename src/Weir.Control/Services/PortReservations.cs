@@ -8,7 +8,7 @@ using Weir.Net;
 namespace Weir.Control.Services;
 
 /// <summary>Holds the host's ports that lead to containers, so that no program of the host takes one for
-/// its own and wonders why nobody comes. Called under the control plane's lock.</summary>
+/// its own and wonders why nobody comes. Called on the writer's thread.</summary>
 internal sealed class PortReservations : IDisposable
 {
     private const int SocketLevel = 1; // SOL_SOCKET

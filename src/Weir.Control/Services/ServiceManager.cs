@@ -15,7 +15,7 @@ using Weir.Store;
 namespace Weir.Control.Services;
 
 /// <summary>Services as they were asked for, and published ports: keeps the kernel's tables true to them,
-/// to containers, routes and health. Called under the control plane's lock.</summary>
+/// to containers, routes and health. Called on the writer's thread.</summary>
 internal sealed class ServiceManager : IDisposable
 {
     private const string Folder = "services";
@@ -35,11 +35,11 @@ internal sealed class ServiceManager : IDisposable
     private readonly Dictionary<string, string> _failures = []; // what was said last, by service
     private ulong _refreshedNs;
 
-    /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> under the lock.</param>
+    /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> on the writer's.</param>
     /// <param name="closePublished">Whether published ports are closed to outsiders whom nothing lets in.</param>
     internal ServiceManager(
         IStore store, Datapath.Datapath datapath, EndpointManager endpoints, EndpointNamespaces namespaces, HostAddresses host, DeviceManager devices,
-        Action<string, BackendAddress, bool, string> healthChanged, bool closePublished, TimeProvider time, ILogger log)
+        Func<string, BackendAddress, bool, string, Task> healthChanged, bool closePublished, TimeProvider time, ILogger log)
     {
         _store = store;
         _endpoints = endpoints;
@@ -48,11 +48,14 @@ internal sealed class ServiceManager : IDisposable
         _datapath = datapath;
         _tables = new ServiceTables(datapath.Services, datapath.Backends, closePublished, ReservePorts);
         _sockets = new StaleSockets(datapath.Sockets, namespaces, log);
-        _health = new HealthChecker(healthChanged, time);
+        _health = new HealthChecker(healthChanged, time, log);
         _log = log;
     }
 
     internal IEnumerable<BalancedService> All => _services.Values;
+
+    /// <summary>May be asked from any thread.</summary>
+    internal int Count { get; private set; }
 
     internal BalancedService? Find(string name) => _services.GetValueOrDefault(name);
 
@@ -79,6 +82,7 @@ internal sealed class ServiceManager : IDisposable
             _services[published.Name] = new BalancedService(published, isPublished: true);
         }
 
+        Count = _services.Count;
         _tables.Restore(_services.Values);
         foreach (BalancedService service in _services.Values)
         {
@@ -258,6 +262,7 @@ internal sealed class ServiceManager : IDisposable
         {
             bool isNew = Find(service.Spec.Name) is null;
             _services[service.Spec.Name] = service;
+            Count = _services.Count;
             Program(service, force: true);
             if (!service.IsPublished)
             {
@@ -290,6 +295,7 @@ internal sealed class ServiceManager : IDisposable
             return false;
         }
 
+        Count = _services.Count;
         _failures.Remove(name);
         _health.Set(name, null, []);
         _tables.Remove(service);

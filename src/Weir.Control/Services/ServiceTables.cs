@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Concurrent;
 using System.Net;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
@@ -22,13 +23,13 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
 
     private readonly NumberPool _frontendIds = new(kernel.MaxFrontends);
     private readonly NumberPool _backendIds = new(backends.Max);
-    private readonly Dictionary<uint, string> _names = []; // of services, by the frontend's number
+    private readonly ConcurrentDictionary<uint, string> _names = []; // of services, by the frontend's number
     private readonly HashSet<uint> _goneBackends = [];
     private readonly HashSet<uint> _goneFrontends = [];
     private readonly SlotAllocator _slots = new(kernel.MaxSlots);
     private bool _hasLost;
 
-    /// <summary>The service that a frontend belongs to, or did until lately.</summary>
+    /// <summary>The service that a frontend belongs to, or did until lately. May be asked from any thread.</summary>
     internal string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
 
     /// <summary>Takes up what the kernel has of these services, and removes what it has of others.</summary>
@@ -100,7 +101,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         foreach (uint id in _goneFrontends)
         {
             _frontendIds.Release(id);
-            _names.Remove(id);
+            _names.TryRemove(id, out _);
         }
 
         _goneBackends.Clear();

@@ -12,7 +12,7 @@ namespace Weir.Control.Services;
 /// <summary>
 /// Ends connected UDP sockets whose backend is gone. They were translated once, when they connected, and nothing
 /// else would tell their owners: with the error that they get here they connect again, to another backend. TCP
-/// connections are left to their ends. Called under the control plane's lock.
+/// connections are left to their ends. Called on the writer's thread.
 /// </summary>
 internal sealed class StaleSockets(SocketTable sockets, EndpointNamespaces namespaces, ILogger log)
 {

@@ -6,7 +6,7 @@ using Weir.Linux.Netlink;
 namespace Weir.Control.Watch;
 
 /// <summary>Compares what Weir put into kernel and host with what is there, and puts back what is missing: when the kernel
-/// tells of a change, and every second. Comparing needs no lock but for a moment; mending does.</summary>
+/// tells of a change, and every second. Comparing waits for no change but for a moment; mending is one.</summary>
 public sealed class Watchdog : IDisposable
 {
     private static readonly TimeSpan _every = TimeSpan.FromSeconds(1);
@@ -14,15 +14,15 @@ public sealed class Watchdog : IDisposable
     // Changes come in swarms; other people's too.
     private static readonly TimeSpan _atMost = TimeSpan.FromMilliseconds(200);
 
-    private readonly Lock _lock;
+    private readonly Writer _writer;
     private readonly Func<IEnumerable<Expectation>> _expect;
     private readonly RtnetlinkTables _tables = new();
     private readonly RtnetlinkSocket _links;
     private readonly Incidents _incidents;
 
-    internal Watchdog(Lock @lock, Func<IEnumerable<Expectation>> expect, RtnetlinkSocket links, Incidents incidents)
+    internal Watchdog(Writer writer, Func<IEnumerable<Expectation>> expect, RtnetlinkSocket links, Incidents incidents)
     {
-        _lock = @lock;
+        _writer = writer;
         _expect = expect;
         _links = links;
         _incidents = incidents;
@@ -51,32 +51,27 @@ public sealed class Watchdog : IDisposable
     }
 
     /// <summary>Makes everything so after a start of the agent or of the host, when nothing was taken away by anybody.
-    /// Called under the lock.</summary>
+    /// Called on the writer's thread.</summary>
     internal void MakeSo() => _incidents.Add([
         .. Missing([.. _expect()]).Select(one => (Missing: one, Failure: Mend(one))).Where(one => one.Failure is not null)]);
 
     /// <summary>Compares once, and mends. True: nothing was missing.</summary>
     internal bool Look()
     {
-        List<Expectation> expected;
-        lock (_lock)
-        {
-            expected = [.. _expect()];
-        }
-
+        List<Expectation> expected = _writer.Run(() => _expect().ToList());
         if (Missing(expected).Count == 0)
         {
             _incidents.Add([]);
             return true;
         }
 
-        // It may be on its way, put there or taken away by the agent itself: only under the lock is it certain.
-        lock (_lock)
+        // It may be on its way, put there or taken away by the agent itself: only between two changes is it certain.
+        return _writer.Run(() =>
         {
             List<Expectation> missing = Missing([.. _expect()]);
             _incidents.Add([.. missing.Select(one => (one, Mend(one)))]);
             return missing.Count == 0;
-        }
+        });
     }
 
     public void Dispose() => _tables.Dispose();

@@ -6,6 +6,7 @@ using Weir.Control;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Linux;
+using Weir.Net;
 using Weir.Store;
 
 namespace Weir.Docker;
@@ -40,7 +41,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, cancel);
             if (network?.Endpoints.GetValueOrDefault(endpointId) is { } workload)
             {
-                control.Identify(endpointId, network.Name, workload);
+                await ChangeAsync(() => control.Identify(endpointId, network.Name, workload));
             }
         });
     }
@@ -101,12 +102,12 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
     {
         if (action == "destroy")
         {
-            control.Addresses.Forget(id);
+            await ChangeAsync(() => control.Addresses.Forget(id));
         }
 
         if (action == "connect")
         {
-            await TryAsync("reading Docker's bridges", async () => control.LetIn(await docker.ListBridgesAsync(cancel)));
+            await TryAsync("reading Docker's bridges", () => LetInAsync(cancel));
         }
 
         bool matters = action switch
@@ -148,8 +149,9 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
         {
             await TryAsync("reconciling with Docker", async () =>
             {
-                control.Reconcile(await docker.ListNetworksAsync(cancel), settled);
-                control.LetIn(await docker.ListBridgesAsync(cancel));
+                IReadOnlyList<RuntimeNetwork> networks = await docker.ListNetworksAsync(cancel);
+                await ChangeAsync(() => control.Reconcile(networks, settled));
+                await LetInAsync(cancel);
             });
         }
         finally
@@ -157,6 +159,18 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             _one.Release();
         }
     }
+
+    private async Task LetInAsync(CancellationToken cancel)
+    {
+        IReadOnlyList<(string, IpPrefix)> bridges = await docker.ListBridgesAsync(cancel);
+        await ChangeAsync(() => control.LetIn(bridges));
+    }
+
+    private Task ChangeAsync(Action change) => control.RunAsync(() =>
+    {
+        change();
+        return true;
+    });
 
     /// <summary>Docker may be away, restarting or odd: none of it ends the agent.</summary>
     private async Task<bool> TryAsync(string what, Func<Task> action)

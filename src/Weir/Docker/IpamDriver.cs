@@ -44,8 +44,9 @@ internal sealed class IpamDriver(ControlPlane control, DockerWatcher docker)
         string pool = request.Required("PoolID");
         IPAddress? wanted = request.Address("Address");
         bool isGateway = request.Object("Options").Text(AddressType) == Gateway;
-        bool mayBeNew = wanted is null && !isGateway && control.Addresses.FindNetworkOf(pool) is { } network && await docker.AwaitsFirstStartAsync(network, cancel);
-        return new JsonObject { ["Address"] = control.Addresses.RequestAddress(pool, wanted, isGateway, mayBeNew).ToString(), ["Data"] = new JsonObject() };
+        bool mayBeNew = wanted is null && !isGateway && await control.RunAsync(() => control.Addresses.FindNetworkOf(pool)) is { } network && await docker.AwaitsFirstStartAsync(network, cancel);
+        IpPrefix address = await control.RunAsync(() => control.Addresses.RequestAddress(pool, wanted, isGateway, mayBeNew));
+        return new JsonObject { ["Address"] = address.ToString(), ["Data"] = new JsonObject() };
     }
 
     internal JsonObject ReleaseAddress(PluginRequest request)

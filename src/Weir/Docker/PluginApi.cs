@@ -11,7 +11,7 @@ using Weir.Store;
 namespace Weir.Docker;
 
 /// <summary>Docker's plugin protocol: POST /Driver.Method with a JSON object; errors are {"Err": "text"}.</summary>
-internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<PluginApi> log)
+internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ControlPlane control, ILogger<PluginApi> log)
 {
     private const int LargestBody = 32 * 1024 * 1024; // every port of both protocols published
 
@@ -36,14 +36,21 @@ internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<
         await context.Response.WriteAsync(answer.ToJsonString(), context.RequestAborted);
     }
 
+    /// <summary>Many containers start at once: no thread waits for their turn.</summary>
     private async Task<JsonObject> AnswerAsync(string call, PluginRequest request, CancellationToken cancel) => call switch
+    {
+        "NetworkDriver.EndpointOperInfo" => await network.DescribeEndpointAsync(request, cancel),
+        "IpamDriver.RequestAddress" => await ipam.RequestAddressAsync(request, cancel),
+        _ => await control.RunAsync(() => Answer(call, request)),
+    };
+
+    private JsonObject Answer(string call, PluginRequest request) => call switch
     {
         "Plugin.Activate" => new JsonObject { ["Implements"] = new JsonArray("NetworkDriver", "IpamDriver") },
         "NetworkDriver.GetCapabilities" => NetworkDriver.Capabilities,
         "NetworkDriver.CreateNetwork" => network.CreateNetwork(request),
         "NetworkDriver.DeleteNetwork" => network.DeleteNetwork(request),
         "NetworkDriver.CreateEndpoint" => network.CreateEndpoint(request),
-        "NetworkDriver.EndpointOperInfo" => await network.DescribeEndpointAsync(request, cancel),
         "NetworkDriver.DeleteEndpoint" => network.DeleteEndpoint(request),
         "NetworkDriver.Join" => network.Join(request),
 
@@ -57,7 +64,6 @@ internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ILogger<
         "IpamDriver.GetDefaultAddressSpaces" => IpamDriver.AddressSpaces,
         "IpamDriver.RequestPool" => ipam.RequestPool(request),
         "IpamDriver.ReleasePool" => ipam.ReleasePool(request),
-        "IpamDriver.RequestAddress" => await ipam.RequestAddressAsync(request, cancel),
         "IpamDriver.ReleaseAddress" => ipam.ReleaseAddress(request),
         _ => throw new ControlException($"there is no plugin call \"{(call.Length > 64 ? call[..64] : call)}\""),
     };

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using System.Net;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.State;
+
+/// <summary>What the agent knows, at one moment: never changed, only followed by another. Who uses an identity or an
+/// address is not counted but read from the endpoints.</summary>
+internal sealed record World
+{
+    internal static World Empty { get; } = new();
+
+    /// <summary>Grows with every change.</summary>
+    internal long Revision { get; init; }
+
+    /// <summary>By the runtime's name.</summary>
+    internal ImmutableDictionary<string, Network> Networks { get; init; } = ImmutableDictionary<string, Network>.Empty;
+
+    /// <summary>By the runtime's name.</summary>
+    internal ImmutableDictionary<string, Endpoint> Endpoints { get; init; } = ImmutableDictionary<string, Endpoint>.Empty;
+
+    /// <summary>Names by the datapath's number, also of endpoints that went lately.</summary>
+    internal ImmutableDictionary<ushort, string> Names { get; init; } = ImmutableDictionary<ushort, string>.Empty;
+
+    /// <summary>Label sets that have a number.</summary>
+    internal ImmutableSortedDictionary<Identity, LabelSet> Identities { get; init; } = ImmutableSortedDictionary<Identity, LabelSet>.Empty;
+
+    /// <summary>The same by label set.</summary>
+    internal ImmutableDictionary<LabelSet, Identity> NumbersOfLabels { get; init; } = ImmutableDictionary<LabelSet, Identity>.Empty;
+
+    /// <summary>Prefixes that have a number, since policy names them.</summary>
+    internal ImmutableDictionary<IpPrefix, Identity> Cidrs { get; init; } = ImmutableDictionary<IpPrefix, Identity>.Empty;
+
+    /// <summary>The same by number.</summary>
+    internal ImmutableDictionary<Identity, IpPrefix> Prefixes { get; init; } = ImmutableDictionary<Identity, IpPrefix>.Empty;
+
+    /// <summary>Those with a program.</summary>
+    internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
+
+    internal bool UsesIdentity(Identity identity) => Endpoints.Values.Any(endpoint => endpoint.Identity == identity);
+
+    internal Endpoint? FindEndpoint(IPAddress address) => Endpoints.Values.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address));
+}
