@@ -35,13 +35,8 @@ public sealed class AddressDesk
         });
     }
 
-    public void ReleasePool(string poolId)
-    {
-        _writer.Run(() =>
-        {
-            _addresses.ReleasePool(poolId);
-        });
-    }
+    public void ReleasePool(string poolId) =>
+        _writer.Run(() => _addresses.ReleasePool(poolId));
 
     /// <summary>An address as an interface is to have it: alone on its link, since all else is behind the gateway. The
     /// gateway's tells the range.</summary>
@@ -64,22 +59,12 @@ public sealed class AddressDesk
     }
 
     /// <summary>The network that gets its addresses from a pool; null: there is none yet.</summary>
-    public Network? FindNetworkOf(string poolId)
-    {
-        return _writer.Run(() =>
-        {
-            return _networks.FindByPool(_addresses.PrefixOf(poolId));
-        });
-    }
+    public Network? FindNetworkOf(string poolId) =>
+        _writer.Run(() => _networks.FindByPool(_addresses.PrefixOf(poolId)));
 
     /// <summary>A container is gone for good: its addresses need not wait for it.</summary>
-    public void Forget(string workloadId)
-    {
-        _writer.Run(() =>
-        {
-            _addresses.Forget(workloadId);
-        });
-    }
+    public void Forget(string workloadId) =>
+        _writer.Run(() => _addresses.Forget(workloadId));
 
     public void ReleaseAddress(string poolId, IPAddress address)
     {

@@ -114,6 +114,9 @@ public sealed class ControlPlane : IDisposable
     /// methods here and of the desks do the same by themselves, for who may block.</summary>
     public Task<T> RunAsync<T>(Func<T> change) => _writer.RunAsync(change);
 
+    /// <inheritdoc cref="RunAsync{T}"/>
+    public Task RunAsync(Action change) => _writer.RunAsync(change);
+
     /// <summary>Makes kernel and records agree, after a start of the agent or of the host. Traffic flows meanwhile.</summary>
     public void Restore()
     {
@@ -180,13 +183,8 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <param name="mac">Null: one is made from the address.</param>
-    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac)
-    {
-        return _writer.Run(() =>
-        {
-            return _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac);
-        });
-    }
+    public Endpoint CreateEndpoint(string networkId, string endpointId, IPAddress? ipv4, IPAddress? ipv6, byte[]? mac) =>
+        _writer.Run(() => _endpoints.Create(FindNetwork(networkId), endpointId, ipv4, ipv6, mac));
 
     /// <summary>Makes the endpoint's link; nothing passes that policy for "init" does not allow.</summary>
     /// <param name="namespacePath">Where the runtime puts the container's network namespace; "" if it does not say.</param>
@@ -461,9 +459,6 @@ public sealed class ControlPlane : IDisposable
     }
 
     /// <summary>A health check changed its mind, on a thread of its own.</summary>
-    private Task OnHealth(string service, BackendAddress backend, bool healthy, string detail) => _writer.RunAsync(() =>
-    {
-        _services.SetHealth(service, backend, healthy, detail);
-        return true;
-    });
+    private Task OnHealth(string service, BackendAddress backend, bool healthy, string detail) =>
+        _writer.RunAsync(() => _services.SetHealth(service, backend, healthy, detail));
 }

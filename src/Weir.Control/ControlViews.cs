@@ -74,12 +74,14 @@ public sealed class ControlViews
     {
         get
         {
-        World world = _writer.World;
-        Dictionary<Identity, int> users = world.Endpoints.Values.CountBy(endpoint => endpoint.Identity).ToDictionary();
-        return Identity.Reserved.Select(identity => new IdentityView(identity, LabelSet.ForReserved(identity), users.GetValueOrDefault(identity)))
-            .Concat(world.Identities.Select(known => new IdentityView(known.Key, known.Value, users.GetValueOrDefault(known.Key))))
-            .Concat(world.Cidrs.OrderBy(cidr => cidr.Value).Select(cidr => new IdentityView(cidr.Value, LabelSet.ForReserved(cidr.Value, cidr.Key), 0)))
-            .ToList();
+            World world = _writer.World;
+            Dictionary<Identity, int> users = world.Endpoints.Values.CountBy(endpoint => endpoint.Identity).ToDictionary();
+            return
+            [
+                .. Identity.Reserved.Select(identity => new IdentityView(identity, LabelSet.ForReserved(identity), users.GetValueOrDefault(identity))),
+                .. world.Identities.Select(known => new IdentityView(known.Key, known.Value, users.GetValueOrDefault(known.Key))),
+                .. world.Cidrs.OrderBy(cidr => cidr.Value).Select(cidr => new IdentityView(cidr.Value, LabelSet.ForReserved(cidr.Value, cidr.Key), 0)),
+            ];
         }
     }
 

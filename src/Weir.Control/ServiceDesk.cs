@@ -35,18 +35,14 @@ public sealed class ServiceDesk
     {
         get
         {
-            List<string> warnings = [.. _devices.All.Where(device => !device.IsServed || !device.IsSettled).Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)")];
-        if (_devices.HookProblem is { } problem)
-        {
-            warnings.Add(problem);
-        }
-
-        if (_devices.IsNeeded && _devices.All.Count == 0)
-        {
-            warnings.Add("no device serves clients of services: none has an address, or 'devices' names none that is there");
-        }
-
-        return warnings;
+            IReadOnlyList<BalancedDevice> devices = _devices.All;
+            return
+            [
+                .. devices.Where(device => !device.IsServed || !device.IsSettled)
+                    .Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)"),
+                .. _devices.HookProblem is { } problem ? [problem] : Array.Empty<string>(),
+                .. _devices.IsNeeded && devices.Count == 0 ? ["no device serves clients of services: none has an address, or 'devices' names none that is there"] : Array.Empty<string>(),
+            ];
         }
     }
 

@@ -63,6 +63,13 @@ internal sealed class Writer : IDisposable
         return done.Task;
     }
 
+    /// <inheritdoc cref="RunAsync{T}"/>
+    internal Task RunAsync(Action change) => RunAsync(() =>
+    {
+        change();
+        return true;
+    });
+
     /// <summary>The same for a caller that may block its thread, and within a change.</summary>
     internal T Run<T>(Func<T> change) => IsHere ? change() : RunAsync(change).GetAwaiter().GetResult();
 

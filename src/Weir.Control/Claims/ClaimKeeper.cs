@@ -19,7 +19,7 @@ namespace Weir.Control.Claims;
 internal sealed class ClaimKeeper(
     Datapath.Datapath datapath, EndpointManager endpoints, NetworkManager networks, AddressPools addresses, RtnetlinkSocket links, ILogger log)
 {
-    private ClaimPlan _plan = ClaimPlan.Empty;
+    private volatile ClaimPlan _plan = ClaimPlan.Empty;
     private bool _isKnown; // what the kernel has
 
     /// <summary>What is wrong with labels.</summary>

@@ -40,7 +40,7 @@ internal sealed class PolicyManager
     private readonly ConcurrentDictionary<uint, Api.RuleInfo> _retired = [];
     private readonly Queue<uint> _retiredOrder = [];
     private volatile PolicyEngine _engine;
-    private volatile IReadOnlyDictionary<uint, HttpPolicy> _http = new Dictionary<uint, HttpPolicy>();
+    private volatile Dictionary<uint, HttpPolicy> _http = []; // never changed, only replaced
 
     /// <param name="endpoints">Those with a program.</param>
     internal PolicyManager(

@@ -41,7 +41,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, cancel);
             if (network?.Endpoints.GetValueOrDefault(endpointId) is { } workload)
             {
-                await ChangeAsync(() => control.Identify(endpointId, network.Name, workload));
+                await control.RunAsync(() => control.Identify(endpointId, network.Name, workload));
             }
         });
     }
@@ -102,7 +102,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
     {
         if (action == "destroy")
         {
-            await ChangeAsync(() => control.Addresses.Forget(id));
+            await control.RunAsync(() => control.Addresses.Forget(id));
         }
 
         if (action == "connect")
@@ -150,7 +150,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             await TryAsync("reconciling with Docker", async () =>
             {
                 IReadOnlyList<RuntimeNetwork> networks = await docker.ListNetworksAsync(cancel);
-                await ChangeAsync(() => control.Reconcile(networks, settled));
+                await control.RunAsync(() => control.Reconcile(networks, settled));
                 await LetInAsync(cancel);
             });
         }
@@ -163,14 +163,8 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
     private async Task LetInAsync(CancellationToken cancel)
     {
         IReadOnlyList<(string, IpPrefix)> bridges = await docker.ListBridgesAsync(cancel);
-        await ChangeAsync(() => control.LetIn(bridges));
+        await control.RunAsync(() => control.LetIn(bridges));
     }
-
-    private Task ChangeAsync(Action change) => control.RunAsync(() =>
-    {
-        change();
-        return true;
-    });
 
     /// <summary>Docker may be away, restarting or odd: none of it ends the agent.</summary>
     private async Task<bool> TryAsync(string what, Func<Task> action)
