@@ -87,6 +87,9 @@ public sealed class LiveFlowTests : IDisposable
         Wait.Until(() => _host.EndpointRow(gone).Length == 0, 10, () => $"the endpoint stays: {_host.EndpointRow(gone)}");
         Assert.True(Links() < links, "its link stays");
         _host.MustReach(_client, _server);
+
+        // Docker goes on asking for a while until it believes that the agent is there again.
+        Wait.Until(() => !_host.TryDocker("inspect", gone).Succeeded, 60, () => "Docker does not let go of the container");
     }
 
     private int Links() => _host.Sandbox.Shell("ip -o link | grep -c ': weir' || true").Trim() is { Length: > 0 } text ? int.Parse(text) : 0;
