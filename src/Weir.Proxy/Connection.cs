@@ -12,6 +12,7 @@ namespace Weir.Proxy;
 internal sealed class Connection
 {
     private const int LingerMs = 2000;
+    private const int MostLingerMs = 30_000;
     private const int StuckMs = 60_000;
     private const int MuchOwed = 64 * 1024;
     private const int LongHead = 2 * 1024;
@@ -27,6 +28,7 @@ internal sealed class Connection
     private bool _waitsForTurn;
     private bool _isLingering;
     private long _lingerUntil;
+    private long _lingerAtMost;
 
     /// <param name="slot">Where the worker keeps it.</param>
     /// <param name="generation">Of that slot: events of the connection before it are not its own.</param>
@@ -151,7 +153,7 @@ internal sealed class Connection
 
     public void SendToClient(ReadOnlySpan<byte> data)
     {
-        if (!data.IsEmpty && !IsClosed && !_client.Send(data))
+        if (!data.IsEmpty && !IsOver && !_client.Send(data))
         {
             Reset();
         }
@@ -190,17 +192,38 @@ internal sealed class Connection
     }
 
     /// <summary>
-    /// Ends the client's connection after what waits, and takes in for a while what it still sends: closed
-    /// at once, the kernel would answer that with a reset, and the client might not see the answer.
+    /// Ends the client's connection after what waits and these bytes, and takes in for a while what it still sends:
+    /// closed at once, the kernel would answer that with a reset, and the client might not see the answer.
     /// </summary>
-    public void CloseGently()
+    public void CloseGently(ReadOnlySpan<byte> last = default)
     {
+        _server.Close(reset: false);
+        Finish(last);
+    }
+
+    /// <summary>
+    /// Likewise, but the server ends by itself, as it was asked to. The client gets these bytes and the end in one
+    /// packet: it would else have the whole answer before the end, close first, and lose its port to TIME_WAIT.
+    /// </summary>
+    public void Finish(ReadOnlySpan<byte> last)
+    {
+        if (IsOver)
+        {
+            CloseIfDone();
+            return;
+        }
+
         _isLingering = true;
         _lingerUntil = Worker.Now + LingerMs;
+        _lingerAtMost = Worker.Now + MostLingerMs;
         HoldClient = false;
         _client.TakeNothingMore();
-        EndToClient();
-        _server.Close(reset: false);
+        if (!_client.SendLast(last))
+        {
+            Reset();
+            return;
+        }
+
         CloseIfDone();
     }
 
@@ -235,7 +258,7 @@ internal sealed class Connection
         {
             Close(reset: _client.Owed > 0);
         }
-        else if (_session.Deadline != 0 && Worker.Now > _session.Deadline)
+        else if (!_isLingering && _session.Deadline != 0 && Worker.Now > _session.Deadline)
         {
             _session.OnDeadline();
             Watch();
@@ -271,6 +294,8 @@ internal sealed class Connection
         int received = _client.Receive(buffer, out int length);
         if (received > 0)
         {
+            // A client in the middle of a long body looks for its answer when it is done with it.
+            _lingerUntil = _isLingering ? Math.Min(Worker.Now + LingerMs, _lingerAtMost) : _lingerUntil;
             UseClientData(buffer[..length]);
             if (_session.Deadline != 0 && _client.Unused + _session.Memory > LongHead && IsShortOfMemory)
             {
@@ -392,8 +417,7 @@ internal sealed class Connection
         _server.Keep(buffer[..length]);
         if (received == 0)
         {
-            _server.HasEnded = true;
-            _session.OnServerEnd();
+            OnServerEnd();
         }
         else if (received != -Errno.TryAgain)
         {
@@ -437,8 +461,33 @@ internal sealed class Connection
         }
     }
 
-    /// <summary>The server reset the connection: so does the proxy.</summary>
-    private void OnServerError() => Reset();
+    private void OnServerEnd()
+    {
+        _server.HasEnded = true;
+        if (_isLingering)
+        {
+            _server.Close(reset: false);
+            CloseIfDone();
+        }
+        else
+        {
+            _session.OnServerEnd();
+        }
+    }
+
+    /// <summary>The server reset the connection: so does the proxy, unless it has answered already.</summary>
+    private void OnServerError()
+    {
+        if (_isLingering)
+        {
+            _server.Close(reset: false);
+            CloseIfDone();
+        }
+        else
+        {
+            Reset();
+        }
+    }
 
     /// <summary>An end that had sent all it would is gone. Where it still gets something, nobody is left to take it;
     /// where all was said, the other end may go on, and the kernel would tell of this one for ever.</summary>
@@ -457,7 +506,7 @@ internal sealed class Connection
     /// <summary>Closes when the connection is to be closed and both ends have what waited for them.</summary>
     private void CloseIfDone()
     {
-        if (_lingerUntil != 0 && _client.Owed == 0 && _server.Owed == 0 && (!_isLingering || _client.HasEnded))
+        if (_lingerUntil != 0 && _client.Owed == 0 && _server.Owed == 0 && (!_isLingering || (_client.HasEnded && !_server.IsOpen)))
         {
             Close(reset: false);
         }
@@ -473,7 +522,7 @@ internal sealed class Connection
 
         CountWaiting(_client.Memory + _server.Memory + _session.Memory);
         _client.Watch(reads: _isLingering || (!HoldClient && _server.Owed == 0));
-        _server.Watch(reads: _client.Owed == 0);
+        _server.Watch(reads: _isLingering || _client.Owed == 0);
     }
 
     private void CountWaiting(int bytes)

@@ -75,13 +75,27 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
             return true;
         }
 
-        int sent = _sockets.Send(_socket, data, moreFollows: false);
+        int sent = _sockets.Send(_socket, data, _endsWhenSent);
         if (sent < 0 && sent != -Errno.TryAgain)
         {
             return false;
         }
 
         _toSend.Append(data[Math.Max(sent, 0)..]);
+        return true;
+    }
+
+    /// <summary>Sends, and says in the same packet that nothing follows.</summary>
+    /// <returns>False: the connection is broken.</returns>
+    public bool SendLast(ReadOnlySpan<byte> data)
+    {
+        _endsWhenSent = true;
+        if (!data.IsEmpty && !Send(data))
+        {
+            return false;
+        }
+
+        End();
         return true;
     }
 

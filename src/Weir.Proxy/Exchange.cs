@@ -45,13 +45,13 @@ internal sealed class Exchange
     public long ResponseBytes { get; set; }
 
     /// <summary>What the proxy answers itself; null: the server answers.</summary>
-    public byte[]? Answer { get; init; }
+    public byte[]? Answer { get; set; }
 
     /// <summary>Nothing follows on the connection.</summary>
     public bool IsLast { get; set; }
 
-    /// <summary>The client was told to wait for "100 Continue" before the body, and has not got it.</summary>
-    public bool AwaitsContinue { get; set; }
+    /// <summary>The client has not sent all of the request's body.</summary>
+    public bool HasBodyToCome { get; set; }
 
     public bool IsHead { get; init; }
 
@@ -60,5 +60,5 @@ internal sealed class Exchange
     /// <summary>Which protocol follows if the server agrees.</summary>
     public UpgradeKind Upgrade { get; init; }
 
-    public bool SwitchesProtocol => IsConnect || Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2;
+    public bool SwitchesProtocol => IsConnect || Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2 or UpgradeKind.Tcp;
 }

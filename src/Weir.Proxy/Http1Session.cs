@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
-using System.Text;
 using Weir.Api;
 using Weir.Http.Http1;
 using Weir.Linux;
@@ -8,38 +7,44 @@ using Weir.Linux;
 namespace Weir.Proxy;
 
 /// <summary>
-/// HTTP/1.0 and 1.1: requests are read strictly and judged one by one, and go on byte for byte; answers
-/// are followed only to know where they end. Answers keep the order of requests, also the proxy's own.
+/// HTTP/1.0 and 1.1: requests are read strictly and judged one by one, and go on byte for byte. Answers keep
+/// the order of requests, also the proxy's own.
 /// </summary>
 internal sealed class Http1Session(Connection connection) : Session(connection)
 {
     private const int MostPipelined = 16;
     private const int BytesPerExchange = 512; // about
     private const long MostDiscarded = 1024 * 1024; // bytes of refused bodies, before the connection is closed
-    private static readonly (byte[] Bytes, string Name)[] _methods =
-        [.. new[] { "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.Select(name => (Encoding.ASCII.GetBytes(name), name))];
 
-    private readonly Queue<Exchange> _exchanges = new(1);
+    private readonly Http1Answers _answers = new(connection);
     private RequestReader _requests;
-    private ResponseReader _responses = new();
     private Exchange? _current;
-    private Exchange? _switching;
     private long _discarded;
     private bool _ending;
     private bool _isNew = true;
 
-    public override int Memory => _exchanges.Count * BytesPerExchange;
+    public override int Memory => _answers.Count * BytesPerExchange;
 
     public override int OnClientData(ReadOnlySpan<byte> data)
     {
         var used = 0;
         var passed = 0; // from here to "used" is what goes on as it is
-        while (used < data.Length && !_ending && _switching is null)
+        while (used < data.Length && !_ending)
         {
-            if (_requests.IsBetween && (_exchanges.Count >= MostPipelined || Connection.OwesMuch))
+            if (_requests.IsBetween)
             {
-                Connection.HoldClient = true;
-                break;
+                if (_answers.MaySwitch || _answers.Count >= MostPipelined || Connection.OwesMuch)
+                {
+                    Connection.HoldClient = true;
+                    break;
+                }
+
+                if (_current is { IsLast: true })
+                {
+                    _ending = true; // it said so itself, or the server did
+                    _answers.OnRequestBehindTheLast();
+                    break;
+                }
             }
 
             if (used > 0 && _requests.IsBetween && Connection.Worker.IsTurnOver)
@@ -86,65 +91,22 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             used += length;
         }
 
-        if (_ending)
+        Connection.SendToServer(data[passed..used]);
+        if (_ending || Connection.IsOver)
         {
+            Deadline = 0;
             return data.Length;
         }
 
-        Connection.SendToServer(data[passed..used]);
-        SetDeadline(isWaiting: used < data.Length && _switching is null && !Connection.HoldClient, isNew: used > 0);
+        SetDeadline(isWaiting: used < data.Length && !_answers.MaySwitch && !Connection.HoldClient, isNew: used > 0);
         return used;
     }
 
-    public override int OnServerData(ReadOnlySpan<byte> data)
-    {
-        var used = 0;
-        var passed = 0;
-        while (used < data.Length)
-        {
-            if (!_exchanges.TryPeek(out var exchange))
-            {
-                // An answer nobody asked for, such as 408 before the server closes.
-                used = data.Length;
-                break;
-            }
-
-            var length = _responses.Read(data[used..], exchange.IsHead, exchange.IsConnect, out var head);
-            if (length == 0)
-            {
-                break;
-            }
-
-            exchange.ResponseBytes += length;
-            used += length;
-            if (head is { } answer && OnAnswer(exchange, answer))
-            {
-                break;
-            }
-
-            if (_responses.IsBetween && head is not { IsInterim: true })
-            {
-                Connection.SendToClient(data[passed..used]);
-                passed = used;
-                if (!Connection.IsOver)
-                {
-                    Complete(exchange);
-                }
-
-                if (Connection.IsOver)
-                {
-                    return data.Length;
-                }
-            }
-        }
-
-        Connection.SendToClient(data[passed..used]);
-        return used;
-    }
+    public override int OnServerData(ReadOnlySpan<byte> data) => _answers.Read(data);
 
     public override void OnClientEnd()
     {
-        if (_exchanges.Count == 0)
+        if (_answers.Count == 0)
         {
             Connection.CloseWhenSent();
         }
@@ -154,53 +116,21 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         }
     }
 
-    public override void OnServerEnd()
-    {
-        if (_exchanges.TryPeek(out var exchange) && _responses.IsUntilClose)
-        {
-            Complete(exchange);
-        }
+    public override void OnServerEnd() => _answers.OnServerEnd();
 
-        Connection.CloseGently();
-    }
-
-    public override void OnServerFailed(int errno)
-    {
-        if (!_exchanges.TryPeek(out var exchange) || exchange.Status != 0)
-        {
-            Connection.Reset();
-            return;
-        }
-
-        var detail = $"no connection to {Connection.Destination}: {LinuxException.Words(errno)}";
-        exchange.Verdict = AccessVerdict.Failed;
-        exchange.Status = 502;
-        exchange.Detail = detail;
-        _ending = true;
-        _exchanges.Dequeue();
-        Connection.SendToClient(Answers.Make(502, detail, close: true, exchange.IsHead));
-        Connection.Report(exchange);
-        Connection.CloseGently();
-    }
+    public override void OnServerFailed(int errno) => _answers.Fail($"no connection to {Connection.Destination}: {LinuxException.Words(errno)}");
 
     public override void OnDeadline() => OnFault(RequestFault.Timeout);
 
     public override void OnClientHasTaken()
     {
-        if (Connection.HoldClient && _switching is null)
+        if (Connection.HoldClient && !_answers.MaySwitch)
         {
             Connection.ResumeClient();
         }
     }
 
-    public override void OnClosed()
-    {
-        while (_exchanges.TryDequeue(out var exchange))
-        {
-            exchange.Detail = exchange.Detail.Length > 0 ? exchange.Detail : "closed before the answer's end";
-            Connection.Report(exchange);
-        }
-    }
+    public override void OnClosed() => _answers.OnClosed();
 
     /// <returns>What is passed on instead of the head; null: the head as it is.</returns>
     private byte[]? OnHead(ReadOnlySpan<byte> bytes, RequestHead head)
@@ -214,24 +144,16 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
 
         var judgement = Judge.Decide(
             Connection.Worker.Snapshot, in Connection.Flow, head.Method(bytes), head.Path(bytes), head.Host(bytes), head.HeadersOf(bytes));
-        var exchange = Begin(bytes, head, in judgement);
-        _current = exchange;
-        _exchanges.Enqueue(exchange);
-        if (exchange.Answer is not null)
+        _current = Exchanges.Of(bytes, head, in judgement, isShown: Connection.Worker.Reporter.WantsAllowed);
+        _answers.Add(_current);
+        if (_current.Answer is not null)
         {
-            _ending = exchange.IsLast;
-            AnswerOwn();
+            _ending = _current.IsLast;
             return [];
         }
 
         Connection.NeedServer();
-        if (exchange.SwitchesProtocol)
-        {
-            // What follows is of the new protocol, or not: the answer tells.
-            _switching = exchange;
-            Connection.HoldClient = true;
-        }
-
+        _ending = Connection.IsOver;
         if (judgement.Mended.Count == 0 || !HeadEditor.Changes(judgement.Mended))
         {
             return null;
@@ -245,68 +167,20 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     private byte[]? OnBody(int length)
     {
         _current!.RequestBytes += length;
+        _current.HasBodyToCome = !_requests.IsBetween;
         if (_current.Answer is null)
         {
             return null;
         }
 
         _discarded += length;
-        if (_discarded > MostDiscarded && !_ending)
+        if (_discarded > MostDiscarded)
         {
             _ending = true;
             Connection.CloseGently();
         }
 
         return [];
-    }
-
-    private Exchange Begin(ReadOnlySpan<byte> bytes, RequestHead head, in Judgement judgement)
-    {
-        var name = NameOf(head.Method(bytes));
-        var status = judgement.Verdict switch
-        {
-            AccessVerdict.Allowed => 0,
-            AccessVerdict.Refused => 403,
-            AccessVerdict.Invalid => 400,
-            _ => 503,
-        };
-        // After a refusal the connection goes on, unless nobody could say where the next request begins.
-        var isLast = status != 0 && (status != 403 || !head.KeepAlive || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT");
-        // What nobody will see is not made into text.
-        var isShown = status != 0 || Connection.Worker.Reporter.WantsAllowed;
-        return new Exchange
-        {
-            Method = name,
-            Path = isShown ? Exchange.Show(head.Target(bytes)) : "",
-            Host = isShown ? Exchange.Show(head.Host(bytes)) : "",
-            Protocol = head.IsHttp11 ? "HTTP/1.1" : "HTTP/1.0",
-            Verdict = judgement.Verdict,
-            RuleId = judgement.RuleId,
-            Ingress = judgement.Ingress,
-            Policy = judgement.Policy,
-            Detail = judgement.Detail,
-            AwaitsContinue = head.ExpectsContinue && head.Body != BodyKind.None,
-            IsHead = name == "HEAD",
-            IsConnect = name == "CONNECT",
-            Upgrade = head.Upgrade,
-            IsLast = isLast,
-            Status = status,
-            RequestBytes = bytes.Length,
-            Answer = status == 0 ? null : Answers.Make(status, status == 403 ? "Access denied" : judgement.Detail, isLast, name == "HEAD"),
-        };
-    }
-
-    private static string NameOf(ReadOnlySpan<byte> method)
-    {
-        foreach (var (bytes, name) in _methods)
-        {
-            if (method.SequenceEqual(bytes))
-            {
-                return name;
-            }
-        }
-
-        return Encoding.ASCII.GetString(method);
     }
 
     private void SetDeadline(bool isWaiting, bool isNew)
@@ -321,76 +195,6 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         }
     }
 
-    /// <summary>True: the connection speaks something else from here on.</summary>
-    private bool OnAnswer(Exchange exchange, ResponseHead answer)
-    {
-        if (answer.IsInterim)
-        {
-            exchange.AwaitsContinue &= answer.Status != 100;
-            return false;
-        }
-
-        exchange.Status = answer.Status;
-        if (exchange != _switching)
-        {
-            if (answer.Status == 101)
-            {
-                exchange.Verdict = AccessVerdict.Failed;
-                exchange.Detail = "the server changed to a protocol whose requests cannot be judged";
-                Connection.Reset();
-            }
-
-            return answer.Status == 101;
-        }
-
-        var switches = (answer.Status == 101 && exchange.Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2) || (exchange.IsConnect && answer.Status is >= 200 and < 300);
-        _switching = null;
-        Connection.ResumeClient();
-        if (switches)
-        {
-            _exchanges.Clear();
-            Connection.Become(exchange.Upgrade == UpgradeKind.Http2 ? new Http2Session(Connection, exchange) : new TunnelSession(Connection, exchange));
-        }
-
-        return switches;
-    }
-
-    private void Complete(Exchange exchange)
-    {
-        _exchanges.Dequeue();
-        Connection.Report(exchange);
-        if (exchange.AwaitsContinue && exchange == _current && !_requests.IsBetween)
-        {
-            // Client and server may disagree on whether the body still comes: nothing follows that could be one or not.
-            _ending = true;
-            Connection.CloseGently();
-            return;
-        }
-
-        AnswerOwn();
-        if (Connection.HoldClient && _switching is null)
-        {
-            Connection.ResumeClient();
-        }
-    }
-
-    /// <summary>Gives the proxy's own answers whose turn it is.</summary>
-    private void AnswerOwn()
-    {
-        while (_exchanges.TryPeek(out var exchange) && exchange.Answer is { } answer && _responses.IsBetween)
-        {
-            _exchanges.Dequeue();
-            exchange.ResponseBytes = answer.Length;
-            Connection.SendToClient(answer);
-            Connection.Report(exchange);
-            if (exchange.IsLast)
-            {
-                Connection.CloseGently();
-                return;
-            }
-        }
-    }
-
     private void OnFault(RequestFault fault)
     {
         Deadline = 0;
@@ -398,14 +202,24 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         Connection.Worker.Counters.Count(fault);
         var detail = RequestFaults.Explain(fault);
         var status = fault == RequestFault.Timeout ? 408 : 400;
-        _exchanges.Enqueue(new Exchange
+        byte[] answer = fault == RequestFault.NotHttp ? [] : Answers.Make(status, detail, close: true, isHead: false);
+        if (_current is { HasBodyToCome: true, Answer: null })
+        {
+            _current.Verdict = AccessVerdict.Invalid;
+            _current.Detail = detail;
+            _answers.Fail(_current, answer);
+            return;
+        }
+
+        // A body of a request that the proxy has answered gets no second answer.
+        var isAnswered = _current is { HasBodyToCome: true };
+        _answers.Add(new Exchange
         {
             Verdict = AccessVerdict.Invalid,
             Detail = detail,
-            Status = fault == RequestFault.NotHttp ? 0 : status,
+            Status = fault == RequestFault.NotHttp || isAnswered ? 0 : status,
             IsLast = true,
-            Answer = fault == RequestFault.NotHttp ? [] : Answers.Make(status, detail, close: true, isHead: false),
+            Answer = isAnswered ? [] : answer,
         });
-        AnswerOwn();
     }
 }

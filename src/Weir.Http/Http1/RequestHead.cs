@@ -206,6 +206,7 @@ public sealed class RequestHead
                 Upgrade = Upgrade != UpgradeKind.None ? UpgradeKind.Other
                     : Is(value, "websocket"u8) ? UpgradeKind.WebSocket
                     : Is(value, "h2c"u8) ? UpgradeKind.Http2
+                    : Is(value, "tcp"u8) ? UpgradeKind.Tcp
                     : UpgradeKind.Other;
                 return RequestFault.None;
             case 6 when Is(name, "expect"u8):

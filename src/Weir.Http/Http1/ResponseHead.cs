@@ -7,12 +7,13 @@ namespace Weir.Http.Http1;
 /// answer that is not understood ends with its connection.</summary>
 public readonly struct ResponseHead
 {
-    private ResponseHead(int status, BodyKind body, long contentLength, bool keepAlive)
+    private ResponseHead(int status, BodyKind body, long contentLength, bool keepAlive, bool isDoubtful = false)
     {
         Status = status;
         Body = body;
         ContentLength = contentLength;
         KeepAlive = keepAlive;
+        IsDoubtful = isDoubtful;
     }
 
     /// <summary>0: it is no answer of HTTP/1.</summary>
@@ -25,6 +26,9 @@ public readonly struct ResponseHead
     /// <summary>The server means to answer more requests on the connection.</summary>
     public bool KeepAlive { get; }
 
+    /// <summary>It contradicts itself on where it ends, or is no answer at all.</summary>
+    public bool IsDoubtful { get; }
+
     /// <summary>An answer that another one follows (RFC 9110 §15.2); 101 ends HTTP.</summary>
     public bool IsInterim => Status is >= 100 and < 200 and not 101;
 
@@ -36,12 +40,11 @@ public readonly struct ResponseHead
         if (head.Length < 13 || !head.StartsWith("HTTP/1."u8) || head[7] is not ((byte)'0' or (byte)'1') || head[8] != ' '
             || Bytes.Number(head.Slice(9, 3)) is not (>= 100 and var status) || head[12] is not ((byte)' ' or (byte)'\r' or (byte)'\n'))
         {
-            return new ResponseHead(0, BodyKind.UntilClose, 0, false);
+            return new ResponseHead(0, BodyKind.UntilClose, 0, false, isDoubtful: true);
         }
 
         var keepAlive = head[7] == '1';
-        long length = -1;
-        var (chunked, doubtful) = (false, false);
+        var framing = new Framing();
         var rest = head[(head.IndexOf((byte)'\n') + 1)..];
         while (rest.IndexOf((byte)'\n') is var end and > 0)
         {
@@ -57,14 +60,11 @@ public readonly struct ResponseHead
             var value = line[(colon + 1)..].Trim(" \t\r"u8);
             if (Is(name, "content-length"u8))
             {
-                var number = Bytes.Number(value);
-                doubtful |= number is null || (length >= 0 && length != number);
-                length = number ?? -1;
+                framing.AddLengths(value);
             }
             else if (Is(name, "transfer-encoding"u8))
             {
-                doubtful |= chunked || !Is(value, "chunked"u8);
-                chunked = true;
+                framing.AddCodings(value);
             }
             else if (Is(name, "connection"u8))
             {
@@ -72,14 +72,14 @@ public readonly struct ResponseHead
             }
         }
 
-        var hasNoBody = toHead || status is < 200 or 204 or 304 || (toConnect && status < 300);
-        doubtful |= chunked && length >= 0;
-        return hasNoBody ? new ResponseHead((int)status, BodyKind.None, 0, keepAlive)
-            : doubtful ? new ResponseHead((int)status, BodyKind.UntilClose, 0, false)
-            : chunked ? new ResponseHead((int)status, BodyKind.Chunked, 0, keepAlive)
-            : length > 0 ? new ResponseHead((int)status, BodyKind.Length, length, keepAlive)
-            : length == 0 ? new ResponseHead((int)status, BodyKind.None, 0, keepAlive)
-            : new ResponseHead((int)status, BodyKind.UntilClose, 0, false);
+        if (toHead || status is < 200 or 204 or 304 || (toConnect && status < 300))
+        {
+            return new ResponseHead((int)status, BodyKind.None, 0, keepAlive);
+        }
+
+        var body = framing.Body;
+        var isOpen = body == BodyKind.UntilClose;
+        return new ResponseHead((int)status, body, body == BodyKind.Length ? framing.Length : 0, keepAlive && !isOpen, framing.IsDoubtful);
     }
 
     private static bool Is(ReadOnlySpan<byte> text, ReadOnlySpan<byte> word) => Ascii.EqualsIgnoreCase(text, word);
@@ -95,5 +95,53 @@ public readonly struct ResponseHead
         }
 
         return false;
+    }
+
+    /// <summary>What an answer says of its end. Application servers repeat what their framework has said, or name codings
+    /// that are not there: what every client reads alike is taken as they take it (RFC 9112 §6.3).</summary>
+    private ref struct Framing
+    {
+        private bool _hasCoding;
+        private bool _isChunked;
+        private bool _hasLength;
+        private bool _lengthsDiffer;
+
+        public long Length { get; private set; }
+
+        /// <summary>It says something, and does not say where it ends.</summary>
+        public readonly bool IsDoubtful => Body == BodyKind.UntilClose && (_hasLength || _hasCoding);
+
+        /// <summary>The last coding is chunked: the chunks' end is the answer's, whatever length is said beside.</summary>
+        public readonly BodyKind Body => _isChunked ? BodyKind.Chunked
+            : _hasCoding || _lengthsDiffer || !_hasLength ? BodyKind.UntilClose
+            : Length > 0 ? BodyKind.Length
+            : BodyKind.None;
+
+        /// <summary>"2", and "2, 2" of two who both said it.</summary>
+        public void AddLengths(ReadOnlySpan<byte> value)
+        {
+            foreach (var range in value.Split((byte)','))
+            {
+                var number = Bytes.Number(Bytes.Trim(value[range]));
+                _lengthsDiffer |= number is null || (_hasLength && Length != number);
+                Length = number ?? 0;
+                _hasLength = true;
+            }
+        }
+
+        public void AddCodings(ReadOnlySpan<byte> value)
+        {
+            foreach (var range in value.Split((byte)','))
+            {
+                var coding = Bytes.Trim(value[range]);
+                if (coding.IsEmpty || Is(coding, "identity"u8))
+                {
+                    continue;
+                }
+
+                _hasCoding = true;
+                _isChunked = Is(coding, "chunked"u8);
+            }
+        }
     }
 }

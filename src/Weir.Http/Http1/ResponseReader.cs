@@ -22,6 +22,9 @@ public struct ResponseReader
     /// <summary>The answer under way ends with the connection.</summary>
     public readonly bool IsUntilClose => _body == BodyKind.UntilClose;
 
+    /// <summary>The answer under way contradicts itself on where it ends.</summary>
+    public bool IsDoubtful { get; private set; }
+
     /// <summary>Reads the next part of what has arrived.</summary>
     /// <param name="data">Not empty. What an earlier call left over stands at its beginning.</param>
     /// <param name="toHead">The request answered next is HEAD.</param>
@@ -43,6 +46,7 @@ public struct ResponseReader
             case BodyKind.Chunked:
                 length = _chunks.Advance(data);
                 _body = _chunks.IsBad ? BodyKind.UntilClose : _chunks.IsDone ? BodyKind.None : _body;
+                IsDoubtful = _chunks.IsBad;
                 return _chunks.IsBad ? data.Length : length;
             default:
                 return ReadHead(data, toHead, toConnect, out head);
@@ -62,6 +66,7 @@ public struct ResponseReader
         var parsed = ResponseHead.Parse(end <= 0 ? data : data[..end], toHead, toConnect);
         head = parsed;
         _body = end <= 0 ? BodyKind.UntilClose : parsed.Body;
+        IsDoubtful = end <= 0 || parsed.IsDoubtful;
         _left = parsed.ContentLength;
         _chunks = new ChunkedBody(lenient: true);
         return end <= 0 ? data.Length : end;

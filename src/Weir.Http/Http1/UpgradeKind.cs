@@ -10,6 +10,9 @@ public enum UpgradeKind
     /// <summary>"h2c" (RFC 7540 §3.2).</summary>
     Http2,
 
+    /// <summary>"tcp": bytes as the two ends please, as Docker's clients ask its daemon for.</summary>
+    Tcp,
+
     /// <summary>Another one, or several: nothing that requests could be judged in.</summary>
     Other,
 }
