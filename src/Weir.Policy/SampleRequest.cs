@@ -41,7 +41,7 @@ public sealed class SampleRequest : IHeaders
         var fault = new HeadScanner(lenient: false).Scan(bytes) != bytes.Length ? RequestFault.RequestLine : head.Parse(bytes);
         if (fault != RequestFault.None || head.IsHttp2Preface)
         {
-            throw new FormatException($"\"{request}\" is answered with 400: {RequestFaults.Explain(fault)}");
+            throw new FormatException($"\"{request}\" is answered with 400: {(head.Why.Length > 0 ? head.Why : RequestFaults.Explain(fault))}");
         }
 
         var fields = head.HeadersOf(bytes);
@@ -63,5 +63,17 @@ public sealed class SampleRequest : IHeaders
 
     public ReadOnlySpan<byte> Value(int index) => _headers[index].Value;
 
-    internal HttpVerdict JudgedBy(HttpPolicy policy) => new HttpRuleSet(policy.Allowances).Judge(_method, _path, _host, this);
+    /// <summary>Judged as the proxy does: in each reading that a server may take.</summary>
+    internal HttpVerdict JudgedBy(HttpPolicy policy)
+    {
+        var rules = new HttpRuleSet(policy.Allowances);
+        var verdict = rules.Judge(_method, _path, _host, this);
+        if (!verdict.Allowed || !PathReadings.MayDiffer(_path))
+        {
+            return verdict;
+        }
+
+        var readings = PathReadings.Of(_path);
+        return readings is not null && readings.All(reading => rules.Judge(_method, reading, _host, this).Allowed) ? verdict : new HttpVerdict(false, 0, []);
+    }
 }

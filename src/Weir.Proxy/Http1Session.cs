@@ -63,7 +63,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             if (part == RequestPart.Fault)
             {
                 Connection.SendToServer(data[passed..used]);
-                OnFault(fault);
+                OnFault(fault, _requests.Why);
                 return data.Length;
             }
 
@@ -75,12 +75,12 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
                     return 0;
                 }
 
-                OnFault(RequestFault.Version);
+                OnFault(RequestFault.Version, "");
                 return data.Length;
             }
 
             _isNew = false;
-            var instead = part == RequestPart.Head ? OnHead(data.Slice(used, length), head) : OnBody(length);
+            var instead = part == RequestPart.Head ? OnHead(data.Slice(used, length), head) : OnBody(part, length);
             if (instead is not null)
             {
                 Connection.SendToServer(data[passed..used]);
@@ -120,7 +120,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
 
     public override void OnServerFailed(int errno) => _answers.Fail($"no connection to {Connection.Destination}: {LinuxException.Words(errno)}");
 
-    public override void OnDeadline() => OnFault(RequestFault.Timeout);
+    public override void OnDeadline() => OnFault(RequestFault.Timeout, "");
 
     public override void OnClientHasTaken()
     {
@@ -164,13 +164,13 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         return mended.WrittenSpan.ToArray();
     }
 
-    private byte[]? OnBody(int length)
+    private byte[]? OnBody(RequestPart part, int length)
     {
         _current!.RequestBytes += length;
         _current.HasBodyToCome = !_requests.IsBetween;
         if (_current.Answer is null)
         {
-            return null;
+            return part == RequestPart.Trailer ? [] : null;
         }
 
         _discarded += length;
@@ -195,12 +195,13 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
         }
     }
 
-    private void OnFault(RequestFault fault)
+    /// <param name="why">In the sender's words; empty: the fault says all.</param>
+    private void OnFault(RequestFault fault, string why)
     {
         Deadline = 0;
         _ending = true;
         Connection.Worker.Counters.Count(fault);
-        var detail = RequestFaults.Explain(fault);
+        var detail = why.Length > 0 && fault != RequestFault.NotHttp ? why : RequestFaults.Explain(fault);
         var status = fault == RequestFault.Timeout ? 408 : 400;
         byte[] answer = fault == RequestFault.NotHttp ? [] : Answers.Make(status, detail, close: true, isHead: false);
         if (_current is { HasBodyToCome: true, Answer: null })

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Buffers;
 using Weir.Api;
 using Weir.Datapath;
 using Weir.Http.Http1;
@@ -10,32 +9,34 @@ namespace Weir.Proxy;
 /// <summary>Judges requests by the policies of both ends of their flow.</summary>
 internal static class Judge
 {
-    private static readonly Judgement _ambiguous = new(AccessVerdict.Invalid, 0, false, RequestFaults.Explain(RequestFault.Ambiguous), []);
-
     /// <summary>Both ends must allow it, in each reading that a server may take.</summary>
     public static Judgement Decide<THeaders>(
         PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)
         where THeaders : IHeaders, allows ref struct
     {
         var judgement = DecideAsSent(snapshot, in flow, method, path, host, in headers);
-        if (judgement.Verdict != AccessVerdict.Allowed || (path.IndexOf((byte)'%') < 0 && path.IndexOf("//"u8) < 0))
+        if (judgement.Verdict != AccessVerdict.Allowed || !PathReadings.MayDiffer(path))
         {
             return judgement;
         }
 
-        var buffer = ArrayPool<byte>.Shared.Rent(path.Length);
-        try
+        if (PathReadings.Of(path) is not { } readings)
         {
-            return !RequestTarget.TryReadOtherwise(path, buffer, out var length)
-                || DecideAsSent(snapshot, in flow, method, buffer.AsSpan(0, length), host, in headers).Verdict == AccessVerdict.Allowed
-                ? judgement
-                : _ambiguous;
+            return Ambiguous("as too many others");
         }
-        finally
+
+        foreach (var reading in readings)
         {
-            ArrayPool<byte>.Shared.Return(buffer);
+            if (DecideAsSent(snapshot, in flow, method, reading, host, in headers).Verdict != AccessVerdict.Allowed)
+            {
+                return Ambiguous($"as \"{Exchange.Show(reading)}\", which is not allowed");
+            }
         }
+
+        return judgement;
     }
+
+    private static Judgement Ambiguous(string how) => new(AccessVerdict.Invalid, 0, false, $"servers may read the target {how}", []);
 
     private static Judgement DecideAsSent<THeaders>(
         PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)

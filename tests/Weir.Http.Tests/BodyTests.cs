@@ -10,6 +10,8 @@ public sealed class BodyTests
     [Theory]
     [InlineData("0\r\n\r\n")]
     [InlineData("5\r\nhello\r\n0\r\n\r\n")]
+    [InlineData("5;a\r\nhello\r\n0;b=c\r\n\r\n")]
+    [InlineData("5;a=b;c=\"d; e\";f\r\nhello\r\n0\r\nX: y\r\n\r\n")]
     [InlineData("00000a\r\n0123456789\r\n0\r\nX-Trailer: y\r\nZ:\r\n\r\n")]
     public void ChunkedBody_CutAtEveryByte_EndsAtTheSamePlace(string body)
     {
@@ -33,7 +35,19 @@ public sealed class BodyTests
     [InlineData("0x1\r\n")]
     [InlineData(" 1\r\n")]
     [InlineData("1 \r\n")]
-    [InlineData("1;ext\r\n")]
+    [InlineData("1;\r\n")]
+    [InlineData("1 ;ext\r\n")]
+    [InlineData("1; ext\r\n")]
+    [InlineData("1;ext \r\n")]
+    [InlineData("1;ext=\r\n")]
+    [InlineData("1;ext=a=b\r\n")]
+    [InlineData("1;=a\r\n")]
+    [InlineData("1;ext\n")]
+    [InlineData("1;ext\r;\n")]
+    [InlineData("1;ext=\"a\r\n")]
+    [InlineData("1;ext=\"a\\\"\r\n")]
+    [InlineData("1;ext=\"a\"b\r\n")]
+    [InlineData("1;ext=\"\n\"\r\n")]
     [InlineData("1;ext=\n\r\n")]
     [InlineData("1\n")]
     [InlineData("1\r\r\n")]
@@ -56,6 +70,48 @@ public sealed class BodyTests
         var chunked = new ChunkedBody(false);
         chunked.Advance(Encoding.ASCII.GetBytes(body));
         Assert.True(chunked.IsBad);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Extensions_OfManyChunks_AreNoFault_AndAnEndlessOneIs(bool lenient)
+    {
+        var chunked = new ChunkedBody(lenient);
+        for (var i = 0; i < 1000; i++)
+        {
+            chunked.Advance("1;chunk-signature=0123456789abcdef0123456789abcdef\r\nx\r\n"u8);
+        }
+
+        Assert.False(chunked.IsBad);
+        chunked.Advance("1;"u8);
+        chunked.Advance(Encoding.ASCII.GetBytes(new string('a', 2000)));
+        Assert.True(chunked.IsBad);
+    }
+
+    [Theory]
+    [InlineData("0\r\n\r\n", "0\r\n\r\n")]
+    [InlineData("1\r\nx\r\n0\r\nX: y\r\nZ:\r\n\r\n", "1\r\nx\r\n0\r\n\r\n")]
+    [InlineData("0\r\nX:GET /private HTTP/1.1\r\n\r\n", "0\r\n\r\n")]
+    public void Trailers_AreTold_HoweverTheyAreCut(string body, string without)
+    {
+        for (var size = 1; size <= body.Length; size++)
+        {
+            var chunked = new ChunkedBody(false);
+            var left = new StringBuilder();
+            foreach (var piece in body.Chunk(size))
+            {
+                for (var start = 0; start < piece.Length;)
+                {
+                    var length = chunked.Advance(Encoding.ASCII.GetBytes(piece).AsSpan(start), out var isTrailer);
+                    left.Append(isTrailer ? [] : piece.AsSpan(start, length));
+                    start += length;
+                }
+            }
+
+            Assert.True(chunked.IsDone);
+            Assert.Equal(without, left.ToString());
+        }
     }
 
     [Fact]

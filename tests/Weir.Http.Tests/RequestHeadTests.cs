@@ -21,6 +21,27 @@ public sealed class RequestHeadTests
         { "GET /a%2fb%20c HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
         { "GET /.well-known/x HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
         { "GET / HTTP/1.1\r\nHost: [::1]:80\r\nX: \t v \t \r\n\r\n", RequestFault.None },
+        { "GET / HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", 999)) + "\r\n", RequestFault.None },
+
+        // What people send, and means one thing to all who read it.
+        { "GET /a?b=\"<>\\{|}^` HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a\"b<c> HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /caf\xc3\xa9?q=\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None }, // UTF-8
+        { "GET /caf\xe9?q=\xe9 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None }, // Latin-1
+        { "GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a/./b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a/.. HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a/. HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET http://a/x/../y HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET /a%0Ab%09c%7Fd%0d HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "GET http://a:80/ HTTP/1.1\r\nHost: A\r\n\r\n", RequestFault.None },
+        { "GET http://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n", RequestFault.None },
+        { "GET https://a/ HTTP/1.1\r\nHost: a:443\r\n\r\n", RequestFault.None },
+        { "GET http://a/ HTTP/1.0\r\n\r\n", RequestFault.None },
+        { "CONNECT a:443 HTTP/1.0\r\n\r\n", RequestFault.None },
+        { "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.None },
+        { "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]\r\n\r\n", RequestFault.None },
 
         { " GET / HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.RequestLine },
         { "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.RequestLine },
@@ -72,7 +93,14 @@ public sealed class RequestHeadTests
         { "GET / HTTP/1.1\r\nHost: a@b\r\n\r\n", RequestFault.Host },
         { "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", RequestFault.Host },
         { "GET http://a/ HTTP/1.1\r\nHost: b\r\n\r\n", RequestFault.Host },
-        { "GET http://a/ HTTP/1.0\r\n\r\n", RequestFault.Host },
+        { "GET http://a:81/ HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Host },
+        { "GET http://a:80/ HTTP/1.1\r\nHost: a:81\r\n\r\n", RequestFault.Host },
+        { "GET https://a/ HTTP/1.1\r\nHost: a:80\r\n\r\n", RequestFault.Host },
+        { "GET http://a:x/ HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Host },
+        { "GET http://a:80/ HTTP/1.1\r\nHost: b\r\n\r\n", RequestFault.Host },
+        { "GET http://a/ HTTP/1.1\r\n\r\n", RequestFault.Host },
+        { "CONNECT a:443 HTTP/1.1\r\n\r\n", RequestFault.Host },
+        { "CONNECT a:8443 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Host },
         { "CONNECT a:443 HTTP/1.1\r\nHost: b:443\r\n\r\n", RequestFault.Host },
         { "GET http://a@b/ HTTP/1.1\r\nHost: a@b\r\n\r\n", RequestFault.Host },
         { "GET http://a@b/ HTTP/1.1\r\nHost: b\r\n\r\n", RequestFault.Target },
@@ -86,23 +114,40 @@ public sealed class RequestHeadTests
         { "CONNECT a HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /a\\b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
-        { "GET /\xff HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /% HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
         { "GET /a%0d%0aX:y HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
-        { "GET /a/../b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
-        { "GET /a/./b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
-        { "GET /a/.. HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a%0ab%20HTTP/1.1 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a%0db%20http/1.1 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a%250d%250ab HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a%2500b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /%20%zz HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /%u002e%u002e/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/%c0%ae%c0%ae/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/\xc0\xae\xc0\xae/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a%c0%afb HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a%c1%9cb HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/%e0%80%ae%e0%80%ae/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/%f0%80%80%ae/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/%25c0%25ae%25c0%25ae/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /%25252525252525252541 HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.Target },
+        { "GET /a/..%20/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/..%3f/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/..%23/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/..%2520/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/..%3bx/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/..%252f../b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/%25252e%25252e/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
+        { "GET /a/%2525252e./b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a/..;x/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a/%2e%2e/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a/.%2E/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a%2f..%2fb HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a%5c..%5cb HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET /a/%252e%252e/b HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
-        { "GET http://a/x/../y HTTP/1.1\r\nHost: a\r\n\r\n", RequestFault.DotSegment },
         { "GET / HTTP/1.1\r\nHost: a\r\nConnection: close, Content-Length\r\n\r\n", RequestFault.Connection },
-        { "GET / HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", 201)) + "\r\n", RequestFault.TooLarge },
+        { "GET / HTTP/1.1\r\nHost: a\r\n" + string.Concat(Enumerable.Repeat("X: y\r\n", 1000)) + "\r\n", RequestFault.TooLarge },
     };
 
     [Theory]
@@ -182,20 +227,4 @@ public sealed class RequestHeadTests
     [InlineData("abcdefghijklmnopqrstuvwxyzabcdefghij", false)]
     public void FirstBytes_TellWhetherItIsHttp(string text, bool expected) =>
         Assert.Equal(expected, RequestHead.LooksLikeHttp(Encoding.Latin1.GetBytes(text)));
-
-    [Theory]
-    [InlineData("/a/b", null)]
-    [InlineData("/a%20b", null)]
-    [InlineData("/a%2fb", "/a/b")]
-    [InlineData("/a%5Cb", "/a/b")]
-    [InlineData("//a///b", "/a/b")]
-    [InlineData("/%61dmin?x=%61", "/admin?x=%61")]
-    [InlineData("/a?b=//", null)]
-    [InlineData("/%2F/a", "/a")]
-    public void SecondReading_IsWhatAServerMayMakeOfIt(string path, string? expected)
-    {
-        Span<byte> buffer = new byte[256];
-        var differs = RequestTarget.TryReadOtherwise(Encoding.ASCII.GetBytes(path), buffer, out var length);
-        Assert.Equal(expected, differs ? Encoding.ASCII.GetString(buffer[..length]) : null);
-    }
 }

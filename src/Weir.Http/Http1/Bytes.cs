@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers;
+using System.Globalization;
+using System.Text;
 
 namespace Weir.Http.Http1;
 
@@ -10,9 +12,10 @@ internal static class Bytes
     internal static readonly SearchValues<byte> Token =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"u8);
 
-    /// <summary>What a request target may be made of: visible ASCII without what servers read differently.</summary>
-    internal static readonly SearchValues<byte> Target =
-        SearchValues.Create("!$%&'()*+,-./0123456789:;=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_`abcdefghijklmnopqrstuvwxyz{|}~"u8);
+    /// <summary>What a request target may be made of: all that is visible, in whatever coding, but "#", behind which
+    /// some servers see no part of the target.</summary>
+    internal static readonly SearchValues<byte> Target = SearchValues.Create(
+        [.. Enumerable.Range(0x21, 0xff - 0x20).Where(value => value is not '#' and not 0x7f).Select(value => (byte)value)]);
 
     /// <summary>What a host with or without port is made of.</summary>
     internal static readonly SearchValues<byte> Host =
@@ -47,6 +50,31 @@ internal static class Bytes
         }
 
         return value;
+    }
+
+    /// <summary>For people: in quotation marks, what is not visible as escapes, and not too much of it.</summary>
+    internal static string Quote(ReadOnlySpan<byte> text)
+    {
+        const int Most = 80;
+        var quoted = new StringBuilder("\"");
+        foreach (var value in text[..Math.Min(text.Length, Most)])
+        {
+            _ = value is >= 0x20 and < 0x7f ? quoted.Append((char)value) : quoted.Append(CultureInfo.InvariantCulture, $"\\x{value:x2}");
+        }
+
+        return quoted.Append(text.Length > Most ? "…\"" : "\"").ToString();
+    }
+
+    /// <summary>The byte that an escape stands for; -1: there is none.</summary>
+    internal static int Escaped(ReadOnlySpan<byte> text, int at)
+    {
+        if (at + 2 >= text.Length)
+        {
+            return -1;
+        }
+
+        var (high, low) = (HexDigit(text[at + 1]), HexDigit(text[at + 2]));
+        return high < 0 || low < 0 ? -1 : (high << 4) | low;
     }
 
     internal static int HexDigit(byte value) => value switch

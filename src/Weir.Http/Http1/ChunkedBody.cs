@@ -4,16 +4,19 @@ using System.Text;
 namespace Weir.Http.Http1;
 
 /// <summary>
-/// Follows a chunked body (RFC 9112 §7.1) byte by byte, to know where it ends. Strict for requests: no
-/// extensions, no bare LF, no trailer that frames or routes. Lenient for answers: only their end matters.
+/// Follows a chunked body (RFC 9112 §7.1) byte by byte, to know where it ends. Strict for requests: extensions to
+/// the letter, no bare LF, no trailer that frames or routes. Lenient for answers: only their end matters.
 /// </summary>
 public struct ChunkedBody(bool lenient)
 {
     private const int MostSizeDigits = 15;
     private const int MostTrailerBytes = 8192;
+    private const int MostExtensionBytes = 1024; // of one chunk
 
     private State _state;
+    private State _wentBadIn;
     private int _digits;
+    private int _extensionBytes;
     private int _trailerBytes;
     private int _lineLength;
     private int _nameLength;
@@ -24,6 +27,10 @@ public struct ChunkedBody(bool lenient)
     {
         Size,
         Extension,
+        ExtensionName,
+        ExtensionValue,
+        ExtensionQuoted,
+        ExtensionEnd,
         SizeEnd,
         Data,
         DataReturn,
@@ -40,6 +47,17 @@ public struct ChunkedBody(bool lenient)
 
     public readonly bool IsBad => _state == State.Bad;
 
+    /// <summary>Where it went bad, in words.</summary>
+    public readonly string Why => _wentBadIn switch
+    {
+        State.Size => "malformed chunk size",
+        State.Extension or State.ExtensionName or State.ExtensionValue or State.ExtensionQuoted or State.ExtensionEnd => "malformed or too long chunk extension",
+        State.SizeEnd => "a chunk's size does not end with CR LF",
+        State.DataReturn or State.DataEnd => "a chunk is longer than its size",
+        State.TrailerName or State.TrailerValue or State.TrailerEnd => "malformed trailer, or one that frames or routes the message",
+        _ => "malformed end of the chunks",
+    };
+
     /// <summary>Follows what has arrived.</summary>
     /// <returns>How much of it belongs to the body; less than all only at its end or at a fault.</returns>
     public int Advance(ReadOnlySpan<byte> data)
@@ -47,23 +65,47 @@ public struct ChunkedBody(bool lenient)
         var at = 0;
         while (at < data.Length && _state is not (State.Done or State.Bad))
         {
-            if (_state == State.Data)
-            {
-                var taken = (int)Math.Min(_size, data.Length - at);
-                _size -= taken;
-                at += taken;
-                if (_size == 0)
-                {
-                    _state = State.DataReturn;
-                }
-
-                continue;
-            }
-
-            Step(data[at++]);
+            at += Take(data[at..]);
         }
 
         return at;
+    }
+
+    /// <summary>Follows what has arrived, as far as it is all of trailers or has none.</summary>
+    /// <param name="isTrailer">The bytes are lines of trailers.</param>
+    public int Advance(ReadOnlySpan<byte> data, out bool isTrailer)
+    {
+        isTrailer = !data.IsEmpty && IsTrailer(data[0]);
+        var at = 0;
+        while (at < data.Length && _state is not (State.Done or State.Bad) && IsTrailer(data[at]) == isTrailer)
+        {
+            at += Take(data[at..]);
+        }
+
+        return at;
+    }
+
+    private readonly bool IsTrailer(byte next) =>
+        _state is State.TrailerValue or State.TrailerEnd || (_state == State.TrailerName && (_lineLength > 0 || next != '\r'));
+
+    private int Take(ReadOnlySpan<byte> data)
+    {
+        if (_state != State.Data)
+        {
+            var before = _state;
+            Step(data[0]);
+            _wentBadIn = _state == State.Bad ? before : _wentBadIn;
+            return 1;
+        }
+
+        var taken = (int)Math.Min(_size, data.Length);
+        _size -= taken;
+        if (_size == 0)
+        {
+            _state = State.DataReturn;
+        }
+
+        return taken;
     }
 
     private void Step(byte value)
@@ -74,7 +116,10 @@ public struct ChunkedBody(bool lenient)
                 StepSize(value);
                 break;
             case State.Extension:
-                _state = value == '\r' ? State.SizeEnd : value == '\n' ? AfterSize() : CountTrailer() ? State.Extension : State.Bad;
+                _state = value == '\r' ? State.SizeEnd : value == '\n' ? AfterSize() : CountExtension() ? State.Extension : State.Bad;
+                break;
+            case State.ExtensionName or State.ExtensionValue or State.ExtensionQuoted or State.ExtensionEnd:
+                _state = CountExtension() ? StepExtension(value) : State.Bad;
                 break;
             case State.SizeEnd:
                 _state = value == '\n' ? AfterSize() : State.Bad;
@@ -103,15 +148,42 @@ public struct ChunkedBody(bool lenient)
 
         _state = _digits == 0 ? State.Bad
             : value == '\r' ? State.SizeEnd
-            : !lenient ? State.Bad
+            : !lenient ? (value == ';' ? State.ExtensionName : State.Bad)
             : value == '\n' ? AfterSize()
             : value is (byte)';' or (byte)' ' or (byte)'\t' ? State.Extension
             : State.Bad;
     }
 
+    /// <summary>One name, or a name and a value, without blanks: RFC 9112 §7.1.1 allows those for the sake of old ones.</summary>
+    private State StepExtension(byte value)
+    {
+        switch (_state)
+        {
+            case State.ExtensionQuoted:
+                return value == '"' ? State.ExtensionEnd : value is >= 0x20 and < 0x7f and not (byte)'\\' ? State.ExtensionQuoted : State.Bad;
+            case State.ExtensionValue when value == '"' && _nameLength == 0:
+                return State.ExtensionQuoted;
+            case State.ExtensionName or State.ExtensionValue when Bytes.Token.Contains(value):
+                _nameLength = 1;
+                return _state;
+            case State.ExtensionName when value == '=' && _nameLength > 0:
+                _nameLength = 0;
+                return State.ExtensionValue;
+        }
+
+        if (_nameLength == 0 && _state != State.ExtensionEnd)
+        {
+            return State.Bad;
+        }
+
+        _nameLength = 0;
+        return value == ';' ? State.ExtensionName : value == '\r' ? State.SizeEnd : State.Bad;
+    }
+
     private State AfterSize()
     {
         _digits = 0;
+        _extensionBytes = 0;
         _lineLength = 0;
         _nameLength = 0;
         return _size == 0 ? State.TrailerName : State.Data;
@@ -176,6 +248,8 @@ public struct ChunkedBody(bool lenient)
         _nameLength = 0;
         return State.TrailerName;
     }
+
+    private bool CountExtension() => ++_extensionBytes <= MostExtensionBytes;
 
     private bool CountTrailer() => ++_trailerBytes <= MostTrailerBytes;
 

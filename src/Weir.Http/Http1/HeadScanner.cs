@@ -8,6 +8,9 @@ public struct HeadScanner(bool lenient)
     private int _line;
     private int _scanned;
 
+    /// <summary>Where the line begins that is looked at.</summary>
+    public readonly int Line => _line;
+
     /// <summary>Looks at a head that has grown.</summary>
     /// <param name="data">Everything from the head's beginning.</param>
     /// <returns>Length with the empty line at the end; 0: more is needed; -1: a line ends with LF alone.</returns>

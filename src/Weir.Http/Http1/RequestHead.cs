@@ -10,13 +10,14 @@ namespace Weir.Http.Http1;
 /// </summary>
 public sealed class RequestHead
 {
-    private const int MostHeaders = 200;
-    private readonly HeaderField[] _headers = new HeaderField[MostHeaders];
+    private const int MostHeaders = 1000;
+    private HeaderField[] _headers = new HeaderField[64];
     private int _methodLength;
     private int _targetLength;
     private int _pathStart;
     private (int Start, int Length) _authority;
     private int _host;
+    private int _length;
     private bool _hasTransferEncoding;
 
     /// <summary>Number of headers.</summary>
@@ -42,6 +43,9 @@ public sealed class RequestHead
     /// <summary>The connection preface of HTTP/2 (RFC 9113 §3.4) begins as a request does.</summary>
     public bool IsHttp2Preface { get; private set; }
 
+    /// <summary>What the fault was, in the sender's words; empty: there was none.</summary>
+    public string Why { get; private set; } = "";
+
     /// <summary>Where a header stands.</summary>
     internal HeaderField Header(int index) => _headers[index];
 
@@ -53,11 +57,13 @@ public sealed class RequestHead
     /// <summary>What rules call the path: the target with its query, without scheme and host if it has them.</summary>
     public ReadOnlySpan<byte> Path(ReadOnlySpan<byte> head) => Target(head)[_pathStart..];
 
-    /// <summary>The Host header's value; empty: there is none.</summary>
-    public ReadOnlySpan<byte> Host(ReadOnlySpan<byte> head) => _host < 0 ? default : Value(head, _host);
+    /// <summary>The server's name as the target says it, else the Host header's value (RFC 9112 §3.3); empty: nobody says it.</summary>
+    public ReadOnlySpan<byte> Host(ReadOnlySpan<byte> head) => _authority.Length > 0 ? Target(head).Slice(_authority.Start, _authority.Length)
+        : _host < 0 ? default
+        : Value(head, _host);
 
     /// <summary>The headers, for rules.</summary>
-    public Headers HeadersOf(ReadOnlySpan<byte> head) => new(this, head);
+    public RequestHeaders HeadersOf(ReadOnlySpan<byte> head) => new(this, head);
 
     /// <summary>Reads a head.</summary>
     /// <param name="head">From the first byte to the empty line, which <see cref="HeadScanner"/> found.</param>
@@ -65,6 +71,8 @@ public sealed class RequestHead
     {
         HeaderCount = 0;
         _host = -1;
+        _authority = default;
+        Why = "";
         _hasTransferEncoding = false;
         Body = BodyKind.None;
         ContentLength = -1;
@@ -74,13 +82,13 @@ public sealed class RequestHead
         var lineEnd = head.IndexOf((byte)'\r');
         if (head[lineEnd + 1] != '\n')
         {
-            return RequestFault.LineEnd;
+            return Fail(RequestFault.LineEnd, "CR without LF in the request line: ", head[..lineEnd]);
         }
 
         var fault = ParseRequestLine(head[..lineEnd]);
         if (fault != RequestFault.None)
         {
-            return fault;
+            return Fail(fault, fault == RequestFault.Version ? "neither HTTP/1.0 nor HTTP/1.1: " : "malformed request line: ", head[..lineEnd]);
         }
 
         KeepAlive = IsHttp11;
@@ -133,7 +141,7 @@ public sealed class RequestHead
             var line = head.Slice(start, length);
             if (head[start + length + 1] != '\n')
             {
-                return RequestFault.LineEnd;
+                return Fail(RequestFault.LineEnd, "CR without LF in a header: ", line);
             }
 
             if (length == 0)
@@ -143,24 +151,29 @@ public sealed class RequestHead
 
             if (line[0] is (byte)' ' or (byte)'\t')
             {
-                return RequestFault.Folded;
+                return Fail(RequestFault.Folded, "a header continues on a second line: ", line);
             }
 
             var colon = line.IndexOf((byte)':');
             if (colon <= 0 || !Bytes.IsToken(line[..colon]))
             {
-                return RequestFault.HeaderName;
+                return Fail(RequestFault.HeaderName, "malformed header name: ", colon < 0 ? line : line[..colon]);
             }
 
             var value = line[(colon + 1)..];
             if (value.ContainsAny(Bytes.Control))
             {
-                return RequestFault.HeaderValue;
+                return Fail(RequestFault.HeaderValue, "control characters in a header: ", line);
             }
 
             if (HeaderCount == MostHeaders)
             {
-                return RequestFault.TooLarge;
+                return Fail(RequestFault.TooLarge, $"more than {MostHeaders} headers, from ", line);
+            }
+
+            if (HeaderCount == _headers.Length)
+            {
+                Array.Resize(ref _headers, Math.Min(MostHeaders, 2 * HeaderCount));
             }
 
             var before = value.Length - value.TrimStart(" \t"u8).Length;
@@ -185,17 +198,17 @@ public sealed class RequestHead
             case 4 when Is(name, "host"u8):
                 if (_host >= 0)
                 {
-                    return RequestFault.Host;
+                    return Fail(RequestFault.Host, "Host is there twice: ", Value(head, _host), value);
                 }
 
                 _host = index;
                 return RequestFault.None;
             case 14 when Is(name, "content-length"u8):
-                return UnderstandLength(value);
+                return UnderstandLength(head, index);
             case 17 when Is(name, "transfer-encoding"u8):
                 if (_hasTransferEncoding || !Is(value, "chunked"u8))
                 {
-                    return RequestFault.TransferEncoding;
+                    return Fail(RequestFault.TransferEncoding, _hasTransferEncoding ? "Transfer-Encoding is there twice, then " : "Transfer-Encoding is not exactly chunked: ", value);
                 }
 
                 _hasTransferEncoding = true;
@@ -212,7 +225,7 @@ public sealed class RequestHead
             case 6 when Is(name, "expect"u8):
                 if (ExpectsContinue || !Is(value, "100-continue"u8))
                 {
-                    return RequestFault.Expect;
+                    return Fail(RequestFault.Expect, ExpectsContinue ? "Expect is there twice, then " : "Expect is not exactly 100-continue: ", value);
                 }
 
                 ExpectsContinue = true;
@@ -220,20 +233,27 @@ public sealed class RequestHead
             case 14 when Is(name, "content_length"u8):
             case 17 when Is(name, "transfer_encoding"u8):
                 // Servers that make variables of headers take the one sign for the other.
-                return RequestFault.HeaderName;
+                return Fail(RequestFault.HeaderName, "some servers take '_' for '-' in the header name ", name);
             default:
                 return RequestFault.None;
         }
     }
 
     /// <summary>A leading zero makes a number octal for some; it is there once.</summary>
-    private RequestFault UnderstandLength(ReadOnlySpan<byte> value)
+    private RequestFault UnderstandLength(ReadOnlySpan<byte> head, int index)
     {
-        if (ContentLength >= 0 || Bytes.Number(value) is not { } length || (value.Length > 1 && value[0] == '0'))
+        var value = Value(head, index);
+        if (ContentLength >= 0)
         {
-            return RequestFault.ContentLength;
+            return Fail(RequestFault.ContentLength, "Content-Length is there twice: ", Value(head, _length), value);
         }
 
+        if (Bytes.Number(value) is not { } length || (value.Length > 1 && value[0] == '0'))
+        {
+            return Fail(RequestFault.ContentLength, "Content-Length is not one plain number: ", value);
+        }
+
+        _length = index;
         ContentLength = length;
         return RequestFault.None;
     }
@@ -253,7 +273,7 @@ public sealed class RequestHead
             }
             else if (Is(option, "host"u8) || Is(option, "content-length"u8) || Is(option, "transfer-encoding"u8))
             {
-                return RequestFault.Connection;
+                return Fail(RequestFault.Connection, "Connection names a header that frames or routes the message: ", option);
             }
         }
 
@@ -272,6 +292,7 @@ public sealed class RequestHead
         {
             if (!IsHttp11 || ContentLength >= 0)
             {
+                Why = IsHttp11 ? "Transfer-Encoding stands beside Content-Length" : "Transfer-Encoding in HTTP/1.0";
                 return RequestFault.TransferEncoding;
             }
 
@@ -283,43 +304,41 @@ public sealed class RequestHead
         }
 
         ContentLength = Math.Max(ContentLength, 0);
-        if ((_host < 0 && IsHttp11) || Host(head).ContainsAnyExcept(Bytes.Host))
+        var host = _host < 0 ? default : Value(head, _host);
+        if ((_host < 0 && IsHttp11) || host.ContainsAnyExcept(Bytes.Host))
         {
-            return RequestFault.Host;
+            return _host < 0 ? Fail(RequestFault.Host, "there is no Host in HTTP/1.1 for ", Target(head)) : Fail(RequestFault.Host, "malformed Host: ", host);
         }
 
-        var fault = RequestTarget.Parse(Method(head), Target(head), out _pathStart, out _authority);
-        if (fault != RequestFault.None || _authority.Length == 0)
+        var target = Target(head);
+        var fault = RequestTarget.Parse(Method(head), target, out _pathStart, out var authority, out var why);
+        if (fault != RequestFault.None)
         {
-            return fault;
+            return Fail(fault, why, target);
         }
 
+        _authority = authority;
         // Two names for one server: only one of them was judged.
-        return _host >= 0 && Is(Host(head), Target(head).Slice(_authority.Start, _authority.Length)) ? RequestFault.None : RequestFault.Host;
+        return authority.Length == 0 || _host < 0 || Authority.AreSame(host, target.Slice(authority.Start, authority.Length), Authority.PortOf(Method(head), target))
+            ? RequestFault.None
+            : Fail(RequestFault.Host, "Host is not the target's: ", host, target);
+    }
+
+    private RequestFault Fail(RequestFault fault, string words, ReadOnlySpan<byte> culprit)
+    {
+        Why = words + Bytes.Quote(culprit);
+        return fault;
+    }
+
+    private RequestFault Fail(RequestFault fault, string words, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other)
+    {
+        Why = $"{words}{Bytes.Quote(one)} and {Bytes.Quote(other)}";
+        return fault;
     }
 
     private static bool Is(ReadOnlySpan<byte> text, ReadOnlySpan<byte> word) => Ascii.EqualsIgnoreCase(text, word);
 
-    private ReadOnlySpan<byte> Name(ReadOnlySpan<byte> head, int index) => head.Slice(_headers[index].NameStart, _headers[index].NameLength);
+    internal ReadOnlySpan<byte> Name(ReadOnlySpan<byte> head, int index) => head.Slice(_headers[index].NameStart, _headers[index].NameLength);
 
-    private ReadOnlySpan<byte> Value(ReadOnlySpan<byte> head, int index) => head.Slice(_headers[index].ValueStart, _headers[index].ValueLength);
-
-    /// <summary>The headers of a head that is still in its buffer.</summary>
-    public readonly ref struct Headers : IHeaders
-    {
-        private readonly RequestHead _owner;
-        private readonly ReadOnlySpan<byte> _head;
-
-        internal Headers(RequestHead owner, ReadOnlySpan<byte> head)
-        {
-            _owner = owner;
-            _head = head;
-        }
-
-        public int Count => _owner.HeaderCount;
-
-        public ReadOnlySpan<byte> Name(int index) => _owner.Name(_head, index);
-
-        public ReadOnlySpan<byte> Value(int index) => _owner.Value(_head, index);
-    }
+    internal ReadOnlySpan<byte> Value(ReadOnlySpan<byte> head, int index) => head.Slice(_headers[index].ValueStart, _headers[index].ValueLength);
 }

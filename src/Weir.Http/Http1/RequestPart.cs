@@ -13,6 +13,12 @@ public enum RequestPart
     /// <summary>Bytes of the body of the request whose head came last.</summary>
     Body,
 
+    /// <summary>
+    /// Trailers of that body, which need not go on (RFC 9110 §6.5.1): a server that merges them with the headers would
+    /// take what no rule has seen, and one that knows no trailers would take them for the next request.
+    /// </summary>
+    Trailer,
+
     /// <summary>Nothing more can be understood on the connection.</summary>
     Fault,
 }

@@ -11,9 +11,13 @@ public struct RequestReader
     private ChunkedBody _chunks;
     private BodyKind _body;
     private long _left;
+    private string? _why;
 
     /// <summary>No request is under way.</summary>
     public readonly bool IsBetween => _body == BodyKind.None;
+
+    /// <summary>What the last fault was, in the sender's words.</summary>
+    public readonly string Why => _why ?? "";
 
     /// <summary>Reads the next part of what has arrived.</summary>
     /// <param name="data">Not empty. What an earlier call left over stands at its beginning.</param>
@@ -28,24 +32,15 @@ public struct RequestReader
         }
 
         length = 0;
-        if (!RequestHead.LooksLikeHttp(data))
-        {
-            fault = data[0] is (byte)'\r' or (byte)'\n' or (byte)' ' ? RequestFault.RequestLine : RequestFault.NotHttp;
-            return RequestPart.Fault;
-        }
-
-        var end = _scanner.Scan(data);
-        if (end <= 0)
-        {
-            fault = end < 0 ? RequestFault.LineEnd : data.Length > MostHeadBytes ? RequestFault.TooLarge : RequestFault.None;
-            return fault == RequestFault.None ? RequestPart.More : RequestPart.Fault;
-        }
-
-        _scanner = default;
-        fault = end > MostHeadBytes ? RequestFault.TooLarge : head.Parse(data[..end]);
+        fault = FindHead(data, head, out var end);
         if (fault != RequestFault.None)
         {
             return RequestPart.Fault;
+        }
+
+        if (end == 0)
+        {
+            return RequestPart.More;
         }
 
         length = end;
@@ -53,6 +48,41 @@ public struct RequestReader
         _left = head.ContentLength;
         _chunks = new ChunkedBody(lenient: false);
         return RequestPart.Head;
+    }
+
+    /// <param name="end">0: more must arrive.</param>
+    private RequestFault FindHead(ReadOnlySpan<byte> data, RequestHead head, out int end)
+    {
+        end = 0;
+        if (!RequestHead.LooksLikeHttp(data))
+        {
+            _why = data[0] is (byte)'\r' or (byte)'\n' ? "an empty line before the request line" : "malformed request line: it begins with a blank";
+            return data[0] is (byte)'\r' or (byte)'\n' or (byte)' ' ? RequestFault.RequestLine : RequestFault.NotHttp;
+        }
+
+        end = _scanner.Scan(data);
+        if (end < 0)
+        {
+            var line = data[_scanner.Line..];
+            _why = $"a line ends with LF alone: {Bytes.Quote(line[..line.IndexOf((byte)'\n')])}";
+            return RequestFault.LineEnd;
+        }
+
+        if ((end == 0 ? data.Length : end) > MostHeadBytes)
+        {
+            _why = $"a head of more than {MostHeadBytes} bytes";
+            return RequestFault.TooLarge;
+        }
+
+        if (end == 0)
+        {
+            return RequestFault.None;
+        }
+
+        _scanner = default;
+        var fault = head.Parse(data[..end]);
+        _why = head.Why;
+        return fault;
     }
 
     private RequestPart ReadBody(ReadOnlySpan<byte> data, out int length, out RequestFault fault)
@@ -66,15 +96,16 @@ public struct RequestReader
             return RequestPart.Body;
         }
 
-        length = _chunks.Advance(data);
+        length = _chunks.Advance(data, out var isTrailer);
         if (_chunks.IsBad)
         {
             length = 0;
             fault = RequestFault.Chunk;
+            _why = _chunks.Why;
             return RequestPart.Fault;
         }
 
         _body = _chunks.IsDone ? BodyKind.None : _body;
-        return RequestPart.Body;
+        return isTrailer ? RequestPart.Trailer : RequestPart.Body;
     }
 }
