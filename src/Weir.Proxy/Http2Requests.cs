@@ -98,7 +98,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
 
     private FrameFault OnTrailers(in Frame frame, Http2Stream stream, HeaderList headers)
     {
-        if (!frame.Flags.HasFlag(FrameFlags.EndStream) || !RequestFields.AreTrailers(headers) || !stream.CountBody(0, isEnd: true))
+        if (!frame.Flags.HasFlag(FrameFlags.EndStream) || !RequestFields.AreTrailers(headers) || IsJudged(headers) || !stream.CountBody(0, isEnd: true))
         {
             return new FrameFault(Http2Error.ProtocolError, OfStream: true);
         }
@@ -115,6 +115,19 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
         }
 
         return FrameFault.None;
+    }
+
+    private bool IsJudged(HeaderList trailers)
+    {
+        for (var i = 0; i < trailers.Count; i++)
+        {
+            if (Judge.LooksAt(connection.Worker.Snapshot, in connection.Flow, trailers.Name(i)))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private FrameFault OnRequest(in Frame frame, HeaderList headers)

@@ -36,6 +36,11 @@ internal static class Judge
         return judgement;
     }
 
+    /// <summary>Whether a policy of either end looks at a header of that name: in trailers, which some servers merge with
+    /// the headers, it would have been judged by nobody.</summary>
+    public static bool LooksAt(PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> name) =>
+        snapshot.Find(flow.HttpEgress)?.LooksAt(name) == true || snapshot.Find(flow.HttpIngress)?.LooksAt(name) == true;
+
     private static Judgement Ambiguous(string how) => new(AccessVerdict.Invalid, 0, false, $"servers may read the target {how}", []);
 
     private static Judgement DecideAsSent<THeaders>(

@@ -17,6 +17,7 @@ public sealed class HttpRuleSet
 
     private readonly HttpAllowance[] _rules;
     private readonly byte[][][] _headerNames;
+    private readonly byte[][] _headersLookedAt;
     private readonly PatternSet _methods;
     private readonly PatternSet _paths;
     private readonly PatternSet _hosts;
@@ -36,12 +37,28 @@ public sealed class HttpRuleSet
         _paths = new PatternSet([.. allowances.Select(allowance => allowance.Rule?.Path)]);
         _hosts = new PatternSet([.. allowances.Select(allowance => allowance.Rule?.Host)], ignoreCase: true);
         _headerNames = [.. allowances.Select(allowance => allowance.Rule?.Headers.Select(header => Encoding.ASCII.GetBytes(header.Name)).ToArray() ?? [])];
+        _headersLookedAt = [.. allowances.SelectMany(allowance => allowance.Rule?.Headers ?? []).Select(header => header.Name)
+            .Distinct(StringComparer.OrdinalIgnoreCase).Select(Encoding.ASCII.GetBytes)];
     }
 
     public IReadOnlyList<HttpAllowance> Rules => _rules;
 
     /// <summary>States of the automata, for figures.</summary>
     public int StateCount => _methods.StateCount + _paths.StateCount + _hosts.StateCount;
+
+    /// <summary>Whether some rule looks at a header of that name.</summary>
+    public bool LooksAt(ReadOnlySpan<byte> name)
+    {
+        foreach (var known in _headersLookedAt)
+        {
+            if (Ascii.EqualsIgnoreCase(name, known))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Judges a request. Path and host are taken as they were sent.</summary>
     public HttpVerdict Judge<THeaders>(ReadOnlySpan<byte> method, ReadOnlySpan<byte> path, ReadOnlySpan<byte> host, in THeaders headers)

@@ -48,7 +48,7 @@ class Peer:
             while True:
                 line = self.until(b"\r\n")
                 raw += line
-                size = int(line, 16)
+                size = int(line.split(b";")[0], 16)
                 if size == 0:
                     while True:
                         line = self.until(b"\r\n")
@@ -97,6 +97,8 @@ class Peer:
             body = b"x" * 8_000_000
         answer = b"HTTP/1.1 200 OK\r\nX-Target: %s\r\nContent-Length: %d\r\n\r\n" % (target.encode(), len(body))
         self.connection.sendall(answer + (b"" if method == "HEAD" else body))
+        if headers.get("connection") == "close":
+            raise Gone
 
     def serve(self):
         try:
