@@ -61,6 +61,15 @@ internal sealed class MemorySocket(int number)
 
     public void Says(ReadOnlySpan<byte> bytes) => _toRead.AddRange(bytes);
 
+    /// <summary>The peer sends, unless it has ended or the proxy has closed.</summary>
+    public void SaysIfItCan(string text)
+    {
+        if (!_peerEnded && !IsReset && !IsClosed)
+        {
+            Says(text);
+        }
+    }
+
     /// <summary>The peer sends no more, and still reads.</summary>
     public void Ends() => _peerEnded = true;
 
