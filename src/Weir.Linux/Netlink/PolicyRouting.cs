@@ -38,7 +38,7 @@ public static class PolicyRouting
         socket.Request(
             Route(RouteMessageType.DeleteRoute, 0, rule.IsIpv6, rule.Table),
             $"delete the local default route of table {rule.Table}",
-            [Errno.NoSuchProcess, Errno.NotSupported, Errno.NotSupportedFamily]);
+            [Errno.NoSuchProcess, Errno.NoEntry, Errno.NotSupported, Errno.NotSupportedFamily]);
     }
 
     private static void Delete(NetlinkSocket socket, RuleInfo rule) => socket.Request(
