@@ -66,6 +66,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ChangeOwner(string path, uint user, uint group);
 
+    // mode_t umask(mode_t mask);
+    [LibraryImport(Library, EntryPoint = "umask")]
+    internal static partial uint SetCreationMask(uint mask);
+
     // int flock(int fd, int operation);
     [LibraryImport(Library, EntryPoint = "flock", SetLastError = true)]
     internal static partial int Flock(int fd, int operation);

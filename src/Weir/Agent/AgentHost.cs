@@ -117,7 +117,12 @@ internal sealed class AgentHost : IDisposable
     {
         Directory.CreateDirectory(Path.GetDirectoryName(_config.PluginSocket)!);
         _sockets.Clear();
-        await _app.StartAsync();
+        using (CreationMask.OwnerOnly())
+        {
+            // A socket is used from the moment it is bound: whoever may, is let in below.
+            await _app.StartAsync();
+        }
+
         _sockets.Share(_log);
         ServiceManagerNotice.Ready();
         Log.Serving(_log, ProductVersion.Text, _config.Socket, _config.PluginSocket);
