@@ -134,7 +134,7 @@ public sealed class UnitTests(UnitHost host) : IClassFixture<UnitHost>
         Assert.DoesNotContain("world", result.Error, StringComparison.Ordinal);
     }
 
-    private bool Get(string client, string address, string path) => Machine.Exec(client, "wget", "-qO-", "-T", "5", $"http://{address}/{path}").Succeeded;
+    private bool Get(string client, string address, string path) => Machine.Exec(client, "timeout", "5", "wget", "-qO-", $"http://{address}/{path}").Succeeded;
 
     private string AgentPid() => Machine.Sandbox.Run(["pgrep", "-o", "-f", "weir agent"]).OrFail().Output.Trim();
 }
