@@ -69,7 +69,8 @@ public sealed class FileLock : IDisposable
         byte[] text = Encoding.ASCII.GetBytes(Environment.ProcessId.ToString(CultureInfo.InvariantCulture) + "\n");
         fixed (byte* p = text)
         {
-            if (Libc.Truncate(fd, 0) != 0 || Libc.Write(fd, p, (nuint)text.Length, 0) != text.Length)
+            // The process is named for people only: a full disk is no reason to go without the lock.
+            if ((Libc.Truncate(fd, 0) != 0 || Libc.Write(fd, p, (nuint)text.Length, 0) != text.Length) && LinuxException.LastNumber != Errno.NoSpace)
             {
                 throw LinuxException.Last($"write {path}");
             }

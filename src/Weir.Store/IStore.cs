@@ -21,7 +21,10 @@ public interface IStore
     /// <summary>Nothing happens if there is none.</summary>
     void Delete(string key);
 
-    /// <summary>All records right below a folder, in the order of their keys.</summary>
+    /// <summary>All records below a folder, in the order of their keys.</summary>
     IReadOnlyList<T> List<T>(string folder, JsonTypeInfo<T> type)
         where T : class;
+
+    /// <summary>Puts and deletes all of it, or nothing.</summary>
+    void Commit(RecordChanges changes);
 }

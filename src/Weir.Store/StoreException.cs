@@ -3,4 +3,4 @@
 namespace Weir.Store;
 
 /// <summary>A record cannot be read or written. The message names the file and says what to do.</summary>
-public sealed class StoreException(string message, Exception inner) : Exception(message, inner);
+public class StoreException(string message, Exception? inner = null) : Exception(message, inner);

@@ -1,28 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Weir.Store;
 
 namespace Weir.Control.Tests;
 
 /// <summary>Records as JSON in memory: what does not survive its own text fails here too.</summary>
+#pragma warning disable CA1001 // In memory there is nothing to let go of.
 internal sealed class MemoryStore : IStore
+#pragma warning restore CA1001
 {
-    private readonly SortedDictionary<string, string> _records = new(StringComparer.Ordinal);
+    private readonly RecordStore _records;
+    private readonly Func<Task<Listing>> _list;
 
-    internal IEnumerable<string> Keys => _records.Keys;
+    public MemoryStore()
+    {
+        var keys = new MemoryKeyValues();
+        _records = new RecordStore(keys);
+        _list = () => keys.ListAsync("").AsTask();
+    }
+
+    internal IEnumerable<string> Keys => _list().Result.Records.Select(record => record.Key);
 
     public T? Get<T>(string key, JsonTypeInfo<T> type)
-        where T : class =>
-        _records.TryGetValue(key, out string? text) ? JsonSerializer.Deserialize(text, type) : null;
+        where T : class => _records.Get(key, type);
 
     public void Put<T>(string key, T value, JsonTypeInfo<T> type)
-        where T : class =>
-        _records[key] = JsonSerializer.Serialize(value, type);
+        where T : class => _records.Put(key, value, type);
 
-    public void Delete(string key) => _records.Remove(key);
+    public void Delete(string key) => _records.Delete(key);
 
     public IReadOnlyList<T> List<T>(string folder, JsonTypeInfo<T> type)
-        where T : class =>
-        [.. _records.Where(record => record.Key.StartsWith(folder + "/", StringComparison.Ordinal)).Select(record => JsonSerializer.Deserialize(record.Value, type)!)];
+        where T : class => _records.List(folder, type);
+
+    public void Commit(RecordChanges changes) => _records.Commit(changes);
 }

@@ -217,7 +217,9 @@ public sealed class DoorTests : IClassFixture<ClosedHost>, IDisposable
         MustAnswer(web, () => FromHost("127.0.0.1:8080"));
         MustBeClosed();
         _host.Agent.Kill();
-        _host.Sandbox.Shell("rm /var/lib/weir/installation.json; sed -i 's/\"Routed\": false/\"Routed\": null/' /var/lib/weir/networks/*.json");
+        var state = new StateFolder(_host.Sandbox);
+        state.Delete("installation");
+        state.Replace("networks", "\"Routed\": false", "\"Routed\": null");
         _host.Agent.Start();
         MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:8080"));
         MustAnswer(web, () => FromWorld(address));
@@ -236,7 +238,7 @@ public sealed class DoorTests : IClassFixture<ClosedHost>, IDisposable
 
         // As a new installation has it.
         _host.Agent.Kill();
-        _host.Sandbox.Shell("echo '{\"PublishedPorts\": \"Closed\"}' > /var/lib/weir/installation.json");
+        state.Put("installation", "{\"PublishedPorts\": \"Closed\"}");
         _host.Agent.Start();
     }
 

@@ -38,6 +38,10 @@ internal static class AgentCommand
         {
             await Console.Error.WriteLineAsync($"weir agent: an agent runs already on this host: {e.Message}");
         }
+        catch (StoreDamagedException e)
+        {
+            await Console.Error.WriteLineAsync($"weir agent: {e.Message} The agent does not start; what is in the kernel stays in force.");
+        }
         catch (Exception e) when (e is LinuxException or DatapathException or Bpf.VerifierException or StoreException or ControlException or IOException or UnauthorizedAccessException)
         {
             await Console.Error.WriteLineAsync($"weir agent: {e.Message}");

@@ -23,6 +23,8 @@ internal sealed class AgentHost : IDisposable
     private readonly FileLock _pinsAlone;
     private readonly ILoggerFactory _logs; // of what is put together before the application is, and outlives it
     private readonly AgentSockets _sockets;
+    private readonly RecordStore _durable;
+    private readonly RecordStore _runtime;
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
     private readonly ProxySupervisor _proxy;
@@ -40,6 +42,10 @@ internal sealed class AgentHost : IDisposable
         _alone = FileLock.Acquire(LockFile(config.RunFolder));
         _pinsAlone = LockPins(config.Datapath.PinRoot);
         _sockets = new AgentSockets(config);
+        _logs = LoggerFactory.Create(logging => Describe(logging, config));
+        ILogger storeLog = _logs.CreateLogger("Weir.Store");
+        _durable = OpenStore(config.StateFolder, isDurable: true, storeLog);
+        _runtime = OpenStore(StateIn(config.RunFolder), isDurable: false, storeLog);
         _datapath = Datapath.Datapath.Open(config.Datapath);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         AddLogging(builder, config);
@@ -52,12 +58,11 @@ internal sealed class AgentHost : IDisposable
             options.Interceptors.Add<CallerRights>();
         });
 
-        _logs = LoggerFactory.Create(logging => Describe(logging, config));
         _proxy = new ProxySupervisor(config, _datapath, _logs.CreateLogger("Weir.Agent.Proxy"));
         _control = new ControlPlane(
             config.Control,
-            new FileStore(config.StateFolder),
-            new FileStore(StateIn(config.RunFolder)),
+            _durable,
+            _runtime,
             _datapath,
             _proxy,
             TimeProvider.System,
@@ -140,10 +145,15 @@ internal sealed class AgentHost : IDisposable
         _flows.Dispose();
         _control.Dispose();
         _datapath.Dispose();
+        _runtime.Dispose();
+        _durable.Dispose();
         _pinsAlone.Dispose();
         _alone.Dispose();
         _logs.Dispose();
     }
+
+    private static RecordStore OpenStore(string folder, bool isDurable, ILogger log) =>
+        new(FileKeyValues.Open(folder, new FileStoreOptions { IsDurable = isDurable, Warn = text => Log.StoreWarns(log, text) }));
 
     private static void AddLogging(WebApplicationBuilder builder, AgentConfig config) => Describe(builder.Logging, config);
 

@@ -56,7 +56,7 @@ internal static class CleanupCommand
         // Both: an agent with its sockets elsewhere has the same maps.
         using FileLock? alone = File.Exists(AgentHost.LockFile(config.RunFolder)) ? FileLock.Acquire(AgentHost.LockFile(config.RunFolder)) : null;
         using FileLock? pinsAlone = Directory.Exists(pins) ? FileLock.AcquireFolder(pins) : null;
-        IStore? store = Directory.Exists(config.StateFolder) ? new FileStore(config.StateFolder) : null;
+        using RecordStore? store = OpenStore(config.StateFolder, out bool isDamaged);
         IReadOnlyList<string> found = [.. Cleanup.Find(store, pins), .. OwnFolders.Find(config)];
         if (found.Count == 0)
         {
@@ -78,8 +78,29 @@ internal static class CleanupCommand
             Console.Error.WriteLine($"weir cleanup: {folder} stays: others than its owner may enter it, so it may have more in it than Weir's records");
         }
 
-        Console.WriteLine(left.Count == 0 ? "Every trace of Weir is removed." : "Every other trace of Weir is removed.");
-        return left.Count == 0 ? ExitCodes.Fine : ExitCodes.Failed;
+        Console.WriteLine(isDamaged ? "What could be found is removed." : left.Count == 0 ? "Every trace of Weir is removed." : "Every other trace of Weir is removed.");
+        return left.Count == 0 && !isDamaged ? ExitCodes.Fine : ExitCodes.Failed;
+    }
+
+    /// <summary>Only to look: all of it is removed in the end, also from a disk that is full. Null: there is none, or it cannot be read.</summary>
+    private static RecordStore? OpenStore(string folder, out bool isDamaged)
+    {
+        isDamaged = false;
+        if (!Directory.Exists(folder))
+        {
+            return null;
+        }
+
+        try
+        {
+            return new RecordStore(FileKeyValues.Open(folder, new FileStoreOptions { IsReadOnly = true }));
+        }
+        catch (StoreDamagedException e)
+        {
+            isDamaged = true;
+            Console.Error.WriteLine($"weir cleanup: {e.Message} Without it, networks' addresses, routes and host settings cannot be found and stay.");
+            return null;
+        }
     }
 
     private static bool Ask(IReadOnlyList<string> found)

@@ -42,4 +42,7 @@ internal static partial class Log
 
     [LoggerMessage(7012, LogLevel.Information, "The proxy that runs (version {Version}) is of another executable: a new one takes its sockets, the old one ends with its connections")]
     internal static partial void ProxyReplaced(ILogger log, string version);
+
+    [LoggerMessage(7013, LogLevel.Warning, "The store: {Text}")]
+    internal static partial void StoreWarns(ILogger log, string text);
 }
