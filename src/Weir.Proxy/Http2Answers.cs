@@ -137,6 +137,7 @@ internal sealed class Http2Answers(Connection connection)
         return credit - own;
     }
 
+    /// <summary>Nothing more goes to the client.</summary>
     public void Clear() => _waiting.Clear();
 
     private static byte[] MakeHeaders(int status, int length) =>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Runtime.InteropServices;
 using Weir.Api;
 using Weir.Http.Http1;
 using Weir.Http.Http2;
@@ -14,7 +13,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     private const int MostPieces = 64;
 
     private readonly HpackDecoder _decoder = new();
-    private readonly List<byte> _block = [];
+    private ByteQueue _block;
     private Frame _first;
     private FrameFault _fault;
     private int _pieces;
@@ -28,7 +27,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     /// <summary>The stream whose block it is.</summary>
     public uint BlockStream => _first.Stream;
 
-    public int Memory => _decoder.Memory + _block.Capacity;
+    public int Memory => _decoder.Memory + _block.Memory;
 
     /// <summary>The first frame of a block.</summary>
     /// <param name="fault">What is wrong with it, for its stream alone: the block is decoded, or the next ones could not be.</param>
@@ -46,21 +45,24 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     /// <summary>The largest table that the client may use.</summary>
     public void SetMostTable(int size) => _decoder.MostTable = size;
 
+    /// <summary>The connection is over.</summary>
+    public void Clear() => _block.Clear();
+
     private FrameFault Add(in Frame frame, ReadOnlySpan<byte> fragment)
     {
-        if (_block.Count + fragment.Length > MostBytes || ++_pieces > MostPieces)
+        if (_block.Length + fragment.Length > MostBytes || ++_pieces > MostPieces)
         {
             return new FrameFault(Http2Error.EnhanceYourCalm, OfStream: false);
         }
 
         var isLast = frame.Flags.HasFlag(FrameFlags.EndHeaders);
-        if (isLast && _block.Count == 0)
+        if (isLast && _block.Length == 0)
         {
             return OnBlock(fragment);
         }
 
-        _block.AddRange(fragment);
-        return isLast ? OnBlock(CollectionsMarshal.AsSpan(_block)) : FrameFault.None;
+        _block.Append(fragment);
+        return isLast ? OnBlock(_block.Span) : FrameFault.None;
     }
 
     private FrameFault OnBlock(ReadOnlySpan<byte> block)
@@ -70,12 +72,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
         var isDecoded = _decoder.Decode(block, headers);
         _first = default;
         Blocks++;
-        if (_block.Capacity > 0)
-        {
-            _block.Clear();
-            _block.Capacity = 0; // of many connections it would be much
-        }
-
+        _block.Clear();
         if (!isDecoded)
         {
             return new FrameFault(Http2Error.CompressionError, OfStream: false);

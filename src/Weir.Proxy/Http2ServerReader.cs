@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Runtime.InteropServices;
 using Weir.Http.Http2;
 
 namespace Weir.Proxy;
@@ -12,7 +11,7 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     private const int MostUnacknowledged = 16;
 
     private readonly HpackDecoder _decoder = new() { MostTable = 4 * HpackDecoder.MostTableBytes };
-    private readonly List<byte> _block = [];
+    private ByteQueue _block;
     private readonly Queue<int> _tables = []; // of settings that the client has not acknowledged
     private Frame _blockFrame;
     private int _pieces;
@@ -24,7 +23,7 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     /// <summary>The largest table that the client may use for its headers.</summary>
     public int MostTable { get; private set; } = HpackDecoder.MostTableBytes;
 
-    public int Memory => _decoder.Memory + _block.Capacity;
+    public int Memory => _decoder.Memory + _block.Memory;
 
     private bool InBlock => _blockFrame.Type == FrameType.Headers;
 
@@ -84,6 +83,9 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
             MostTable = size;
         }
     }
+
+    /// <summary>The connection is over.</summary>
+    public void Clear() => _block.Clear();
 
     /// <summary>What is alone goes without being copied.</summary>
     private void Pass(ReadOnlySpan<byte> data)
@@ -188,18 +190,18 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     private bool AddToBlock(in Frame frame, ReadOnlySpan<byte> fragment)
     {
         var isLast = frame.Flags.HasFlag(FrameFlags.EndHeaders);
-        if (_block.Count + fragment.Length > MostControlBytes || ++_pieces > MostPieces)
+        if (_block.Length + fragment.Length > MostControlBytes || ++_pieces > MostPieces)
         {
             return false;
         }
 
-        if (isLast && _block.Count == 0)
+        if (isLast && _block.Length == 0)
         {
             return OnBlock(fragment);
         }
 
-        _block.AddRange(fragment);
-        return !isLast || OnBlock(CollectionsMarshal.AsSpan(_block));
+        _block.Append(fragment);
+        return !isLast || OnBlock(_block.Span);
     }
 
     private bool OnBlock(ReadOnlySpan<byte> block)
@@ -208,12 +210,7 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
         var headers = connection.Worker.HeaderList;
         var isDecoded = _decoder.Decode(block, headers);
         _blockFrame = default;
-        if (_block.Capacity > 0)
-        {
-            _block.Clear();
-            _block.Capacity = 0;
-        }
-
+        _block.Clear();
         if (isDecoded && streams.TryGet(first.Stream, out var stream))
         {
             stream.Exchange.ResponseBytes += first.Length;

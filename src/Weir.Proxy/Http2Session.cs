@@ -135,6 +135,8 @@ internal sealed class Http2Session : Session
         }
 
         _answers.Clear();
+        _requests.Clear();
+        _serverReader.Clear();
     }
 
     /// <summary>Of an event. What another has left behind, which went wrong, is nobody's.</summary>

@@ -19,6 +19,7 @@ public sealed class ProxyServer : IDisposable
     private readonly Worker[] _workers;
     private readonly ConcurrentDictionary<ushort, int> _perEndpoint = [];
     private readonly ManualResetEventSlim _drained = new();
+    private readonly SpareMemory _memory;
     private long _fullUntil;
 
     /// <param name="listeners">Those of the proxy whose place this one takes; null: new ones.</param>
@@ -41,6 +42,7 @@ public sealed class ProxyServer : IDisposable
         _listeners.ForEach(listener => TcpSocket.Tune(listener, Worker.KeepAliveSeconds)); // connections inherit it
         Port = (ushort)TcpSocket.LocalEndPoint(_listeners[0]).Port;
         _workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Worker(this, i))];
+        _memory = new SpareMemory(() => _workers.Sum(worker => worker.State.Waiting));
     }
 
     public ProxyOptions Options { get; }
@@ -126,6 +128,7 @@ public sealed class ProxyServer : IDisposable
 
     public void Dispose()
     {
+        _memory.Dispose();
         Array.ForEach(_workers, worker => worker.Dispose());
         _listeners.ForEach(TcpSocket.Close);
         Flows.Dispose();

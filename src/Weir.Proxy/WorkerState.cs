@@ -14,7 +14,7 @@ internal sealed class WorkerState(
 {
     private const int BufferBytes = 256 * 1024;
     private const long MostWaitingOfAll = 128 * 1024 * 1024;
-    private const long MostWaitingOfOne = 24 * 1024 * 1024;
+    private const long MostWaitingOfOne = 16 * 1024 * 1024;
     private const int LeastRead = 4 * 1024;
 
     private readonly long _mostWaiting = MostWaitingOfAll / options.Workers;

@@ -72,6 +72,7 @@ public sealed partial class HttpFloodTests : IDisposable
         string seconds = Environment.GetEnvironmentVariable("WEIR_SECONDS") ?? "1.5";
         string picked = Environment.GetEnvironmentVariable("WEIR_FLOOD") ?? "";
         string proxy = ProxyPid();
+        long before = Memory();
         List<string> troubles = [];
         foreach (string kind in _host.Sandbox.Run(["python3", ToolPath, "kinds"]).OrFail().Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
         {
@@ -81,6 +82,8 @@ public sealed partial class HttpFloodTests : IDisposable
             }
         }
 
+        Wait.Until(() => (Memory() - before) / Mega < MostGrowth, 30, () => $"{(Memory() - before) / Mega} MB more than before the first, after the last");
+        _output.WriteLine($"{(Memory() - before) / Mega} MB more than before the first");
         Assert.Equal(proxy, ProxyPid());
         Assert.DoesNotContain("is given up", _host.Agent.Log, StringComparison.Ordinal);
         Assert.Empty(troubles);
