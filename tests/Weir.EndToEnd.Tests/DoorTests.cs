@@ -249,7 +249,7 @@ public sealed class DoorTests : IClassFixture<ClosedHost>, IDisposable
     [InlineData("tcp and udp ports are published", "allow", "nobody", "8080/sctp")]
     [InlineData("--from \"everybody\" is no source", "allow", "nobody", "8080", "--from", "everybody")]
     [InlineData("was not opened by 'weir publish allow'", "deny", "nobody", "8080")]
-    [InlineData("Required argument missing", "allow", "nobody")]
+    [InlineData("<port> is missing", "allow", "nobody")]
     public void BadInput_IsRefused_AndChangesNothing(string message, params string[] arguments)
     {
         string before = _host.Weir("publish", "list", "-o", "json").OrFail().Output;
