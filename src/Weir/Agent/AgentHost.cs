@@ -52,7 +52,7 @@ internal sealed class AgentHost : IDisposable
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(Listen);
         builder.Services.AddRoutingCore();
-        builder.Services.AddGrpc(options => 
+        builder.Services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = MostMessage;
             options.Interceptors.Add<CallerRights>();
