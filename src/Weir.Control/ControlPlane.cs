@@ -79,7 +79,7 @@ public sealed class ControlPlane : IDisposable
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
-        Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath);
+        Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
         Published = new PublishDesk(_writer, _doors, _endpoints, _networks, _policies, _identities);
         Flows = new FlowContext(_writer, _policies, _services, datapath);
@@ -127,7 +127,7 @@ public sealed class ControlPlane : IDisposable
             _host.Restore(ipcache);
             _networks.PrepareHost();
             _host.Refresh();
-            IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find, out int strays);
+            IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find);
             foreach (Endpoint endpoint in gone)
             {
                 _endpoints.Remove(endpoint, "its link is gone", _policies);
@@ -153,7 +153,7 @@ public sealed class ControlPlane : IDisposable
             RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
-            Log.Restored(_log, _endpoints.All.Count(), _networks.All.Count, _policies.Set.Rules.Count, gone.Count, strays);
+            Log.Restored(_log, _endpoints.All.Count(), _networks.All.Count, _policies.Set.Rules.Count, gone.Count);
         });
     }
 
@@ -270,6 +270,7 @@ public sealed class ControlPlane : IDisposable
         _writer.Run(() =>
         {
             Dictionary<string, RuntimeNetwork> byId = networks.ToDictionary(network => network.Id);
+            Adopt(networks);
             foreach (Endpoint endpoint in _endpoints.All.ToList())
             {
                 RuntimeNetwork? network = byId.GetValueOrDefault(endpoint.NetworkId);
@@ -294,6 +295,9 @@ public sealed class ControlPlane : IDisposable
                 _networks.SetName(network.Id, network.Name);
             }
 
+            Dictionary<string, Workload> runtime = networks.SelectMany(network => network.Endpoints).DistinctBy(endpoint => endpoint.Key).ToDictionary();
+            string[] lost = [.. _endpoints.RemoveStrays(runtime.Keys).Select(id => runtime[id].Name).Distinct().Order(StringComparer.Ordinal)];
+            _writer.Publish(world => world.Lost.SequenceEqual(lost) ? world : world with { Lost = [.. lost] });
             _addresses.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, settled);
 
             _host.Refresh();
@@ -381,6 +385,24 @@ public sealed class ControlPlane : IDisposable
         Watchdog.Dispose();
         _links.Dispose();
         _tables.Dispose();
+    }
+
+    /// <summary>Takes up networks of which the records are lost, and the endpoints on them.</summary>
+    private void Adopt(IReadOnlyList<RuntimeNetwork> networks)
+    {
+        RuntimeNetwork[] unknown = [.. networks.Where(network => network.Shape is not null && _networks.Find(network.Id) is null)];
+        foreach (RuntimeNetwork network in unknown)
+        {
+            _networks.Adopt(network.Id, network.Shape!);
+        }
+
+        if (unknown.Length > 0)
+        {
+            _endpoints.Restore(_networks.Find);
+            _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
+            _policies.Refresh();
+            _datapath.BumpRevision();
+        }
     }
 
     /// <returns>Whether the host's addresses changed.</returns>

@@ -17,6 +17,8 @@ namespace Weir.Control;
 /// <summary>What there is, at one moment. Waits for no change.</summary>
 public sealed class ControlViews
 {
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(10);
+
     private readonly Writer _writer;
     private readonly NetworkManager _networks;
     private readonly HostFilter _filter;
@@ -25,9 +27,10 @@ public sealed class ControlViews
     private readonly ClaimKeeper _claims;
     private readonly PolicyManager _policies;
     private readonly Datapath.Datapath _datapath;
+    private readonly TimeProvider _time;
 
     internal ControlViews(
-        Writer writer, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, ClaimKeeper claims, PolicyManager policies, Datapath.Datapath datapath)
+        Writer writer, NetworkManager networks, HostFilter filter, Incidents incidents, EndpointManager endpoints, ClaimKeeper claims, PolicyManager policies, Datapath.Datapath datapath, TimeProvider time)
     {
         _writer = writer;
         _networks = networks;
@@ -37,6 +40,7 @@ public sealed class ControlViews
         _claims = claims;
         _policies = policies;
         _datapath = datapath;
+        _time = time;
     }
 
     public IReadOnlyList<Network> Networks => [.. _networks.All];
@@ -44,7 +48,8 @@ public sealed class ControlViews
     public PolicySet Policies => _policies.Set;
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings => [.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems];
+    public IReadOnlyList<string> Warnings => [.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems, .. Unidentified(), .. _writer.World.Lost.Select(name =>
+        $"the record of container {name} is lost (another run folder?): what was in force for it stays, changes do not reach it; 'docker restart {name}' brings it back")];
 
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints
@@ -122,4 +127,9 @@ public sealed class ControlViews
             || (text.Length >= ShortestId && endpoint.WorkloadId?.StartsWith(text, StringComparison.Ordinal) == true)
             || (text.Length >= ShortestId && endpoint.ExternalId.StartsWith(text, StringComparison.Ordinal));
     }
+
+    /// <summary>The runtime did not say who they are: they stay "init", and what policy does not allow that is denied.</summary>
+    private IEnumerable<string> Unidentified() => _writer.World.Attached
+        .Where(endpoint => endpoint.State == EndpointState.Init && _time.GetUtcNow() - endpoint.Created > _patience)
+        .Select(endpoint => $"endpoint {endpoint.Id} ({string.Join(", ", endpoint.Addresses)}) is not identified: Docker has not said whose it is; until then it is \"init\" to policy");
 }

@@ -24,8 +24,8 @@ internal static partial class Log
     [LoggerMessage(4005, LogLevel.Information, "Policy revision {Revision}: {Rules} rules in {Documents} documents, {Endpoints} endpoints changed")]
     internal static partial void PolicyApplied(ILogger log, uint revision, int rules, int documents, int endpoints);
 
-    [LoggerMessage(4006, LogLevel.Information, "Restored {Endpoints} endpoints, {Networks} networks, {Rules} rules; removed {Stale} endpoints without a link and {Links} links without an endpoint")]
-    internal static partial void Restored(ILogger log, int endpoints, int networks, int rules, int stale, int links);
+    [LoggerMessage(4006, LogLevel.Information, "Restored {Endpoints} endpoints, {Networks} networks, {Rules} rules; removed {Stale} endpoints without a link")]
+    internal static partial void Restored(ILogger log, int endpoints, int networks, int rules, int stale);
 
     [LoggerMessage(4007, LogLevel.Warning, "Conntrack holds {Living} of {Capacity} flows: soon new ones are dropped (ct-table-full)")]
     internal static partial void ConntrackFull(ILogger log, int living, int capacity);

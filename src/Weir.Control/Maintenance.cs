@@ -97,7 +97,9 @@ public sealed class Maintenance : IDisposable
         {
             action();
         }
-        catch (Exception e) when (e is LinuxException or DatapathException or ControlException or StoreException or IOException)
+#pragma warning disable CA1031 // Whatever it is, it is tried again: a thread that ended would be missed by nobody.
+        catch (Exception e) when (e is not ObjectDisposedException || !_stopping.IsSet)
+#pragma warning restore CA1031
         {
             Log.Failed(_log, what, e.Message);
             _stopping.Wait(_wait); // a failure that stays must not fill the log at once

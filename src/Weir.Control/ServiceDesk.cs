@@ -35,6 +35,11 @@ public sealed class ServiceDesk
     {
         get
         {
+            if (!_services.AreServed)
+            {
+                return []; // nobody comes by a device
+            }
+
             IReadOnlyList<BalancedDevice> devices = _devices.All;
             return
             [

@@ -9,6 +9,9 @@ namespace Weir.Proxy;
 /// <summary>The agent's end of the connection to the proxy.</summary>
 public sealed class ProxyLink : IDisposable
 {
+    /// <summary>A proxy that does not read for so long is taken for one that is gone.</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
+
     private readonly NetworkStream _stream;
     private readonly Lock _writing = new();
 
@@ -28,7 +31,7 @@ public sealed class ProxyLink : IDisposable
         try
         {
             socket.Connect(new UnixDomainSocketEndPoint(path));
-            var stream = new NetworkStream(socket, ownsSocket: true);
+            var stream = new NetworkStream(socket, ownsSocket: true) { WriteTimeout = (int)_patience.TotalMilliseconds };
             if (FromProxy.Parser.ParseDelimitedFrom(stream).Hello is { } hello)
             {
                 return new ProxyLink(stream, hello);

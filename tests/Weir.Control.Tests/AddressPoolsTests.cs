@@ -200,6 +200,27 @@ public sealed class AddressPoolsTests
         Assert.Equal("10.1.0.0/24", pools.RequestPool("10.1.0.0/24", ipv6: false).Prefix.ToString());
     }
 
+    [Theory]
+    [InlineData("10.1.0.0/24", "10.1.0.7", "10.1.0.8")]
+    [InlineData("fd00::/64", "fd00::7", "fd00::8")]
+    public void AfterARestart_TheRoundGoesOn_BehindWhatContainersHave(string subnet, string had, string next)
+    {
+        string pool = Make().RequestPool(subnet, ipv6: subnet.Contains(':', StringComparison.Ordinal)).Id;
+        AddressPools again = Make();
+        again.Confirm([IPAddress.Parse(had)]);
+        Assert.Equal(next, again.RequestAddress(pool, null, isGateway: false).ToString());
+    }
+
+    [Fact]
+    public void RangeOfANetworkWhoseRecordIsLost_IsItsAgain()
+    {
+        AddressPools pools = Make();
+        pools.Recall(IpPrefix.Parse("10.1.0.0/24"));
+        pools.Recall(IpPrefix.Parse("10.1.0.0/24"));
+        Assert.True(pools.Has(IpPrefix.Parse("10.1.0.0/24")));
+        Assert.Throws<ControlException>(() => pools.RequestPool("10.1.0.0/25", ipv6: false));
+    }
+
     [Fact]
     public void ClaimedAddresses_AreGivenToNobody()
     {

@@ -51,6 +51,42 @@ public sealed class RestartTests : IDisposable
         Assert.Equal(2, _host.Weir("endpoint", "list").OrFail().Output.Split('\n').Count(l => l.Contains(container, StringComparison.Ordinal) || l.Contains(client, StringComparison.Ordinal)));
     }
 
+    /// <summary>An agent that starts with a folder that is lost, or another, takes nothing away that Docker has.</summary>
+    [PrivilegedFact]
+    public void LostRecords_CostNoContainerItsNetwork()
+    {
+        string network = _host.MakeNetwork("--subnet", "10.127.1.0/24");
+        string server = _host.RunServer("web", network, "-l", "role=web"), client = _host.RunClient("client", network, "-l", "role=client");
+        _host.MustReach(client, server);
+
+        // What outlives a reboot: networks, identities, policy.
+        _host.Agent.Stop();
+        _host.Sandbox.Shell("rm -rf /var/lib/weir");
+        _host.Agent.Start();
+        _host.MustReach(client, server);
+        Wait.Until(() => _host.EndpointRow(server).Contains(network, StringComparison.Ordinal), 15, () => _host.Weir("endpoint", "list").All + _host.Weir("status").All + _host.Agent.Log);
+        string late = _host.RunClient("late", network);
+        _host.MustReach(late, server);
+        _host.Apply("web.json", """
+            [{"endpointSelector": {"matchLabels": {"role": "web"}}, "ingress": [{"fromEndpoints": [{"matchLabels": {"role": "client"}}]}]}]
+            """);
+        _host.MustReach(client, server);
+        _host.MustNotReach(late, server);
+        Assert.Contains("overlaps", _host.TryDocker("network", "create", "--driver", "weir", "--ipam-driver", "weir", "--subnet", "10.127.1.0/25", "other").Error, StringComparison.Ordinal);
+
+        // What outlives the agent's restart: endpoints. What was in force stays in force.
+        _host.Agent.Stop();
+        _host.Sandbox.Shell("rm -rf /run/weir/state");
+        _host.Agent.Start();
+        Wait.Until(() => _host.Weir("status").Output.Contains($"the record of container {server} is lost", StringComparison.Ordinal), 15, () => _host.Weir("status").All);
+        _host.MustReach(client, server);
+        _host.MustNotReach(late, server);
+        _host.Docker("restart", "-t", "0", client, server, late);
+        Wait.Until(() => !_host.Weir("status").Output.Contains("is lost", StringComparison.Ordinal), 90, () => _host.Weir("status").All);
+        _host.MustReach(client, server);
+        _host.MustNotReach(late, server);
+    }
+
     [PrivilegedFact]
     public void Cleanup_RemovesEveryTrace()
     {

@@ -25,6 +25,9 @@ internal static class AddressMath
         return new IPAddress(bytes);
     }
 
+    /// <summary>How far the second is behind the first, of the same family.</summary>
+    internal static UInt128 Distance(IPAddress first, IPAddress second) => Number(second) - Number(first);
+
     /// <summary>The last address of a range.</summary>
     internal static IPAddress Last(IpPrefix prefix)
     {
@@ -39,5 +42,11 @@ internal static class AddressMath
         int bits = prefix.AddressBits - prefix.Length;
         UInt128 all = bits >= 127 ? UInt128.MaxValue : UInt128.One << bits;
         return prefix.IsIpv6 ? all - 1 : all - 2;
+    }
+
+    private static UInt128 Number(IPAddress address)
+    {
+        byte[] bytes = address.GetAddressBytes();
+        return bytes.Length == 4 ? BinaryPrimitives.ReadUInt32BigEndian(bytes) : BinaryPrimitives.ReadUInt128BigEndian(bytes);
     }
 }

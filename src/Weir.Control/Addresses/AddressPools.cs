@@ -79,6 +79,9 @@ internal sealed class AddressPools
         return made;
     }
 
+    /// <summary>A range that a network has already, whose record is lost.</summary>
+    internal void Recall(IpPrefix prefix) => Find(IdPrefix + prefix.Masked);
+
     /// <summary>Nothing happens if it is gone.</summary>
     internal void ReleasePool(string id)
     {
@@ -173,7 +176,7 @@ internal sealed class AddressPools
     {
         foreach (IPAddress address in addresses)
         {
-            PoolOf(address)?.TryTake(address, _time.GetUtcNow());
+            PoolOf(address)?.Recall(address, _time.GetUtcNow());
         }
     }
 

@@ -37,6 +37,16 @@ internal sealed class Leases(AddressPool pool)
         return true;
     }
 
+    /// <summary>Somebody has the address since before the agent started. The round goes on behind it: what was given last
+    /// may be on its way to a container still.</summary>
+    internal void Recall(IPAddress address, DateTimeOffset now)
+    {
+        if (TryTake(address, now))
+        {
+            _next = UInt128.Max(_next, AddressMath.Distance(Pool.Prefix.Address, address));
+        }
+    }
+
     /// <summary>The address waits for its owner, as long as there are others.</summary>
     internal void Await(IPAddress address, string owner, DateTimeOffset now)
     {

@@ -3,6 +3,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Weir.Control.Addresses;
 using Weir.Control.Identities;
 using Weir.Control.Policies;
 using Weir.Control.Publishing;
@@ -83,6 +84,14 @@ internal sealed class EndpointManager
 
         foreach (IPAddress address in new[] { ipv4, ipv6 }.OfType<IPAddress>())
         {
+            Subnet subnet = network.Subnets.FirstOrDefault(subnet => subnet.Pool.Contains(address))
+                ?? throw new ControlException($"address {address} is in no subnet of the network ({string.Join(", ", network.Subnets.Select(subnet => subnet.Pool))}); choose another --ip");
+            SubnetRules.CheckAddress(subnet.Pool, address);
+            if (subnet.Gateway.Equals(address))
+            {
+                throw new ControlException($"address {address} is the network's gateway; choose another --ip");
+            }
+
             if (All.FirstOrDefault(other => other.Addresses.Contains(address)) is { } owner)
             {
                 throw new ControlException($"address {address} is endpoint {owner.Id}'s ({owner.Name}); choose another --ip");
@@ -211,53 +220,52 @@ internal sealed class EndpointManager
         Log.EndpointRemoved(_log, endpoint.Id, endpoint.Name, why);
     }
 
-    /// <summary>Makes links and programs agree with the records, after the agent's start. Endpoints
-    /// without a link are returned: they are gone.</summary>
-    internal IReadOnlyList<Endpoint> Restore(Func<string, Network?> findNetwork, out int strayLinks)
+    /// <summary>Makes links and programs agree with the records, after the agent's start. Endpoints without a link are
+    /// returned: they are gone. What has no record is left as it is: <see cref="RemoveStrays"/>.</summary>
+    internal IReadOnlyList<Endpoint> Restore(Func<string, Network?> findNetwork)
     {
         Dictionary<string, int> present = _links.List();
-        HashSet<string> wanted = [.. All.Select(endpoint => endpoint.LinkName)];
-        string[] strays = [.. present.Keys.Where(name => !wanted.Contains(name))];
-        foreach (string name in strays)
+        Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
+        List<Endpoint> gone = [];
+        foreach (Endpoint endpoint in All.Where(endpoint => endpoint.State != EndpointState.Created))
+        {
+            if (!present.TryGetValue(endpoint.LinkName, out int ifindex))
+            {
+                gone.Add(endpoint);
+            }
+            else if (findNetwork(endpoint.NetworkId) is { } network)
+            {
+                Identity identity = endpoint.State == EndpointState.Ready ? _identities.Acquire(endpoint.Labels, out _) : endpoint.Identity;
+                Attach(endpoint with { Identity = identity, Ifindex = ifindex }, network, slots);
+            }
+        }
+
+        return gone;
+    }
+
+    /// <summary>Removes links and programs that have no record, unless the runtime has their endpoints: then the record is
+    /// lost, and what was in force stays in force.</summary>
+    /// <param name="runtime">Endpoints that the runtime has.</param>
+    /// <returns>Those of them whose records are lost.</returns>
+    internal IReadOnlyCollection<string> RemoveStrays(IReadOnlyCollection<string> runtime)
+    {
+        Dictionary<string, int> present = _links.List();
+        HashSet<string> recorded = [.. All.Select(endpoint => endpoint.LinkName)];
+        string[] lost = [.. runtime.Where(id => Find(id) is null && present.ContainsKey(LinkNames.Host(id)))];
+        HashSet<string> kept = [.. lost.Select(LinkNames.Host)];
+        foreach (string name in present.Keys.Where(name => !recorded.Contains(name) && !kept.Contains(name)))
         {
             _links.Delete(name);
             Log.LinkRemoved(_log, name);
         }
 
-        strayLinks = strays.Length;
-        Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
-        List<Endpoint> gone = [];
-        foreach (Endpoint endpoint in All.ToList())
-        {
-            Network? network = findNetwork(endpoint.NetworkId);
-            if (network is null || (endpoint.State != EndpointState.Created && !present.ContainsKey(endpoint.LinkName)))
-            {
-                gone.Add(endpoint);
-                continue;
-            }
-
-            if (endpoint.State == EndpointState.Created)
-            {
-                continue;
-            }
-
-            if (endpoint.State == EndpointState.Ready)
-            {
-                Identity identity = _identities.Acquire(endpoint.Labels, out _);
-                Attach(endpoint with { Identity = identity, Ifindex = present[endpoint.LinkName] }, network, slots);
-            }
-            else
-            {
-                Attach(endpoint with { Ifindex = present[endpoint.LinkName] }, network, slots);
-            }
-        }
-
-        foreach (EndpointRow row in slots.Values.Where(row => All.All(endpoint => endpoint.Id != row.Id)))
+        HashSet<int> alive = [.. kept.Select(name => present[name])];
+        foreach (EndpointRow row in _datapath.ListEndpoints().Where(row => !alive.Contains(row.Ifindex) && All.All(endpoint => endpoint.Id != row.Id)))
         {
             _datapath.DetachEndpoint(row.Id, _datapath.ListLocal().Where(local => local.EndpointId == row.Id).Select(local => local.Address).ToList());
         }
 
-        return gone;
+        return lost;
     }
 
     /// <summary>What joined endpoints need of the host, one by one.</summary>
@@ -333,7 +341,8 @@ internal sealed class EndpointManager
 
     private ushort NextFree()
     {
-        HashSet<ushort> taken = [.. All.Select(endpoint => endpoint.Id)];
+        // Also those of which the record is lost: their programs are in force.
+        HashSet<ushort> taken = [.. All.Select(endpoint => endpoint.Id), .. _datapath.ListEndpoints().Select(row => row.Id)];
         if (taken.Count >= LastId)
         {
             throw new ControlException($"this host has {LastId} endpoints: there is no room for another; remove containers");

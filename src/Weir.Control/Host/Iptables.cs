@@ -13,6 +13,10 @@ namespace Weir.Control.Host;
 /// proxy, and those that leave the host get its address. Chains of ours, each named from one place.</summary>
 internal static class Iptables
 {
+    /// <summary>Seconds to wait for whoever holds the kernel's lock on tables: changes of everything wait meanwhile, and the
+    /// watchdog comes again.</summary>
+    private const string Patience = "5";
+
     private const string Prefix = "WEIR-";
     private const string Forward = Prefix + "FORWARD";
     private const string Input = Prefix + "INPUT";
@@ -40,7 +44,7 @@ internal static class Iptables
             }
 
             string tool = Tool(ipv6);
-            Run(tool + "-restore", ["--noflush", "-w"], Rules(ranges));
+            Run(tool + "-restore", ["--noflush", "-w", Patience], Rules(ranges));
             foreach ((string table, string chain, string target) in _jumps)
             {
                 EnsureJump(tool, table, chain, target);
@@ -82,13 +86,13 @@ internal static class Iptables
         {
             foreach ((string table, string chain, string target) in _jumps)
             {
-                while (Try(tool, "-w", "-t", table, "-D", chain, "-j", target))
+                while (Try(tool, "-w", Patience, "-t", table, "-D", chain, "-j", target))
                 {
                     // As often as it is there.
                 }
 
-                Try(tool, "-w", "-t", table, "-F", target);
-                Try(tool, "-w", "-t", table, "-X", target);
+                Try(tool, "-w", Patience, "-t", table, "-F", target);
+                Try(tool, "-w", Patience, "-t", table, "-X", target);
             }
         }
     }
@@ -116,13 +120,13 @@ internal static class Iptables
         return text.Append("COMMIT\n").ToString();
     }
 
-    private static bool HasChain(bool ipv6) => Try(Tool(ipv6), "-w", "-t", "filter", "-S", Forward);
+    private static bool HasChain(bool ipv6) => Try(Tool(ipv6), "-w", Patience, "-t", "filter", "-S", Forward);
 
     private static void EnsureJump(string tool, string table, string chain, string target)
     {
-        if (!Try(tool, "-w", "-t", table, "-C", chain, "-j", target))
+        if (!Try(tool, "-w", Patience, "-t", table, "-C", chain, "-j", target))
         {
-            Run(tool, ["-w", "-t", table, "-I", chain, "1", "-j", target], null);
+            Run(tool, ["-w", Patience, "-t", table, "-I", chain, "1", "-j", target], null);
         }
     }
 

@@ -32,6 +32,7 @@ internal sealed class NetworkManager
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
+    private readonly HashSet<string> _deleted = []; // the runtime never gives a name again
     private IReadOnlyList<IpPrefix> _claimed = [];
 
     internal NetworkManager(Writer writer, IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
@@ -131,9 +132,21 @@ internal sealed class NetworkManager
         Log.NetworkMade(_log, network.Label, number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
     }
 
+    /// <summary>Takes up a network that the runtime has and whose record is lost. One that was deleted since the runtime told
+    /// stays so.</summary>
+    internal void Adopt(string id, NetworkShape shape)
+    {
+        if (!_deleted.Contains(id))
+        {
+            shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool));
+            Create(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, []);
+        }
+    }
+
     /// <summary>Nothing happens if it is gone.</summary>
     internal void Delete(string id)
     {
+        _deleted.Add(id);
         if (Find(id) is not { } network)
         {
             return;

@@ -57,6 +57,9 @@ internal sealed class ServiceManager : IDisposable
     /// <summary>May be asked from any thread.</summary>
     internal int Count { get; private set; }
 
+    /// <summary>Whether there is anything to serve or to filter at devices now. May be asked from any thread.</summary>
+    internal bool AreServed => (_datapath.LbFlags & (LbFlag.Services | LbFlag.PrefilterAddress | LbFlag.PrefilterPrefix)) != 0;
+
     internal BalancedService? Find(string name) => _services.GetValueOrDefault(name);
 
     /// <summary>The service that a frontend belongs to; null: it is not known.</summary>

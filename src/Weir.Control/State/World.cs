@@ -37,6 +37,9 @@ internal sealed record World
     /// <summary>The same by number.</summary>
     internal ImmutableDictionary<Identity, IpPrefix> Prefixes { get; init; } = ImmutableDictionary<Identity, IpPrefix>.Empty;
 
+    /// <summary>Containers whose endpoints the runtime has and of which the records are lost.</summary>
+    internal ImmutableList<string> Lost { get; init; } = [];
+
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
 

@@ -285,7 +285,8 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
         }
         catch (IOException)
         {
-            // It is gone; the next one gets them.
+            // It is gone, or hangs with half a message: the next one gets them.
+            _link?.Dispose();
         }
     }
 

@@ -3,6 +3,7 @@
 using System.Net.Sockets;
 using System.Text.Json;
 using Weir.Control;
+using Weir.Control.State;
 using Weir.Net;
 
 namespace Weir.Docker;
@@ -104,7 +105,8 @@ internal sealed class DockerClient : IDisposable
             return new RuntimeNetwork(
                 id,
                 document.RootElement.GetProperty("Name").GetString() ?? "",
-                containerOf.Where(pair => workloads.ContainsKey(pair.Value)).ToDictionary(pair => pair.Key, pair => workloads[pair.Value]));
+                containerOf.Where(pair => workloads.ContainsKey(pair.Value)).ToDictionary(pair => pair.Key, pair => workloads[pair.Value]),
+                ShapeOf(document.RootElement));
         }
     }
 
@@ -140,6 +142,40 @@ internal sealed class DockerClient : IDisposable
     }
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>As the driver was told when the network was made.</summary>
+    private static NetworkShape? ShapeOf(JsonElement network)
+    {
+        JsonElement ipam = network.GetProperty("IPAM");
+        if (ipam.GetProperty("Driver").GetString() != "weir" || ipam.GetProperty("Config") is not { ValueKind: JsonValueKind.Array } ranges)
+        {
+            return null;
+        }
+
+        JsonElement options = network.GetProperty("Options");
+        List<Subnet> subnets = [];
+        foreach (JsonElement range in ranges.EnumerateArray())
+        {
+            if (!IpPrefix.TryParse(TextOf(range, "Subnet"), out IpPrefix pool))
+            {
+                return null;
+            }
+
+            // Docker does not repeat a gateway that it was given for a --subnet.
+            subnets.Add(IpPrefix.TryParse(TextOf(range, "Gateway"), out IpPrefix gateway)
+                ? new Subnet(pool.Masked, gateway.Address)
+                : Subnet.WithUsualGateway(pool));
+        }
+
+        return new NetworkShape(
+            network.GetProperty("Internal").GetBoolean(),
+            TextOf(options, Network.RoutedOption) == "true",
+            int.TryParse(TextOf(options, NetworkDriver.MtuOption), out int mtu) ? mtu : null,
+            subnets);
+    }
+
+    private static string TextOf(JsonElement element, string name) =>
+        element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement text) ? text.GetString() ?? "" : "";
 
     private async Task<Dictionary<string, Workload>> GetWorkloadsAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
     {

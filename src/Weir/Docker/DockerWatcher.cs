@@ -36,7 +36,7 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
             return;
         }
 
-        await TryAsync("identifying an endpoint", async () =>
+        bool isAnswered = await TryAsync("identifying an endpoint", async () =>
         {
             RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, cancel);
             if (network?.Endpoints.GetValueOrDefault(endpointId) is { } workload)
@@ -44,6 +44,10 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
                 await control.RunAsync(() => control.Identify(endpointId, network.Name, workload));
             }
         });
+        if (!isAnswered)
+        {
+            Log.NotIdentified(log, endpointId, _lastError);
+        }
     }
 
     /// <summary>Whether some container of the network was never started yet. If Docker cannot tell now: no.</summary>

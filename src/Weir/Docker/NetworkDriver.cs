@@ -14,7 +14,7 @@ internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
 {
     private const string GenericOptions = "com.docker.network.generic";
     private const string InternalOption = "com.docker.network.internal";
-    private const string MtuOption = "com.docker.network.driver.mtu";
+    internal const string MtuOption = "com.docker.network.driver.mtu";
     private const string PortMapOption = "com.docker.network.portmap";
     private const int SmallestMtu = 1280; // RFC 8200, section 5
     private const int LargestMtu = 65535;
