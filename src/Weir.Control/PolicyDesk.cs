@@ -190,7 +190,10 @@ public sealed class PolicyDesk
         NamedPeer[] endpoints = [.. _endpoints.Attached.Select(endpoint =>
             new NamedPeer(endpoint.Name.Length > 0 ? endpoint.Name : $"endpoint {endpoint.Id}", _policies.Peers.Of(endpoint)))];
         uint number = 0;
-        IEnumerable<PolicyPeer> prefixes = after.CidrPrefixes.Union(_policies.Set.CidrPrefixes).Take(MostComparedPrefixes)
+        // A prefix of containers' or the host's addresses is nobody's outside.
+        IReadOnlyList<(IpPrefix Range, string Owner)> inside = _facts.Read().Inside;
+        IEnumerable<PolicyPeer> prefixes = after.CidrPrefixes.Union(_policies.Set.CidrPrefixes)
+            .Where(prefix => !inside.Any(own => own.Range.Contains(prefix))).Take(MostComparedPrefixes)
             .Select(prefix => PolicyPeer.ForCidr(Identity.ForCidr(++number), prefix));
         Identity[] outside = [Identity.Host, Identity.WorldIpv4, Identity.WorldIpv6];
         return PolicyDiff.Compare(_policies.Engine, engine, endpoints, [.. outside.Select(PolicyPeer.ForReserved), .. prefixes]);

@@ -9,17 +9,17 @@ public readonly record struct Label(string Source, string Key, string Value) : I
     /// value is empty. A colon in a key without source is part of the key unless a known source stands before it.
     /// </summary>
     /// <exception cref="FormatException">The key is empty.</exception>
-    public static Label Parse(string text)
+    public static Label Parse(string text) =>
+        TryParse(text, out var label) ? label : throw new FormatException($"\"{text}\" is not a label; write key=value or source:key=value");
+
+    /// <summary>As <see cref="Parse"/>; false: the key is empty.</summary>
+    public static bool TryParse(string text, out Label label)
     {
         ArgumentNullException.ThrowIfNull(text);
         var equals = text.IndexOf('=', StringComparison.Ordinal);
         var (source, key) = SplitKey(equals < 0 ? text : text[..equals]);
-        if (key.Length == 0)
-        {
-            throw new FormatException($"\"{text}\" is not a label; write key=value or source:key=value");
-        }
-
-        return new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]);
+        label = new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]);
+        return key.Length > 0;
     }
 
     /// <summary>Whether it says nothing of where the label comes from. "k8s:" is how Cilium's users write a workload's own

@@ -6,7 +6,7 @@ namespace Weir.Policy.Tests;
 /// <summary>Files as Kubernetes' users have them: lists of objects, objects that are no policies, values left out.</summary>
 public sealed class PolicyObjectTests
 {
-    private const string List =
+    internal const string List =
         """
         apiVersion: v1
         items:
@@ -33,7 +33,7 @@ public sealed class PolicyObjectTests
           resourceVersion: ""
         """;
 
-    private const string JsonList =
+    internal const string JsonList =
         """
         {"kind": "NetworkPolicyList", "apiVersion": "networking.k8s.io/v1", "items": [
           {"kind": "NetworkPolicy", "apiVersion": "networking.k8s.io/v1", "metadata": {"name": "a"},

@@ -31,6 +31,7 @@ public sealed class PolicyReaderFuzzTests(ITestOutputHelper output)
             var text = Mutate(random, corpus);
             var result = Read(text, seed, i);
             Assert.True(result.Documents.Count == 0 || !result.HasErrors, $"seed {seed}, case {i}: documents beside errors");
+            MustReadAgain(result, seed, i);
             // One more: YAML counts the end of an unfinished last line as a line of its own.
             var lines = text.Count(c => c is '\n' or '\r' or '\u0085' or '\u2028' or '\u2029') + 2;
             Assert.All(result.Problems, problem => Assert.True((problem.Location?.Line ?? 0) <= lines, $"seed {seed}, case {i}: {problem} in {lines} lines of\n{text}"));
@@ -60,6 +61,18 @@ public sealed class PolicyReaderFuzzTests(ITestOutputHelper output)
         catch (Exception exception)
         {
             throw new InvalidOperationException($"seed {seed}, case {number}:\n{text}", exception);
+        }
+    }
+
+    /// <summary>A document's own text is what is kept: an agent that cannot read it again does not start.</summary>
+    private static void MustReadAgain(PolicyReadResult result, int seed, int number)
+    {
+        foreach (var document in result.Documents)
+        {
+            var again = PolicyReader.Read(document.SourceFile, document.Text, document.FirstLine, isKept: true);
+            var same = again.Documents is [var only] && only.Key == document.Key && only.FirstLine == document.FirstLine
+                && only.Rules.Select(rule => (rule.Name, rule.Location)).SequenceEqual(document.Rules.Select(rule => (rule.Name, rule.Location)));
+            Assert.True(same, $"seed {seed}, case {number}: {document.Key} in line {document.FirstLine} is not itself again: {string.Join("; ", again.Problems)}\n{document.Text}");
         }
     }
 
@@ -100,6 +113,9 @@ public sealed class PolicyReaderFuzzTests(ITestOutputHelper output)
                 .Concat(Directory.GetFiles(examples, "*.yaml", SearchOption.AllDirectories))
                 .Order(StringComparer.Ordinal)
                 .Select(File.ReadAllText),
+            PolicyObjectTests.List,
+            PolicyObjectTests.JsonList,
+            PolicyObjectTests.List + "\n---\n" + PolicyObjectTests.JsonList,
         ];
     }
 }

@@ -165,6 +165,15 @@ public sealed class PolicyReaderTests
         Assert.Equal(("b/a", "b"), (Assert.Single(result.Documents).Name, result.Documents[0].Namespace));
     }
 
+    [Theory]
+    [InlineData("k8s:=b")]
+    [InlineData(":")]
+    [InlineData("=b")]
+    [InlineData("container:")]
+    [InlineData("")]
+    public void RulesLabelWithoutKey_IsAProblem(string label) =>
+        Assert.Contains("expected a label", Assert.Single(Policies.Read($"[{{\"endpointSelector\": {{}}, \"ingress\": [{{}}], \"labels\": [\"{label}\"]}}]").Problems).Message, StringComparison.Ordinal);
+
     [Fact]
     public void StandardInput_HasAName() =>
         Assert.Equal("stdin", Assert.Single(Policies.Read("[{\"endpointSelector\": {}, \"ingress\": [{}]}]", "-").Documents).Name);

@@ -138,9 +138,9 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
     {
         if (item.Kind == NodeKind.Scalar)
         {
-            if (item.Text.TrimStart(':').Length > 0 && !item.Text.StartsWith('='))
+            if (Label.TryParse(item.Text, out var label))
             {
-                return Label.Parse(item.Text);
+                return label;
             }
 
             context.Error(item, $"expected a label such as k8s:app=web; found {item.Found}");
