@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Net;
 using Weir.Policy.Checks;
 
 namespace Weir.Policy;
@@ -22,6 +23,9 @@ public static class PolicyCheck
             .. document.Rules.SelectMany(check.Find).Distinct().OrderBy(problem => problem.Location?.Line),
         ];
     }
+
+    /// <summary>Whether somebody on a Docker host can have a reserved identity: nobody is a Kubernetes API server there.</summary>
+    public static bool IsSomebody(Identity identity) => !identity.IsReserved || SelectorCheck.IsPresent(identity);
 
     /// <summary>Whether the document's namespace is one that no container is in.</summary>
     private static IEnumerable<Problem> NamespaceOf(PolicyDocument document, HostFacts facts)

@@ -20,13 +20,19 @@ public sealed class PolicyNameTests : IDisposable
         """;
 
     private const string Cilium = """
-        apiVersion: cilium.io/v2
-        kind: CiliumNetworkPolicy
-        metadata: {name: default-deny}
-        spec:
-          endpointSelector: {matchLabels: {"k8s:app": db}}
-          ingress:
-            - fromEndpoints: [{matchLabels: {"k8s:app": web}}]
+        apiVersion: v1
+        kind: List
+        items:
+        - apiVersion: v1
+          kind: Service
+          metadata: {name: db}
+        - apiVersion: cilium.io/v2
+          kind: CiliumNetworkPolicy
+          metadata: {name: default-deny}
+          spec:
+            endpointSelector: {matchLabels: {"k8s:app": db}}
+            ingress:
+              - fromEndpoints: [{matchLabels: {"k8s:app": web}}]
         """;
 
     private readonly DockerHost _host;
@@ -57,6 +63,7 @@ public sealed class PolicyNameTests : IDisposable
         _host.Apply("a.yaml", Kubernetes);
         CommandResult second = _host.TryApply("b.yaml", Cilium);
         Assert.Contains("CiliumNetworkPolicy/default-deny added", second.OrFail().Output, StringComparison.Ordinal);
+        Assert.Contains("notice: kind Service is no policy", second.Error, StringComparison.Ordinal);
         MustHold();
 
         _host.Agent.Kill();

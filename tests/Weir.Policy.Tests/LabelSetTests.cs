@@ -58,4 +58,15 @@ public sealed class LabelSetTests
             "cidr:10.0.0.0/8, reserved:world, reserved:world-ipv4",
             LabelSet.ForReserved(Identity.ForCidr(1), IpPrefix.Parse("10.1.1.1/8")).ToString());
     }
+
+    [Theory]
+    [InlineData("role=web", true)]
+    [InlineData("any:role=web", true)]
+    [InlineData("k8s:role=web", true)]
+    [InlineData("container:role=web", true)]
+    [InlineData("node:role=web", false)]
+    [InlineData("role=api", false)]
+    [InlineData("role", false)]
+    public void Label_Fits_WhateverSourceItDoesNotTell(string asked, bool expected) =>
+        Assert.Equal(expected, Label.Parse(asked).Fits(Label.Parse("container:role=web")));
 }

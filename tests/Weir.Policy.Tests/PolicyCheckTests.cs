@@ -25,7 +25,7 @@ public sealed class PolicyCheckTests
     [InlineData("{matchLabels: {'reserved:host': ''}}", "only containers are under policy")]
     [InlineData("{matchLabels: {'reserved:init': ''}}", null)]
     [InlineData("{matchLabels: {'cidr:10.0.0.0/8': ''}}", "write a CIDR")]
-    [InlineData("{matchLabels: {'unspec:role': web}}", "no source of labels")]
+    [InlineData("{matchLabels: {'unspec:role': web}}", "names no source of labels")]
     [InlineData("{matchLabels: {'io.kubernetes.pod.namespace': x}}", "only Kubernetes gives")]
     [InlineData("{matchExpressions: [{key: io.cilium.k8s.policy.cluster, operator: Exists}]}", "only Kubernetes gives")]
     [InlineData("{matchExpressions: [{key: io.cilium.k8s.policy.cluster, operator: DoesNotExist}]}", null)]
@@ -37,7 +37,7 @@ public sealed class PolicyCheckTests
         var warnings = Warnings($"- endpointSelector: {selector}\n  ingress: [{{}}]\n", HostFacts.Unknown);
         Expect(expected, warnings);
         // As a peer, source cidr and reserved labels have a meaning.
-        if (expected is null or "no source of labels" or "only Kubernetes gives" or "exclude one another" or "labels of nodes are nobody's")
+        if (expected is null or "names no source of labels" or "only Kubernetes gives" or "exclude one another" or "labels of nodes are nobody's")
         {
             Expect(expected, Warnings($"- endpointSelector: {{}}\n  egressDeny: [{{toEndpoints: [{selector}]}}]\n", HostFacts.Unknown));
         }
@@ -94,6 +94,21 @@ public sealed class PolicyCheckTests
             Problems("- endpointSelector: {matchLabels: {role: db}}\n  ingress: [{fromEndpoints: [{matchLabels: {role: cache}}, {matchLabels: {role: web}}], toPorts: [{ports: [{port: dns}, {port: http}]}]}]\n", _host)
                 .Where(problem => problem.Severity == Severity.Notice).Select(problem => problem.Message));
     }
+
+    [Theory]
+    [InlineData("k8s:app", "\"k8s:\" names no source")]
+    [InlineData("app", null)]
+    [InlineData("my:app", null)]
+    public void KeyWithASource_InANetworkPolicy(string key, string? expected) => Expect(expected, Warnings(
+        $"apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\nmetadata: {{name: a}}\nspec: {{podSelector: {{matchLabels: {{'{key}': x}}}}, ingress: [{{}}]}}\n", HostFacts.Unknown));
+
+    [Theory]
+    [InlineData("toCIDR: [10.0.0.0/8]", "IPv6", "of the other family")]
+    [InlineData("toEntities: [world-ipv6]", "IPv4", "of the other family")]
+    [InlineData("toCIDR: [10.0.0.0/8]", "IPv4", null)]
+    [InlineData("toEntities: [world]", "IPv6", null)]
+    public void IcmpOfTheOtherFamily(string peer, string family, string? expected) =>
+        Expect(expected, Warnings($"- endpointSelector: {{}}\n  egress: [{{{peer}, icmps: [{{fields: [{{family: {family}, type: 8}}]}}]}}]\n", HostFacts.Unknown));
 
     [Fact]
     public void RuleWithoutEffect_IsWarnedOf() =>

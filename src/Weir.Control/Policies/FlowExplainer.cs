@@ -64,7 +64,12 @@ internal sealed class FlowExplainer(PolicyManager policies, ServiceManager servi
         }
 
         Explanation explanation = policies.Engine.Explain(from.Peer, to.Peer, protocol, port, request);
-        return new ExplainedWay(name, explanation, explanation.Allowed ? obstacles.After(from, to, explanation, frontend, isPublished) : null, "");
+        PolicyPeer? nobody = ((PolicyPeer[])[from.Peer, to.Peer]).FirstOrDefault(peer => !PolicyCheck.IsSomebody(peer.Identity));
+        return new ExplainedWay(
+            name,
+            explanation,
+            explanation.Allowed ? obstacles.After(from, to, explanation, frontend, isPublished) : null,
+            nobody is null ? "" : $"nobody is {nobody.DisplayName} on this host");
     }
 
     /// <summary>The frontend that the flow is opened to.</summary>

@@ -35,6 +35,19 @@ internal sealed class RuleCheck(SelectorCheck selectors, HostFacts facts)
     private static string Section(RuleEntry entry) =>
         (entry.Direction == PolicyDirection.Ingress ? "ingress" : "egress") + (entry.IsDeny ? "Deny" : "");
 
+    private static bool IcmpOfTheOtherFamily(IReadOnlyList<PeerSelector> peers, IReadOnlyList<PortSelector> ports)
+    {
+        bool? Ipv6(PeerSelector peer) => peer switch
+        {
+            PeerSelector.ByCidr cidr => cidr.Prefix.IsIpv6,
+            PeerSelector.ByEntity { Entity: Entity.WorldIpv4 } => false,
+            PeerSelector.ByEntity { Entity: Entity.WorldIpv6 } => true,
+            _ => null,
+        };
+        return (peers.All(peer => Ipv6(peer) == false) && ports.All(port => port.Protocol == IpProtocol.Icmpv6))
+            || (peers.All(peer => Ipv6(peer) == true) && ports.All(port => port.Protocol == IpProtocol.Icmp));
+    }
+
     private static Identity? IdentityOf(Entity entity) => entity switch
     {
         Entity.RemoteNode => Identity.RemoteNode,
@@ -57,6 +70,11 @@ internal sealed class RuleCheck(SelectorCheck selectors, HostFacts facts)
             {
                 yield return Notice(entry.Location, $"{Section(entry)}: nobody is {labels} now");
             }
+        }
+
+        if (entry.Peers is { Count: > 0 } && entry.Ports is { Count: > 0 } && IcmpOfTheOtherFamily(entry.Peers, entry.Ports))
+        {
+            yield return Warn(entry.Location, $"{Section(entry)}: nobody sends {string.Join(", ", entry.Ports)} with an address of {string.Join(", ", entry.Peers)}: it is of the other family");
         }
 
         foreach (var name in (entry.Ports ?? []).Select(port => port.Name).OfType<string>().Distinct())

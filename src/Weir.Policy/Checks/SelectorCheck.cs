@@ -90,9 +90,10 @@ internal sealed class SelectorCheck(string? ownNamespace, HostFacts facts)
         }
 
         var colon = key.IndexOf(':', StringComparison.Ordinal);
-        if (colon > 0 && _foreignSources.Contains(key[..colon]))
+        // Sources that there are have been split off, but for a NetworkPolicy, where a key has none.
+        if (colon > 0 && (_foreignSources.Contains(key[..colon]) || LabelSources.All.Contains(key[..colon])))
         {
-            return $"\"{key[..colon]}:\" is no source of labels here, so that \"{key}\" is taken for the key as a whole; leave the source out";
+            return $"\"{key[..colon]}:\" names no source of labels here, so that \"{key}\" is taken for the key as a whole; leave the source out";
         }
 
         var isOwnNamespace = key == NamespaceLabel && ownNamespace is not null && requirement.Values is [var only] && only == ownNamespace;

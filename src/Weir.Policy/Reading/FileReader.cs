@@ -37,7 +37,8 @@ internal sealed class FileReader(ReadContext context)
         mapping.Fields.Exists(field => field.Key.Text.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>What Cilium's users wrote before there were endpoint selectors.</summary>
-    private static bool IsPolicyTree(Node root) => Has(root, "children") || (Has(root, "name") && Has(root, "rules"));
+    private static bool IsPolicyTree(Node root) =>
+        Has(root, "children") || (Has(root, "name") && Has(root, "rules")) || (Has(root, "coverage") && !Has(root, "endpointSelector"));
 
     private IEnumerable<(PolicyDocument Policy, Node Root)> ReadDocument(YamlDocument document, int depth)
     {
@@ -55,12 +56,13 @@ internal sealed class FileReader(ReadContext context)
         List<Rule> rules;
         switch (root.Kind)
         {
-            case NodeKind.List:
+            case NodeKind.List when !root.Items.Exists(IsPolicyTree):
                 rules = ReadRules(root);
                 break;
             case NodeKind.Mapping when Has(root, "endpointSelector") || Has(root, "nodeSelector"):
                 rules = ObjectReader.ReadRules(context, [root], new CiliumRuleReader(context, PolicyScope.Everything), FileBaseName());
                 break;
+            case NodeKind.List:
             case NodeKind.Mapping when IsPolicyTree(root):
                 context.Error(root, "this is a policy tree (nodes with name, rules and children), Cilium's language before 2017, which Weir does not read; write a list of rules, each with endpointSelector and ingress or egress");
                 return [];

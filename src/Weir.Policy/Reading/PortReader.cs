@@ -97,10 +97,14 @@ internal sealed class PortReader(ReadContext context)
         var protocol = fields.Value("protocol") is { } protocolNode ? ReadProtocol(protocolNode, any: false) : [IpProtocol.Tcp];
         if (fields.Value("port") is { } port)
         {
-            // Cilium's "0" is every port; Kubernetes knows no such number.
-            if (port.Text.Length > 0 && port.Text.All(c => c == '0') && !context.IsKept)
+            // Cilium's "0" is every port, and no end; Kubernetes knows no such number.
+            if (IsZero(port) && !context.IsKept)
             {
                 context.Error(port, $"expected port, a number from 1 to 65535 or a name; found {port.Found}; leave port out to mean every port");
+            }
+            else if (fields.Value("endPort") is { } end && IsZero(end) && !context.IsKept)
+            {
+                context.Error(end, $"expected endPort, a number from port to 65535; found {end.Found}");
             }
             else
             {
@@ -117,6 +121,8 @@ internal sealed class PortReader(ReadContext context)
 
         selectors.AddRange(protocol.Select(PortSelector.AllOf));
     }
+
+    private static bool IsZero(Node node) => node.Text.Length > 0 && node.Text.All(c => c == '0');
 
     private List<HttpEntry>? ReadRules(Node node, bool isDeny)
     {
