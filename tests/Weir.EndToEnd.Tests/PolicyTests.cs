@@ -82,9 +82,15 @@ public sealed class PolicyTests : IDisposable
     {
         _host.Apply("policy.yaml", WebToApi);
         using BackgroundCommand monitor = _host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "drop");
-        Thread.Sleep(1000);
-        _host.MustNotReach(_other, _api);
-        monitor.WaitFor("80/tcp");
+        // It listens when it does: what was dropped before that is not told.
+        Wait.Until(
+            () =>
+            {
+                _host.MustNotReach(_other, _api);
+                return monitor.Output.Contains("80/tcp", StringComparison.Ordinal);
+            },
+            20,
+            () => $"no drop is told, but:\n{monitor.Output}");
         string line = monitor.Output.Split('\n').First(l => l.Contains("80/tcp", StringComparison.Ordinal));
         Assert.Contains(_other, line, StringComparison.Ordinal);
         Assert.Contains(_api, line, StringComparison.Ordinal);
