@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Buffers;
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Weir.Api;
 using Weir.Http.Http1;
@@ -14,11 +16,13 @@ internal sealed class Exchange
 
     public string Method { get; init; } = "";
 
-    /// <summary>A part of a request for events: no client decides how much memory they take.</summary>
+    /// <summary>A part of a request for events: no client decides how much memory they take, nor what a terminal does
+    /// that shows them.</summary>
     public static string Show(ReadOnlySpan<byte> text)
     {
         const int Most = 512;
-        return text.Length <= Most ? Encoding.ASCII.GetString(text) : Encoding.ASCII.GetString(text[..Most]) + "…";
+        var shown = text[..Math.Min(text.Length, Most)];
+        return (Ascii.IsValid(shown) ? Encoding.ASCII.GetString(shown) : ShowRunes(shown)) + (text.Length <= Most ? "" : "…");
     }
 
     public string Path { get; init; } = "";
@@ -61,4 +65,29 @@ internal sealed class Exchange
     public UpgradeKind Upgrade { get; init; }
 
     public bool SwitchesProtocol => IsConnect || Upgrade is UpgradeKind.WebSocket or UpgradeKind.Http2 or UpgradeKind.Tcp;
+
+    /// <summary>Letters and signs of UTF-8 as they are; what is neither as escapes.</summary>
+    private static string ShowRunes(ReadOnlySpan<byte> text)
+    {
+        var shown = new StringBuilder(text.Length);
+        while (!text.IsEmpty)
+        {
+            var isRune = Rune.DecodeFromUtf8(text, out var rune, out var length) == OperationStatus.Done;
+            if (isRune && Rune.GetUnicodeCategory(rune) is not (>= UnicodeCategory.SpaceSeparator and <= UnicodeCategory.PrivateUse or UnicodeCategory.OtherNotAssigned))
+            {
+                shown.Append(rune.ToString());
+            }
+            else
+            {
+                foreach (var value in text[..length])
+                {
+                    shown.Append(CultureInfo.InvariantCulture, $"\\x{value:x2}");
+                }
+            }
+
+            text = text[length..];
+        }
+
+        return shown.ToString();
+    }
 }

@@ -27,9 +27,16 @@ internal static class Judge
 
         foreach (var reading in readings)
         {
-            if (DecideAsSent(snapshot, in flow, method, reading, host, in headers).Verdict != AccessVerdict.Allowed)
+            var other = DecideAsSent(snapshot, in flow, method, reading, host, in headers);
+            if (other.Verdict != AccessVerdict.Allowed)
             {
                 return Ambiguous($"as \"{Exchange.Show(reading)}\", which is not allowed");
+            }
+
+            // The bytes that go on are mended once: for who reads them otherwise as well.
+            if (!other.Mended.Where(HeadEditor.Changes).ToHashSet().SetEquals(judgement.Mended.Where(HeadEditor.Changes)))
+            {
+                return Ambiguous($"as \"{Exchange.Show(reading)}\", whose headers another rule mends");
             }
         }
 

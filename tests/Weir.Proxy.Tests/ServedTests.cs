@@ -123,4 +123,23 @@ public sealed class ServedTests
         var rig = new Rig(new HttpRule(null, null, "good", [])).ClientSays(request);
         Assert.Equal(allowed, rig.HasServer);
     }
+
+    [Fact]
+    public void PathWhoseHeadersAnotherRuleMends_InAnotherReading_Is400()
+    {
+        var plain = new HttpRule(null, "/a%2fb", null, []);
+        var mended = new HttpRule(null, "/a/b", null, [new HeaderRule("X-Role", "user", HeaderMismatch.Replace)]);
+        const string Request = "GET /a%2fb HTTP/1.1\r\nHost: h\r\nX-Role: admin\r\n\r\n";
+        var rig = new Rig(plain, mended).ClientSays(Request);
+        Assert.False(rig.HasServer);
+        Assert.Contains("as \"/a/b\", whose headers another rule mends", Assert.Single(rig.Told).Detail, StringComparison.Ordinal);
+        Assert.Equal(Request, new Rig(plain, mended with { Headers = [] }).ClientSays(Request).Server.Received);
+    }
+
+    [Fact]
+    public void Events_ShowTextAsText_AndNothingThatTerminalsObey()
+    {
+        var rig = new Rig().ClientSays("GET /caf\u00c3\u00a9/\u00e9/\u00c2\u009b31m\u00e2\u0080\u00ae HTTP/1.0\r\n\r\n").ServerSays("HTTP/1.1 204 No\r\n\r\n");
+        Assert.Equal("/caf\u00e9/\\xe9/\\xc2\\x9b31m\\xe2\\x80\\xae", Assert.Single(rig.Told).Path);
+    }
 }

@@ -12,7 +12,14 @@ public static class HeadEditor
     public static bool Changes(IReadOnlyList<HeaderRule> mismatched)
     {
         ArgumentNullException.ThrowIfNull(mismatched);
-        return mismatched.Any(header => header.Mismatch is HeaderMismatch.Add or HeaderMismatch.Delete or HeaderMismatch.Replace);
+        return mismatched.Any(Changes);
+    }
+
+    /// <summary>Whether that one must be mended, not only told of.</summary>
+    public static bool Changes(HeaderRule mismatched)
+    {
+        ArgumentNullException.ThrowIfNull(mismatched);
+        return mismatched.Mismatch is HeaderMismatch.Add or HeaderMismatch.Delete or HeaderMismatch.Replace;
     }
 
     /// <summary>Writes the head with the headers mended.</summary>
