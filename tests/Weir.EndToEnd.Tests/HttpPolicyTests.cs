@@ -202,9 +202,15 @@ public sealed class HttpPolicyTests : IDisposable
     {
         Apply("- {method: GET, path: /public}");
         using BackgroundCommand monitor = _host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "l7");
-        Thread.Sleep(500);
-        Send("GET /public HTTP/1.1\r\nHost: api\r\n\r\n");
-        monitor.WaitFor("GET /public host api: 200 allowed");
+        // It tells from when it has begun.
+        Wait.Until(
+            () =>
+            {
+                Curl("-H", "Host: api", $"http://{_address}/public");
+                return monitor.Output.Contains("GET /public host api: 200 allowed", StringComparison.Ordinal);
+            },
+            30,
+            () => $"nothing of the request in: {monitor.Output}");
         Send("PUT /public HTTP/1.1\r\nHost: api\r\n\r\n");
         monitor.WaitFor("PUT /public host api: 403 refused");
         Assert.Contains($"{_client} (", monitor.Output, StringComparison.Ordinal);

@@ -31,13 +31,13 @@ public static class PathReadings
         var end = EndOf(path);
         var plain = path[..end];
         var query = path[end..];
-        List<byte[]> readings = [];
+        List<byte[]>? readings = null; // mostly there is none
         var buffer = ArrayPool<byte>.Shared.Rent(Math.Max(1, end));
         try
         {
-            for (var next = -1; next < readings.Count; next++)
+            for (var next = -1; next < (readings?.Count ?? 0); next++)
             {
-                var from = next < 0 ? plain : readings[next].AsSpan(0, readings[next].Length - query.Length);
+                var from = next < 0 ? plain : readings![next].AsSpan(0, readings[next].Length - query.Length);
                 foreach (var reading in _all)
                 {
                     var length = reading(from, buffer);
@@ -46,6 +46,7 @@ public static class PathReadings
                         continue;
                     }
 
+                    readings ??= [];
                     if (readings.Count == Most)
                     {
                         return null;
@@ -55,7 +56,7 @@ public static class PathReadings
                 }
             }
 
-            return readings;
+            return readings ?? (IReadOnlyList<byte[]>)[];
         }
         finally
         {
@@ -65,16 +66,16 @@ public static class PathReadings
 
     private static int EndOf(ReadOnlySpan<byte> path) => path.IndexOf((byte)'?') is var query and >= 0 ? query : path.Length;
 
-    private static bool IsKnown(ReadOnlySpan<byte> reading, ReadOnlySpan<byte> plain, List<byte[]> readings, int query)
+    private static bool IsKnown(ReadOnlySpan<byte> reading, ReadOnlySpan<byte> plain, List<byte[]>? readings, int query)
     {
         if (reading.SequenceEqual(plain))
         {
             return true;
         }
 
-        foreach (var known in readings)
+        for (var i = 0; i < (readings?.Count ?? 0); i++)
         {
-            if (reading.SequenceEqual(known.AsSpan(0, known.Length - query)))
+            if (reading.SequenceEqual(readings![i].AsSpan(0, readings[i].Length - query)))
             {
                 return true;
             }
