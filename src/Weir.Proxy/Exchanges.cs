@@ -44,7 +44,12 @@ internal static class Exchanges
             IsLast = isLast,
             Status = status,
             RequestBytes = bytes.Length,
-            Answer = status == 0 ? null : Answers.Make(status, status == 403 ? "Access denied" : judgement.Detail, isLast, name == "HEAD"),
+            Answer = status switch
+            {
+                0 => null,
+                403 => Answers.Denied(isLast, name == "HEAD"),
+                _ => Answers.Make(status, judgement.Detail, isLast, name == "HEAD"),
+            },
         };
     }
 

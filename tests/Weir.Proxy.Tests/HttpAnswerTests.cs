@@ -154,4 +154,16 @@ public sealed class HttpAnswerTests
         Assert.True(rig.Client is { IsShut: true, EndedWithData: true });
         Assert.Equal([204, 403], rig.Told.Select(access => (int)access.Status));
     }
+
+    [Theory]
+    [InlineData("GET", "HTTP/1.1", "Content-Length: 14\r\n\r\nAccess denied\n")]
+    [InlineData("HEAD", "HTTP/1.1", "Content-Length: 14\r\n\r\n")]
+    [InlineData("GET", "HTTP/1.0", "Content-Length: 14\r\nConnection: close\r\n\r\nAccess denied\n")]
+    [InlineData("HEAD", "HTTP/1.0", "Content-Length: 14\r\nConnection: close\r\n\r\n")]
+    public void Refusal_IsOfTheRequestsKind(string method, string version, string end)
+    {
+        var rig = new Rig(new HttpRule(null, "/other", null, [])).ClientSays($"{method} / {version}\r\nHost: h\r\n\r\n");
+        Assert.EndsWith($"\r\n{end}", rig.Client.Received, StringComparison.Ordinal);
+        Assert.Equal(version == "HTTP/1.0", rig.Client.IsShut);
+    }
 }
