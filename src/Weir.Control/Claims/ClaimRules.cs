@@ -84,7 +84,7 @@ internal sealed class ClaimRules(IReadOnlyCollection<Endpoint> endpoints, IReadO
 
         if (networks.FirstOrDefault(network => network.Id != endpoint.NetworkId && PoolsOf(network.Id).Any(pool => pool.Overlaps(prefix))) is { } foreign)
         {
-            return $"overlaps network {(foreign.Name.Length > 0 ? foreign.Name : foreign.Id)}, on which it is not";
+            return $"overlaps network {foreign.Label}, on which it is not";
         }
 
         if (networks.SelectMany(network => network.Subnets).FirstOrDefault(subnet => prefix.Contains(subnet.Gateway)) is { } subnet)

@@ -20,6 +20,9 @@ internal sealed class NetworkManager
     /// <summary>Of the routes of networks' ranges ("weir"): nobody else's has it, and everybody else's comes first.</summary>
     internal const uint RouteMetric = 0x77656972;
 
+    /// <summary>No list of the runtime's is older when it is looked at.</summary>
+    private static readonly TimeSpan _oldestList = TimeSpan.FromMinutes(10);
+
     private const string Folder = "networks";
     private const int Loopback = 1;
 
@@ -32,7 +35,7 @@ internal sealed class NetworkManager
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
-    private readonly HashSet<string> _deleted = []; // the runtime never gives a name again
+    private readonly Dictionary<string, DateTimeOffset> _deleted = []; // lately; the runtime never gives a name again
     private IReadOnlyList<IpPrefix> _claimed = [];
 
     internal NetworkManager(Writer writer, IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
@@ -136,7 +139,7 @@ internal sealed class NetworkManager
     /// stays so.</summary>
     internal void Adopt(string id, NetworkShape shape)
     {
-        if (!_deleted.Contains(id))
+        if (!_deleted.ContainsKey(id))
         {
             shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool));
             Create(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, []);
@@ -146,7 +149,13 @@ internal sealed class NetworkManager
     /// <summary>Nothing happens if it is gone.</summary>
     internal void Delete(string id)
     {
-        _deleted.Add(id);
+        DateTimeOffset now = _time.GetUtcNow();
+        foreach (string old in _deleted.Where(deleted => now - deleted.Value > _oldestList).Select(deleted => deleted.Key).ToList())
+        {
+            _deleted.Remove(old);
+        }
+
+        _deleted[id] = now;
         if (Find(id) is not { } network)
         {
             return;

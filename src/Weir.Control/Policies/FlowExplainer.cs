@@ -11,7 +11,7 @@ using Weir.Services;
 namespace Weir.Control.Policies;
 
 /// <summary>Tells what becomes of a flow: who its ends are, where a service leads it, what policy says there, and what
-/// else is in its way. What it says is what the datapath does. Called under the control plane's lock.</summary>
+/// else is in its way. What it says is what the datapath does. Called on the writer's thread.</summary>
 internal sealed class FlowExplainer(PolicyManager policies, ServiceManager services, PeerFinder finder, Obstacles obstacles)
 {
     /// <exception cref="ControlException">An argument says nothing, or too much.</exception>

@@ -11,14 +11,14 @@ using Weir.Policy;
 
 namespace Weir.Control.Policies;
 
-/// <summary>Tells the checks of policy what there is on this host. Called under the control plane's lock.</summary>
+/// <summary>Tells the checks of policy what there is on this host. May be asked from any thread.</summary>
 internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper claims, NetworkManager networks, HostAddresses host, PolicyPeers peers, LabelFilter labels)
 {
     internal HostFacts Read()
     {
         (IpPrefix, string)[] ranges =
         [
-            .. networks.All.SelectMany(network => network.Subnets.Select(subnet => (subnet.Pool.Masked, $"network {NameOf(network)}"))),
+            .. networks.All.SelectMany(network => network.Subnets.Select(subnet => (subnet.Pool.Masked, $"network {network.Label}"))),
             .. endpoints.Attached.SelectMany(endpoint => claims.Of(endpoint).Select(prefix => (prefix, $"container {endpoint.Name}"))),
         ];
         IEnumerable<IPAddress> addresses = host.All.Where(address => !ranges.Any(range => range.Item1.Contains(address)));
@@ -29,6 +29,4 @@ internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper cla
             Inside = [.. ranges, .. addresses.Select(address => (IpPrefix.Single(address), "this host"))],
         };
     }
-
-    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : network.Id[..Math.Min(12, network.Id.Length)];
 }

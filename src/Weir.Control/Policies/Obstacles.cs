@@ -14,7 +14,7 @@ using Weir.Services;
 namespace Weir.Control.Policies;
 
 /// <summary>Finds what decides about a flow beside policy, as the datapath does: where it goes (multicast, networks),
-/// and by which door it comes in. Called under the control plane's lock.</summary>
+/// and by which door it comes in. Called on the writer's thread.</summary>
 internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datapath.Datapath datapath, Func<IReadOnlyList<IpPrefix>> prefilter)
 {
     /// <summary>What is in the way before policy is asked.</summary>
@@ -54,7 +54,7 @@ internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datap
         if (to.Endpoints.Count == 0)
         {
             return to is { IsOutside: true, Address: { } address } && NetworkWith(address) is { } network
-                ? new Obstacle(DropReason.None, $"not delivered: no container has this address of network {NameOf(network)}; the host answers \"no route to host\"")
+                ? new Obstacle(DropReason.None, $"not delivered: no container has this address of network {network.Label}; the host answers \"no route to host\"")
                 : null;
         }
 
@@ -105,7 +105,5 @@ internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datap
 
     private Network? NetworkWith(IPAddress address) => networks.All.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
 
-    private string NameOf(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network ? NameOf(network) : endpoint.NetworkId;
-
-    private static string NameOf(Network network) => network.Name.Length > 0 ? network.Name : network.Id[..Math.Min(12, network.Id.Length)];
+    private string NameOf(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network ? network.Label : endpoint.NetworkId;
 }

@@ -13,7 +13,7 @@ using Weir.Policy;
 
 namespace Weir.Control.Policies;
 
-/// <summary>Finds who is meant by what people write. Called under the control plane's lock.</summary>
+/// <summary>Finds who is meant by what people write. Called on the writer's thread.</summary>
 internal sealed class PeerFinder(
     EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, LabelFilter filter)
 {

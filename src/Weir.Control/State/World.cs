@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
-using System.Net;
 using Weir.Net;
 using Weir.Policy;
 
@@ -42,8 +41,4 @@ internal sealed record World
 
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
-
-    internal bool UsesIdentity(Identity identity) => Endpoints.Values.Any(endpoint => endpoint.Identity == identity);
-
-    internal Endpoint? FindEndpoint(IPAddress address) => Endpoints.Values.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address));
 }
