@@ -6,6 +6,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/setup.sh
+. scripts/vm.sh
 
 need_root
 need_kernel
@@ -13,6 +14,7 @@ setup_build
 setup_docker
 setup_tests
 setup_vm
+vm_fetch
 
 results=$(mktemp -d)
 trap 'rm -rf "$results"; hand_back' EXIT

@@ -46,8 +46,23 @@ install_packages() {
         exit 1
     fi
     echo "installing $*"
-    apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+    try_again install_now "$@"
+}
+
+install_now() {
+    apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" > /dev/null
+}
+
+# Runs a command until it succeeds, four times at most: an archive may be out of reach for a moment.
+try_again() {
+    local wait
+    for wait in 5 15 45; do
+        ! "$@" || return 0
+        echo "$(basename "$0"): $1 failed: again in $wait s" >&2
+        sleep "$wait"
+    done
+    "$@"
 }
 
 # Whether the package archive has a package.

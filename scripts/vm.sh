@@ -1,22 +1,22 @@
 # shellcheck shell=bash
 # A virtual machine with Debian's kernel, emulated: for kernels that this machine does not run, and for
-# counting instructions. Sourced, never run; everything it keeps is under out/vm.
-#   vm_fetch                    downloads and unpacks the kernel: $VM_KERNEL, $VM_RELEASE
+# counting instructions. Sourced after setup.sh, never run.
+#   vm_fetch                    downloads and unpacks the kernel, once for all clones: $VM_KERNEL, $VM_RELEASE
 #   vm_root DIR INIT            makes the root file system, with busybox and the script INIT as /init
 #   vm_program DIR PROGRAM...   adds programs of this machine, with their libraries
 #   vm_modules DIR MODULE...    adds modules and what they depend on
 #   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out
 
 VM_PACKAGE=linux-image-cloud-amd64
-VM_CACHE=$PWD/out/vm
+VM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/vm
 
-# The newest version of the package that the archive has, downloaded once; nothing is installed.
+# The newest version of the package that the archive's list names; nothing is installed. What is there is used.
 vm_fetch() {
     local real
-    real=$(apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+    real=$(vm_package)
     if [ -z "$real" ]; then
-        apt-get update -qq
-        real=$(apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }')
+        try_again apt-get update -qq
+        real=$(vm_package)
     fi
     if [ -z "$real" ]; then
         echo "$(basename "$0"): the package archive has no $VM_PACKAGE (Debian 12 has)" >&2
@@ -24,18 +24,29 @@ vm_fetch() {
     fi
     VM_RELEASE=${real#linux-image-}
     VM_KERNEL=$VM_CACHE/$VM_RELEASE
-    [ ! -e "$VM_KERNEL/ready" ] || return 0
-    rm -rf "$VM_KERNEL"
-    mkdir -p "$VM_KERNEL"
-    if ! (cd "$VM_KERNEL" && apt-get download -qq "$real" 2> download.log); then
+    [ -e "$VM_KERNEL" ] || try_again vm_download "$real"
+}
+
+vm_package() {
+    apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }'
+}
+
+# Whole or not at all: two may do it at once.
+vm_download() {
+    local folder
+    mkdir -p "$VM_CACHE"
+    folder=$(mktemp -d "$VM_CACHE/download.XXXXXX")
+    if ! (cd "$folder" && apt-get download -qq "$1" 2> download.log); then
         # What the archive's list names is gone from the archive: a list as of today.
         apt-get update -qq
-        (cd "$VM_KERNEL" && apt-get download -qq "$real") || return 1
+        (cd "$folder" && apt-get download -qq "$1")
     fi
-    dpkg-deb --extract "$VM_KERNEL"/*.deb "$VM_KERNEL"
-    rm -f "$VM_KERNEL"/*.deb
-    depmod -b "$VM_KERNEL" "$VM_RELEASE"
-    touch "$VM_KERNEL/ready"
+    if ! dpkg-deb --extract "$folder"/*.deb "$folder" || ! depmod -b "$folder" "$VM_RELEASE"; then
+        rm -rf "$folder"
+        return 1
+    fi
+    rm -f "$folder"/*.deb "$folder/download.log"
+    mv --no-target-directory "$folder" "$VM_KERNEL" 2> /dev/null || rm -rf "$folder"
 }
 
 vm_root() {
