@@ -10,6 +10,7 @@ using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.Publishing;
+using Weir.Control.Reconciling;
 using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
@@ -38,6 +39,7 @@ public sealed class ControlPlane : IDisposable
     private readonly EndpointManager _endpoints;
     private readonly EndpointNamespaces _namespaces;
     private readonly IdentityAllocator _identities;
+    private readonly Reconciler _reconciler;
     private readonly PolicyManager _policies;
     private readonly DeviceManager _devices;
     private readonly ServiceManager _services;
@@ -57,15 +59,19 @@ public sealed class ControlPlane : IDisposable
         _options = options;
         _datapath = datapath;
         _log = log;
-        _host = new HostAddresses(datapath, _tables, () => _identities!.Cidrs);
+        _host = new HostAddresses(_writer, _tables.LocalRoutes);
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
         _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
         _networks = new NetworkManager(_writer, durable, _links, _addresses, _settings, _filter, options, time, log);
         _identities = new IdentityAllocator(_writer, durable, time);
-        _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, network => _doors!.IsRouted(network), time, log);
-        _policies = new PolicyManager(_writer, durable, datapath, proxy, _identities, _host, _settings, () => _endpoints.Attached, options, log);
+        var peers = new PolicyPeers(() => _writer.World);
+        var lists = new PolicyLists(peers);
+        _reconciler = new Reconciler(
+            _writer, datapath, new RoutedProxy(proxy, _settings), lists, new PlanOptions(options.DenyResponse, network => _doors!.IsRouted(network)), time, log);
+        _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log);
+        _policies = new PolicyManager(_writer, durable, _identities, peers, _reconciler, lists, options, log);
         _devices = new DeviceManager(datapath, _links, _tables, options, log);
         _namespaces = new EndpointNamespaces(_writer, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
@@ -124,14 +130,11 @@ public sealed class ControlPlane : IDisposable
         {
             IReadOnlyList<IpcacheRow> ipcache = _datapath.ListIpcache();
             _identities.RestoreCidrs([.. ipcache.Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
-            _host.Restore(ipcache);
+            _reconciler.Begin(ipcache);
             _networks.PrepareHost();
             _host.Refresh();
-            IReadOnlyList<Endpoint> gone = _endpoints.Restore(_networks.Find);
-            foreach (Endpoint endpoint in gone)
-            {
-                _endpoints.Remove(endpoint, "its link is gone", _policies);
-            }
+            _policies.Restore();
+            IReadOnlyList<Endpoint> gone = RestoreEndpoints();
 
             _namespaces.Refresh();
             if (_endpoints.Attached.Any())
@@ -140,7 +143,6 @@ public sealed class ControlPlane : IDisposable
             }
 
             _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
-            _policies.Enforce();
             foreach (Endpoint endpoint in _endpoints.All)
             {
                 foreach (PublishedPort port in _ports.Restore(endpoint.Published, endpoint.Ipv6 is not null))
@@ -164,7 +166,7 @@ public sealed class ControlPlane : IDisposable
         _writer.Run(() =>
         {
             _networks.Create(id, isInternal, isRouted, mtu, subnets, held);
-            _host.Refresh();
+            RefreshHost();
         });
     }
 
@@ -178,7 +180,7 @@ public sealed class ControlPlane : IDisposable
             }
 
             _networks.Delete(id);
-            _host.Refresh();
+            RefreshHost();
         });
     }
 
@@ -193,7 +195,7 @@ public sealed class ControlPlane : IDisposable
         return _writer.Run(() =>
         {
             Network network = FindNetwork(networkId);
-            Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, namespacePath, _policies);
+            Endpoint endpoint = _endpoints.Join(FindEndpoint(endpointId), network, namespacePath);
             _namespaces.Learn();
             _devices.NeedHook();
             return new JoinResult(
@@ -242,12 +244,25 @@ public sealed class ControlPlane : IDisposable
             _networks.SetName(endpoint.NetworkId, networkName);
             if (endpoint.State != EndpointState.Created)
             {
-                _endpoints.Identify(endpoint, workload, _options.Labels, _policies);
+                _endpoints.Identify(endpoint, workload, _options.Labels);
                 _claims.Refresh();
                 _doors.Refresh();
                 _services.Refresh();
             }
         });
+    }
+
+    /// <summary>One that cannot be identified must not keep others from it; it is denied what its labels would allow.</summary>
+    private void TryIdentify(string endpointId, string networkName, Workload workload)
+    {
+        try
+        {
+            Identify(endpointId, networkName, workload);
+        }
+        catch (Exception e) when (e is ControlException or StoreException)
+        {
+            Log.Failed(_log, $"identifying container {workload.Name}", e.Message);
+        }
     }
 
     /// <summary>Nothing happens if it is gone.</summary>
@@ -276,7 +291,7 @@ public sealed class ControlPlane : IDisposable
                 RuntimeNetwork? network = byId.GetValueOrDefault(endpoint.NetworkId);
                 if (network?.Endpoints.GetValueOrDefault(endpoint.ExternalId) is { } workload)
                 {
-                    Identify(endpoint.ExternalId, network.Name, workload);
+                    TryIdentify(endpoint.ExternalId, network.Name, workload);
                 }
                 else if (endpoint.Created < settled)
                 {
@@ -300,7 +315,7 @@ public sealed class ControlPlane : IDisposable
             _writer.Publish(world => world.Lost.SequenceEqual(lost) ? world : world with { Lost = [.. lost] });
             _addresses.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, settled);
 
-            _host.Refresh();
+            RefreshHost();
         });
     }
 
@@ -329,13 +344,15 @@ public sealed class ControlPlane : IDisposable
         {
             if (_identities.Sweep())
             {
-                _policies.Refresh();
+                _reconciler.Converge();
             }
 
             if (RefreshHost())
             {
                 _services.Refresh();
             }
+
+            _devices.Refresh();
 
             _namespaces.Refresh();
             _services.Sweep(nowNs);
@@ -355,11 +372,7 @@ public sealed class ControlPlane : IDisposable
                 return false;
             }
 
-            if (_networks.Find(endpoint.NetworkId) is { } network)
-            {
-                _endpoints.AttachByLinks(endpoint, network);
-            }
-
+            _endpoints.AttachByLinks(endpoint);
             return true;
         }))
         {
@@ -373,6 +386,7 @@ public sealed class ControlPlane : IDisposable
         _writer.Run(() =>
         {
             RefreshHost();
+            _devices.Refresh();
             _services.Refresh();
         });
     }
@@ -398,24 +412,40 @@ public sealed class ControlPlane : IDisposable
 
         if (unknown.Length > 0)
         {
-            _endpoints.Restore(_networks.Find);
+            RestoreEndpoints();
             _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
-            _policies.Refresh();
-            _datapath.BumpRevision();
         }
+    }
+
+    /// <returns>Those that are gone.</returns>
+    private IReadOnlyList<Endpoint> RestoreEndpoints()
+    {
+        IReadOnlyList<Endpoint> gone = _endpoints.Restore(_doors.IsRouted);
+        foreach (Endpoint endpoint in gone)
+        {
+            _endpoints.Remove(endpoint, "its link is gone");
+        }
+
+        _reconciler.Converge();
+        _endpoints.KeepPrograms();
+        return gone;
     }
 
     /// <returns>Whether the host's addresses changed.</returns>
     private bool RefreshHost()
     {
         bool changed = _host.Refresh();
-        _devices.Refresh();
+        if (changed)
+        {
+            _reconciler.Converge();
+        }
+
         return changed;
     }
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _endpoints.Expect(_networks.Find), .. _claims.Expect(), .. _devices.Expect(), .. _services.Expect()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _reconciler.Expect(), .. _endpoints.Expect(_networks.Find), .. _claims.Expect(), .. _devices.Expect(), .. _services.Expect()];
 
     /// <summary>Published ports, and who comes in by them: whom the datapath let in under another setting is judged again.</summary>
     private void RestoreDoors()
@@ -467,7 +497,7 @@ public sealed class ControlPlane : IDisposable
 
     private void RemoveEndpoint(Endpoint endpoint, string why)
     {
-        _endpoints.Remove(endpoint, why, _policies);
+        _endpoints.Remove(endpoint, why);
         if (endpoint.WorkloadId is { } owner)
         {
             _addresses.Await(endpoint.Addresses, owner);

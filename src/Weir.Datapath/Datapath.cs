@@ -15,7 +15,7 @@ namespace Weir.Datapath;
 /// <summary>The datapath of this host: its maps and the programs of its endpoints. All of it is in the
 /// kernel and goes on when the object is disposed. Safe to use from several threads, except that
 /// events have one reader.</summary>
-public sealed class Datapath : IDisposable
+public sealed class Datapath : IDatapath, IDisposable
 {
     private readonly Lock _lock = new();
 

@@ -104,8 +104,10 @@ public sealed class IdentityAllocatorTests : IDisposable
         Assert.All(added, identity => Assert.True(identity.IsCidr));
         Assert.Equal(3, added.Append(Identity.ForCidr(7)).Distinct().Count());
         Assert.Equal(IpPrefix.Parse("10.0.0.0/8"), _writer.World.Prefixes[Identity.ForCidr(7)]);
-        allocator.RemoveCidrs([IpPrefix.Parse("10.0.0.0/8"), IpPrefix.Parse("10.9.0.0/16")]);
+        allocator.RetireCidrs([IpPrefix.Parse("10.0.0.0/8"), IpPrefix.Parse("10.9.0.0/16")]);
         Assert.Null(allocator.FindCidr(IpPrefix.Parse("10.0.0.0/8")));
+        Assert.True(_writer.World.Prefixes.ContainsKey(Identity.ForCidr(7)));
+        Assert.True(allocator.Sweep());
         Assert.False(_writer.World.Prefixes.ContainsKey(Identity.ForCidr(7)));
         Assert.Equal(2, _writer.World.Prefixes.Count);
     }

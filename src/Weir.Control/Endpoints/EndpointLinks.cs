@@ -11,14 +11,13 @@ using Weir.Net;
 namespace Weir.Control.Endpoints;
 
 /// <summary>The host's side of endpoints: veth pairs, their settings, routes and neighbours.</summary>
-internal sealed class EndpointLinks(RtnetlinkSocket links)
+internal sealed class EndpointLinks(RtnetlinkSocket links) : IEndpointLinks
 {
     /// <summary>What every container believes its gateway's MAC to be. One for all: each is alone on its link.</summary>
     internal static byte[] GatewayMac { get; } = [0x02, 0x77, 0x65, 0x69, 0x72, 0x01];
 
-    /// <summary>Makes the pair anew; the container's end waits down in the host's namespace.</summary>
-    /// <returns>The host side's ifindex.</returns>
-    internal int Create(Endpoint endpoint, int mtu)
+    /// <inheritdoc/>
+    public int Create(Endpoint endpoint, int mtu)
     {
         links.DeleteLink(endpoint.LinkName);
         int ifindex = links.CreateVeth(endpoint.LinkName, LinkNames.Container(endpoint.ExternalId), GatewayMac, endpoint.Mac, mtu);
@@ -30,8 +29,8 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         return ifindex;
     }
 
-    /// <summary>Makes the host send the endpoint's packets down its link, without asking for its MAC.</summary>
-    internal void AddRoutes(Endpoint endpoint, Network? network)
+    /// <inheritdoc/>
+    public void AddRoutes(Endpoint endpoint, Network? network)
     {
         foreach (Expectation one in endpoint.Addresses.SelectMany(address => ExpectRoute(endpoint, address, network)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
         {
@@ -39,8 +38,8 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
         }
     }
 
-    /// <summary>What an endpoint's link must be like, as long as there is one and it is up.</summary>
-    internal IEnumerable<Expectation> Expect(Endpoint endpoint, Network? network)
+    /// <inheritdoc/>
+    public IEnumerable<Expectation> Expect(Endpoint endpoint, Network? network)
     {
         yield return new Expectation(
             "link",
@@ -75,15 +74,13 @@ internal sealed class EndpointLinks(RtnetlinkSocket links)
     internal static bool IsUp(HostPicture picture, Endpoint endpoint) =>
         picture.Link(endpoint.LinkName) is { IsUp: true } link && link.Index == endpoint.Ifindex;
 
-    /// <summary>Deletes the pair and with it routes, neighbours and programs.</summary>
-    internal void Delete(Endpoint endpoint) => links.DeleteLink(endpoint.LinkName);
-
-    /// <summary>The host sides that are there: name → ifindex.</summary>
-    internal Dictionary<string, int> List() => links.ListLinks()
+    /// <inheritdoc/>
+    public Dictionary<string, int> List() => links.ListLinks()
         .Where(link => link.Kind == "veth" && LinkNames.IsHost(link.Name))
         .ToDictionary(link => link.Name, link => link.Index);
 
-    internal void Delete(string name) => links.DeleteLink(name);
+    /// <inheritdoc/>
+    public void Delete(string name) => links.DeleteLink(name);
 
     private static IEnumerable<LinkSetting> Settings(Endpoint endpoint) =>
     [

@@ -5,8 +5,7 @@ using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Identities;
-using Weir.Control.Policies;
-using Weir.Control.Publishing;
+using Weir.Control.Reconciling;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
@@ -31,25 +30,24 @@ internal sealed class EndpointManager
 
     private readonly Writer _writer;
     private readonly IStore _store;
-    private readonly Datapath.Datapath _datapath;
-    private readonly EndpointLinks _links;
+    private readonly IDatapath _datapath;
+    private readonly IEndpointLinks _links;
     private readonly IdentityAllocator _identities;
-    private readonly Func<Network, bool> _isRouted;
+    private readonly Reconciler _reconciler;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<ushort, DateTimeOffset> _joined = []; // those that may await links
     private ushort _lastId;
 
-    /// <param name="isRouted">Whether outsiders may open flows to a network's containers.</param>
     internal EndpointManager(
-        Writer writer, IStore store, Datapath.Datapath datapath, EndpointLinks links, IdentityAllocator identities, Func<Network, bool> isRouted, TimeProvider time, ILogger log)
+        Writer writer, IStore store, IDatapath datapath, IEndpointLinks links, IdentityAllocator identities, Reconciler reconciler, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _store = store;
         _datapath = datapath;
         _links = links;
         _identities = identities;
-        _isRouted = isRouted;
+        _reconciler = reconciler;
         _time = time;
         _log = log;
         Events = new EndpointLog(time);
@@ -115,25 +113,25 @@ internal sealed class EndpointManager
 
     /// <summary>Makes its link, protected from the first packet on: identity "init" until it is identified.</summary>
     /// <param name="namespacePath">See <see cref="Endpoint.NamespacePath"/>.</param>
-    internal Endpoint Join(Endpoint endpoint, Network network, string namespacePath, PolicyManager policies)
+    internal Endpoint Join(Endpoint endpoint, Network network, string namespacePath)
     {
-        endpoint = endpoint with { State = EndpointState.Init, Identity = Identity.Init, NamespacePath = namespacePath, NamespaceCookie = 0 };
+        Endpoint created = endpoint;
+        endpoint = endpoint with { State = EndpointState.Init, Identity = Identity.Init, NamespacePath = namespacePath, NamespaceCookie = 0, Program = "" };
         try
         {
-            endpoint = endpoint with { Ifindex = _links.Create(endpoint, network.Mtu), Program = _program };
-            _datapath.AttachEndpoint(Attachment(endpoint, network), atOnce: true);
-            _joined[endpoint.Id] = _time.GetUtcNow();
+            endpoint = endpoint with { Ifindex = _links.Create(endpoint, network.Mtu) };
             Keep(endpoint);
-            policies.ApplyTo(endpoint);
+            _reconciler.Converge(endpoint.Id);
+            _joined[endpoint.Id] = _time.GetUtcNow();
+            endpoint = endpoint with { Program = _program };
+            Keep(endpoint);
             _links.AddRoutes(endpoint, network);
-            _datapath.BumpRevision();
         }
         catch
         {
-            _links.Delete(endpoint);
-            _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
-            policies.Forget(endpoint.Id);
-            Keep(endpoint with { State = EndpointState.Created });
+            _links.Delete(endpoint.LinkName);
+            Keep(created);
+            _reconciler.Converge();
             throw;
         }
 
@@ -143,7 +141,7 @@ internal sealed class EndpointManager
     }
 
     /// <summary>Says who is behind an endpoint: policy is in force for it when this returns.</summary>
-    internal void Identify(Endpoint endpoint, Workload workload, LabelFilter filter, PolicyManager policies)
+    internal void Identify(Endpoint endpoint, Workload workload, LabelFilter filter)
     {
         var labels = filter.Select(workload.Labels);
         (WorkloadLabel? doors, WorkloadLabel? claims) = (workload.Doors?.Cut(), workload.Claims?.Cut());
@@ -165,7 +163,7 @@ internal sealed class EndpointManager
             return;
         }
 
-        Identity identity = _identities.Acquire(labels, out bool isNew);
+        Identity identity = _identities.Acquire(labels, out _);
         Endpoint identified = endpoint with
         {
             State = EndpointState.Ready,
@@ -178,19 +176,7 @@ internal sealed class EndpointManager
             Claims = claims,
         };
         Keep(identified);
-
-        // Its peers know the number before packets carry it.
-        if (isNew)
-        {
-            policies.Refresh();
-        }
-        else
-        {
-            policies.ApplyTo(identified);
-        }
-
-        _datapath.SetIdentity(identified.Id, identity);
-        _datapath.BumpRevision();
+        _reconciler.Converge(identified.Id);
         Events.Add(identified.ExternalId, $"is {workload.Name}: identity {identity.Value} ({labels})");
         Log.EndpointIdentified(_log, identified.Id, workload.Name, identity.Value);
     }
@@ -208,39 +194,71 @@ internal sealed class EndpointManager
 
     internal void SetNamespace(Endpoint endpoint, ulong cookie) => Keep(endpoint with { NamespaceCookie = cookie });
 
-    internal void Remove(Endpoint endpoint, string why, PolicyManager policies)
+    internal void Remove(Endpoint endpoint, string why)
     {
-        _links.Delete(endpoint);
-        _datapath.DetachEndpoint(endpoint.Id, endpoint.Addresses);
-        _datapath.BumpRevision();
-        policies.Forget(endpoint.Id);
+        _links.Delete(endpoint.LinkName);
         _store.Delete($"{Folder}/{endpoint.ExternalId}");
         _writer.Publish(world => world with { Endpoints = world.Endpoints.Remove(endpoint.ExternalId) });
+        _reconciler.Converge();
         Events.Add(endpoint.ExternalId, $"removed: {why}");
         Log.EndpointRemoved(_log, endpoint.Id, endpoint.Name, why);
     }
 
-    /// <summary>Makes links and programs agree with the records, after the agent's start. Endpoints without a link are
+    /// <summary>Takes up what of the records is in the kernel already, after the agent's start. Endpoints without a link are
     /// returned: they are gone. What has no record is left as it is: <see cref="RemoveStrays"/>.</summary>
-    internal IReadOnlyList<Endpoint> Restore(Func<string, Network?> findNetwork)
+    internal IReadOnlyList<Endpoint> Restore(Func<Network, bool> isRouted)
     {
         Dictionary<string, int> present = _links.List();
         Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
         List<Endpoint> gone = [];
-        foreach (Endpoint endpoint in All.Where(endpoint => endpoint.State != EndpointState.Created))
+        foreach (Endpoint endpoint in Attached.Where(endpoint => !_reconciler.Realized.Endpoints.ContainsKey(endpoint.Id)).ToList())
         {
+            if (_writer.World.Networks.GetValueOrDefault(endpoint.NetworkId) is not { } network)
+            {
+                gone.AddRange(present.ContainsKey(endpoint.LinkName) ? [] : [endpoint]);
+                continue; // as it is, until its network is known again
+            }
+
+            EndpointAttachment attachment = Attachments.Of(endpoint, network, isRouted(network));
             if (!present.TryGetValue(endpoint.LinkName, out int ifindex))
             {
                 gone.Add(endpoint);
+                _reconciler.TakeUp(Realized.InDoubt(attachment));
+                continue;
             }
-            else if (findNetwork(endpoint.NetworkId) is { } network)
+
+            Endpoint now = endpoint with
             {
-                Identity identity = endpoint.State == EndpointState.Ready ? _identities.Acquire(endpoint.Labels, out _) : endpoint.Identity;
-                Attach(endpoint with { Identity = identity, Ifindex = ifindex }, network, slots);
+                Identity = endpoint.State == EndpointState.Ready ? _identities.Acquire(endpoint.Labels, out _) : endpoint.Identity,
+                Ifindex = ifindex,
+            };
+            if (now != endpoint)
+            {
+                Keep(now);
             }
+
+            if (now.Program.Length == 0)
+            {
+                _joined[now.Id] = _time.GetUtcNow();
+            }
+
+            bool isCurrent = now.Program == _program
+                && slots.TryGetValue(now.Id, out EndpointRow slot)
+                && slot.Ifindex == ifindex
+                && _datapath.IsEndpointWhole(now.Id, ifindex);
+            _reconciler.TakeUp(isCurrent ? attachment with { Identity = slots[now.Id].Identity, Ifindex = ifindex } : Realized.InDoubt(attachment));
         }
 
         return gone;
+    }
+
+    /// <summary>Keeps which build of the programs is attached, once it is.</summary>
+    internal void KeepPrograms()
+    {
+        foreach (Endpoint endpoint in Attached.Where(endpoint => endpoint.Program != _program && _reconciler.IsAttached(endpoint)).ToList())
+        {
+            Keep(endpoint with { Program = _program });
+        }
     }
 
     /// <summary>Removes links and programs that have no record, unless the runtime has their endpoints: then the record is
@@ -250,7 +268,7 @@ internal sealed class EndpointManager
     internal IReadOnlyCollection<string> RemoveStrays(IReadOnlyCollection<string> runtime)
     {
         Dictionary<string, int> present = _links.List();
-        HashSet<string> recorded = [.. All.Select(endpoint => endpoint.LinkName)];
+        HashSet<string> recorded = [.. Attached.Select(endpoint => endpoint.LinkName)];
         string[] lost = [.. runtime.Where(id => Find(id) is null && present.ContainsKey(LinkNames.Host(id)))];
         HashSet<string> kept = [.. lost.Select(LinkNames.Host)];
         foreach (string name in present.Keys.Where(name => !recorded.Contains(name) && !kept.Contains(name)))
@@ -260,7 +278,7 @@ internal sealed class EndpointManager
         }
 
         HashSet<int> alive = [.. kept.Select(name => present[name])];
-        foreach (EndpointRow row in _datapath.ListEndpoints().Where(row => !alive.Contains(row.Ifindex) && All.All(endpoint => endpoint.Id != row.Id)))
+        foreach (EndpointRow row in _datapath.ListEndpoints().Where(row => !alive.Contains(row.Ifindex) && Attached.All(endpoint => endpoint.Id != row.Id)))
         {
             _datapath.DetachEndpoint(row.Id, _datapath.ListLocal().Where(local => local.EndpointId == row.Id).Select(local => local.Address).ToList());
         }
@@ -270,7 +288,7 @@ internal sealed class EndpointManager
 
     /// <summary>What joined endpoints need of the host, one by one.</summary>
     internal IEnumerable<Expectation> Expect(Func<string, Network?> findNetwork) =>
-        Attached.SelectMany(endpoint => _links.Expect(endpoint, findNetwork(endpoint.NetworkId)).Prepend(Programs(endpoint, findNetwork)).Select(one => one with { Endpoint = endpoint.Id }));
+        Attached.SelectMany(endpoint => _links.Expect(endpoint, findNetwork(endpoint.NetworkId)).Prepend(Programs(endpoint)).Select(one => one with { Endpoint = endpoint.Id }));
 
     /// <summary>One that was attached at once and whose container has started meanwhile; links would have kept it waiting.</summary>
     internal Endpoint? NextForLinks()
@@ -291,11 +309,11 @@ internal sealed class EndpointManager
     }
 
     /// <summary>Attaches its programs by links, where the kernel has them.</summary>
-    internal void AttachByLinks(Endpoint endpoint, Network network)
+    internal void AttachByLinks(Endpoint endpoint)
     {
         try
         {
-            _datapath.AttachEndpoint(Attachment(endpoint, network));
+            _reconciler.AttachByLinks(endpoint);
         }
         catch (LinuxException e) when (e.Number == Errno.NoDevice)
         {
@@ -303,41 +321,11 @@ internal sealed class EndpointManager
         }
     }
 
-    private Expectation Programs(Endpoint endpoint, Func<string, Network?> findNetwork) => new(
+    private Expectation Programs(Endpoint endpoint) => new(
         "program",
         $"policy enforcement at {endpoint.LinkName} ({(endpoint.Name.Length > 0 ? endpoint.Name : $"endpoint {endpoint.Id}")})",
         picture => picture.Link(endpoint.LinkName)?.Index != endpoint.Ifindex || _datapath.IsEndpointWhole(endpoint.Id, endpoint.Ifindex),
-        () => _datapath.AttachEndpoint(Attachment(endpoint, findNetwork(endpoint.NetworkId) ?? throw new ControlException("its network is gone"))));
-
-    private void Attach(Endpoint endpoint, Network network, Dictionary<ushort, EndpointRow> slots)
-    {
-        bool isCurrent = endpoint.Program == _program
-            && slots.TryGetValue(endpoint.Id, out EndpointRow slot)
-            && slot.Ifindex == endpoint.Ifindex
-            && slot.Identity == endpoint.Identity
-            && _datapath.IsEndpointWhole(endpoint.Id, endpoint.Ifindex);
-        if (!isCurrent)
-        {
-            _datapath.AttachEndpoint(Attachment(endpoint, network));
-            Keep(endpoint with { Program = _program });
-        }
-    }
-
-    private EndpointAttachment Attachment(Endpoint endpoint, Network network) => new()
-    {
-        Id = endpoint.Id,
-        Identity = endpoint.Identity,
-        NetworkId = network.Number,
-        Internal = network.Internal,
-        Routed = _isRouted(network),
-        Ifindex = endpoint.Ifindex,
-        Ipv4 = endpoint.Ipv4,
-        Ipv6 = endpoint.Ipv6,
-        Gateway4 = network.Gateway(ipv6: false),
-        Gateway6 = network.Gateway(ipv6: true),
-        Mac = endpoint.Mac,
-        GatewayMac = EndpointLinks.GatewayMac,
-    };
+        () => _reconciler.AttachAgain(endpoint.Id));
 
     private ushort NextFree()
     {

@@ -71,7 +71,7 @@ internal sealed class IdentityAllocator
             _unusedSince.Remove(identity);
         }
 
-        bool isAnyOver = false;
+        bool isAnyOver = ForgetRetired();
         foreach ((Identity identity, LabelSet labels) in world.Identities.Where(known => !used.Contains(known.Key)))
         {
             if (!_unusedSince.TryAdd(identity, now) && now - _unusedSince[identity] > _grace)
@@ -116,11 +116,23 @@ internal sealed class IdentityAllocator
         return added;
     }
 
-    internal void RemoveCidrs(IReadOnlyCollection<IpPrefix> prefixes) => _writer.Publish(world => prefixes.Count == 0 ? world : world with
+    /// <summary>Policy names them no longer. Maps speak of their numbers until they are compiled again.</summary>
+    internal void RetireCidrs(IReadOnlyCollection<IpPrefix> prefixes) =>
+        _writer.Publish(world => prefixes.Count == 0 ? world : world with { Cidrs = world.Cidrs.RemoveRange(prefixes) });
+
+    /// <summary>True if there were any.</summary>
+    private bool ForgetRetired()
     {
-        Cidrs = world.Cidrs.RemoveRange(prefixes),
-        Prefixes = world.Prefixes.RemoveRange(prefixes.Where(world.Cidrs.ContainsKey).Select(prefix => world.Cidrs[prefix])),
-    });
+        World world = _writer.World;
+        if (world.Prefixes.Count == world.Cidrs.Count)
+        {
+            return false;
+        }
+
+        HashSet<Identity> named = [.. world.Cidrs.Values];
+        _writer.Publish(before => before with { Prefixes = before.Prefixes.RemoveRange(before.Prefixes.Keys.Where(identity => !named.Contains(identity))) });
+        return true;
+    }
 
     private void Publish(LabelIdentity kept)
     {

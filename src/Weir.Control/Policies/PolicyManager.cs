@@ -2,8 +2,8 @@
 
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
-using Weir.Control.Host;
 using Weir.Control.Identities;
+using Weir.Control.Reconciling;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
@@ -27,41 +27,33 @@ internal sealed class PolicyManager
     private const int MostRetiredRules = 4096;
     private const int MostPrefixes = 120_000; // of the ipcache's 131072; the rest is for hosts
 
+    private readonly Writer _writer;
     private readonly IStore _store;
-    private readonly Datapath.Datapath _datapath;
-    private readonly IHttpProxy _proxy;
     private readonly IdentityAllocator _identities;
-    private readonly HostAddresses _host;
-    private readonly HostSettings _settings;
-    private readonly Func<IEnumerable<Endpoint>> _endpoints;
+    private readonly Reconciler _reconciler;
+    private readonly PolicyLists _lists;
     private readonly ControlOptions _options;
     private readonly ILogger _log;
-    private readonly ConcurrentDictionary<ushort, IReadOnlyList<PolicyMapEntry>> _applied = [];
     private readonly ConcurrentDictionary<uint, Api.RuleInfo> _retired = [];
     private readonly Queue<uint> _retiredOrder = [];
-    private volatile PolicyEngine _engine;
-    private volatile Dictionary<uint, HttpPolicy> _http = []; // never changed, only replaced
 
-    /// <param name="endpoints">Those with a program.</param>
     internal PolicyManager(
-        Writer writer, IStore store, Datapath.Datapath datapath, IHttpProxy proxy, IdentityAllocator identities, HostAddresses host, HostSettings settings,
-        Func<IEnumerable<Endpoint>> endpoints, ControlOptions options, ILogger log)
+        Writer writer, IStore store, IdentityAllocator identities, PolicyPeers peers, Reconciler reconciler, PolicyLists lists, ControlOptions options, ILogger log)
     {
+        _writer = writer;
         _store = store;
-        _datapath = datapath;
-        _proxy = proxy;
         _identities = identities;
-        _host = host;
-        _settings = settings;
-        _endpoints = endpoints;
+        _reconciler = reconciler;
+        _lists = lists;
         _options = options;
         _log = log;
-        Peers = new PolicyPeers(() => writer.World);
-        _engine = new PolicyEngine(Restore(), options.Enforcement);
+        Peers = peers;
+        var engine = new PolicyEngine(ReadKept(), options.Enforcement);
+        _writer.Publish(world => world with { Engine = engine });
     }
 
     /// <summary>Answers for what is in force.</summary>
-    internal PolicyEngine Engine => _engine;
+    internal PolicyEngine Engine => _writer.World.Engine;
 
     internal PolicySet Set => Engine.Set;
 
@@ -71,9 +63,9 @@ internal sealed class PolicyManager
     internal Api.RuleInfo? FindRule(uint id) => Set.FindRule(id)?.ToInfo() ?? _retired.GetValueOrDefault(id);
 
     /// <summary>An HTTP policy in force, by its number.</summary>
-    internal HttpPolicy? FindHttpPolicy(uint id) => _http.GetValueOrDefault(id);
+    internal HttpPolicy? FindHttpPolicy(uint id) => _reconciler.Realized.Http.GetValueOrDefault(id);
 
-    internal int EntriesOf(ushort endpointId) => _applied.GetValueOrDefault(endpointId)?.Count ?? 0;
+    internal int EntriesOf(ushort endpointId) => _reconciler.Realized.Policies.GetValueOrDefault(endpointId)?.Count ?? 0;
 
     /// <summary>Whether nothing would change.</summary>
     internal bool IsInForce(PolicySet set) =>
@@ -87,202 +79,61 @@ internal sealed class PolicyManager
     /// <returns>Endpoints whose map changed.</returns>
     internal int Enforce(PolicySet set)
     {
-        int changed = Enforce(set, () => Keep(set));
-        Log.PolicyApplied(_log, _datapath.Revision, set.Rules.Count, set.Documents.Count, changed);
-        return changed;
-    }
-
-    /// <summary>Brings what was kept into the datapath, after the agent's start.</summary>
-    internal int Enforce() => Enforce(Set, () => { });
-
-    /// <summary>Compiles again for all, since identities came or went. Raise the revision afterwards.</summary>
-    internal int Refresh() => ApplyChanged(Engine, Compile(Engine));
-
-    /// <summary>Gives one endpoint its policy. Raise the revision afterwards.</summary>
-    /// <remarks>A change of the maps waits some 10 ms for running programs. An endpoint without a map is
-    /// denied everything: what no rule concerns, as most often "init", needs none.</remarks>
-    internal void ApplyTo(Endpoint endpoint)
-    {
-        SetDenyAnswer(Engine, endpoint);
-        Endpoint? twin = _endpoints().FirstOrDefault(other =>
-            other.Identity == endpoint.Identity && other.Id != endpoint.Id && _applied.ContainsKey(other.Id));
-        IReadOnlyList<PolicyMapEntry> entries = twin is null
-            ? Engine.Compile(Peers.Of(endpoint), Peers.All())
-            : _applied[twin.Id];
-        if (endpoint.Identity != Identity.Init || _applied.ContainsKey(endpoint.Id) || entries.Any(entry => entry.RuleId != 0))
-        {
-            ApplyChanged(Engine, new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [endpoint.Id] = entries });
-        }
-    }
-
-    /// <summary>The endpoint is gone.</summary>
-    internal void Forget(ushort endpointId) => _applied.TryRemove(endpointId, out _);
-
-    private int Enforce(PolicySet set, Action keep)
-    {
         if (set.CidrPrefixes.Count > MostPrefixes)
         {
             throw new ControlException($"the policy names {set.CidrPrefixes.Count} prefixes: {MostPrefixes} fit; nothing was changed");
         }
 
+        PolicyEngine before = Engine;
         var engine = new PolicyEngine(set, _options.Enforcement);
-        IpPrefix[] added = [.. set.CidrPrefixes.Where(prefix => _identities.FindCidr(prefix) is null)];
-        IpPrefix[] gone = [.. _identities.Cidrs.Keys.Where(prefix => !set.CidrPrefixes.Contains(prefix))];
-        IpcacheRow[] rows = [.. _identities.AddCidrs(added).Select(cidr => new IpcacheRow(cidr.Prefix, cidr.Identity))];
-        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled;
-        try
-        {
-            compiled = Compile(engine);
-            CheckSizes(compiled);
-            CheckHttp(engine, compiled);
-        }
-        catch
-        {
-            _identities.RemoveCidrs(added);
-            throw;
-        }
-
+        IReadOnlyCollection<IpPrefix> added = NumberCidrs(set);
         int changed;
         try
         {
-            if (rows.Length > 0)
-            {
-                // The old policy learns the new numbers before addresses get them: no packet between is lost.
-                ApplyChanged(Engine, Compile(Engine));
-                _datapath.SetIpcache([.. rows.Where(row => !_host.Covers(row.Prefix))]);
-            }
-
-            changed = ApplyChanged(engine, compiled);
+            CheckSizes(engine);
+            CheckHttp(engine);
+            _writer.Publish(world => world with { Engine = engine });
+            changed = _reconciler.ConvergeAll();
 
             // Only what the kernel has taken is kept: the next start must not meet what it refuses.
-            keep();
+            Keep(set);
         }
         catch
         {
-            Revert(compiled.Keys, added);
+            _writer.Publish(world => world with { Engine = before });
+            _identities.RetireCidrs(added);
+            _reconciler.Converge();
             throw;
         }
 
-        Retire(set);
-        _engine = engine;
-        _datapath.BumpRevision();
-        foreach (IpPrefix prefix in gone)
-        {
-            if (!_host.Covers(prefix))
-            {
-                _datapath.RemoveIpcache(prefix);
-            }
-        }
-
-        _identities.RemoveCidrs(gone);
-
+        RetireRules(before.Set);
+        RetireCidrs();
+        Log.PolicyApplied(_log, _reconciler.Revision, set.Rules.Count, set.Documents.Count, changed);
         return changed;
     }
 
-    /// <summary>Brings back what was in force before a change that failed half-way.</summary>
-    private void Revert(IEnumerable<ushort> touched, IReadOnlyCollection<IpPrefix> added)
+    /// <summary>After the agent's start: its prefixes have numbers, those of before where there are some.</summary>
+    internal void Restore()
     {
-        foreach (ushort id in touched)
-        {
-            _applied.TryRemove(id, out _); // who knows
-        }
-
-        try
-        {
-            ApplyChanged(Engine, Compile(Engine));
-            foreach (IpPrefix prefix in added.Where(prefix => !_host.Covers(prefix)))
-            {
-                _datapath.RemoveIpcache(prefix);
-            }
-        }
-        catch (Exception e) when (e is LinuxException or DatapathException)
-        {
-            Log.Failed(_log, "bringing back the policy of before", e.Message);
-        }
-
-        _identities.RemoveCidrs(added);
-        _datapath.BumpRevision();
+        NumberCidrs(Set);
+        RetireCidrs();
     }
 
-    /// <summary>Endpoints of one identity share one list.</summary>
-    private Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> Compile(PolicyEngine engine)
+    private IReadOnlyCollection<IpPrefix> NumberCidrs(PolicySet set)
     {
-        ILookup<PolicyPeer, ushort> byPeer = _endpoints().ToLookup(Peers.Of, endpoint => endpoint.Id);
-        PolicyPeer[] subjects = [.. byPeer.Select(group => group.Key)];
-        IReadOnlyList<IReadOnlyList<PolicyMapEntry>> lists = engine.CompileAll(subjects, Peers.All());
-        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled = [];
-        for (int i = 0; i < subjects.Length; i++)
-        {
-            foreach (ushort id in byPeer[subjects[i]])
-            {
-                compiled[id] = lists[i];
-            }
-        }
-
-        return compiled;
+        IpPrefix[] added = [.. set.CidrPrefixes.Where(prefix => _identities.FindCidr(prefix) is null)];
+        _identities.AddCidrs(added);
+        return added;
     }
 
-    private int ApplyChanged(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
-    {
-        EnforceHttp(engine, compiled);
-        foreach (Endpoint endpoint in _endpoints().Where(endpoint => compiled.ContainsKey(endpoint.Id)))
-        {
-            SetDenyAnswer(engine, endpoint);
-        }
-
-        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> changed = compiled
-            .Where(policy => !_applied.TryGetValue(policy.Key, out IReadOnlyList<PolicyMapEntry>? old)
-                || (!ReferenceEquals(old, policy.Value) && !old.SequenceEqual(policy.Value)))
-            .ToDictionary();
-        _datapath.ApplyPolicies(changed);
-        foreach ((ushort id, IReadOnlyList<PolicyMapEntry> entries) in changed)
-        {
-            _applied[id] = entries;
-        }
-
-        return changed.Count;
-    }
-
-    /// <summary>The world is answered only where a policy asks for it.</summary>
-    private void SetDenyAnswer(PolicyEngine engine, Endpoint endpoint) => _datapath.SetDenyAnswer(
-        endpoint.Id,
-        engine.DenyResponseOf(Peers.Of(endpoint)) switch
-        {
-            DenyResponse.Answer => DenyAnswer.All,
-            DenyResponse.Drop => DenyAnswer.Nobody,
-            _ => _options.DenyResponse == DenyResponse.Answer ? DenyAnswer.Local : DenyAnswer.Nobody,
-        });
-
-    /// <summary>The proxy knows a policy before a packet can be sent to it under that policy.</summary>
-    private void EnforceHttp(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
-    {
-        IEnumerable<uint> unchanged = _applied.Where(policy => !compiled.ContainsKey(policy.Key)).SelectMany(policy => HttpOf(policy.Value));
-        Dictionary<uint, HttpPolicy> http = compiled.Values.SelectMany(HttpOf).Distinct().ToDictionary(id => id, engine.FindHttpPolicy);
-        foreach (uint id in unchanged)
-        {
-            http.TryAdd(id, _http[id]);
-        }
-
-        if (http.Count != _http.Count || http.Keys.Any(id => !_http.ContainsKey(id)))
-        {
-            if (http.Count > 0)
-            {
-                ProxyRouting.AcceptFromLoopback(_settings);
-                ProxyRouting.LetForwardedPacketsThrough(_settings);
-            }
-
-            _proxy.Enforce(http.Values);
-            _http = http;
-        }
-    }
-
-    private static IEnumerable<uint> HttpOf(IReadOnlyList<PolicyMapEntry> entries) =>
-        entries.Where(entry => entry.HttpPolicyId != 0).Select(entry => entry.HttpPolicyId);
+    private void RetireCidrs() => _identities.RetireCidrs([.. _identities.Cidrs.Keys.Where(prefix => !Set.CidrPrefixes.Contains(prefix))]);
 
     /// <summary>What the proxy could not compile is refused here, where somebody reads it.</summary>
-    private void CheckHttp(PolicyEngine engine, Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    private void CheckHttp(PolicyEngine engine)
     {
-        foreach (uint id in compiled.Values.SelectMany(HttpOf).Distinct().Where(id => !_http.ContainsKey(id)))
+        IEnumerable<uint> ids = _writer.World.Attached.SelectMany(endpoint => _lists.Of(engine, _writer.World, endpoint).Entries)
+            .Where(entry => entry.HttpPolicyId != 0).Select(entry => entry.HttpPolicyId).Distinct();
+        foreach (uint id in ids.Where(id => FindHttpPolicy(id) is null))
         {
             try
             {
@@ -295,11 +146,11 @@ internal sealed class PolicyManager
         }
     }
 
-    private void CheckSizes(Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> compiled)
+    private void CheckSizes(PolicyEngine engine)
     {
-        foreach (Endpoint endpoint in _endpoints())
+        foreach (Endpoint endpoint in _writer.World.Attached)
         {
-            if (compiled[endpoint.Id].Count is var count and > MostEntries)
+            if (_lists.Of(engine, _writer.World, endpoint).Entries.Count is var count and > MostEntries)
             {
                 throw new ControlException(
                     $"endpoint {endpoint.Id} ({endpoint.Name}) would need {count} policy entries: {MostEntries} fit; nothing was changed. Name fewer peers or wider port ranges");
@@ -307,10 +158,10 @@ internal sealed class PolicyManager
         }
     }
 
-    private void Retire(PolicySet set)
+    private void RetireRules(PolicySet before)
     {
         // Late events name them: what they were, not their documents, which would be kept with them.
-        foreach (Rule rule in Set.Rules.Where(rule => set.FindRule(rule.Id) is null).TakeLast(MostRetiredRules))
+        foreach (Rule rule in before.Rules.Where(rule => Set.FindRule(rule.Id) is null).TakeLast(MostRetiredRules))
         {
             _retired[rule.Id] = rule.ToInfo();
             _retiredOrder.Enqueue(rule.Id);
@@ -328,7 +179,7 @@ internal sealed class PolicyManager
             new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt))]),
         StateContext.Default.KeptPolicies);
 
-    private PolicySet Restore()
+    private PolicySet ReadKept()
     {
         KeptPolicies? kept = _store.Get(Key, StateContext.Default.KeptPolicies);
         List<(PolicyDocument, uint)> documents = [];

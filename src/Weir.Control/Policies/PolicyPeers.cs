@@ -15,13 +15,12 @@ internal sealed class PolicyPeers(Func<World> world)
     private readonly ConcurrentDictionary<Identity, PolicyPeer> _peers = [];
 
     /// <summary>Everybody that has a number, beside the reserved ones.</summary>
-    internal List<PolicyPeer> All()
+    internal List<PolicyPeer> All(World now)
     {
-        World now = world();
         List<PolicyPeer> all =
         [
             .. now.Identities.Select(known => Of(known.Key, known.Value)),
-            .. now.Cidrs.Select(cidr => OfCidr(cidr.Value, cidr.Key)),
+            .. now.Prefixes.Select(cidr => OfCidr(cidr.Key, cidr.Value)),
         ];
         if (_peers.Count > (2 * all.Count) + 64)
         {

@@ -30,10 +30,16 @@ internal sealed record World
     /// <summary>The same by label set.</summary>
     internal ImmutableDictionary<LabelSet, Identity> NumbersOfLabels { get; init; } = ImmutableDictionary<LabelSet, Identity>.Empty;
 
+    /// <summary>The policy that shall be in force.</summary>
+    internal PolicyEngine Engine { get; init; } = new(PolicySet.Empty, EnforcementMode.Default);
+
+    /// <summary>What the host takes for its own: all of its local routes.</summary>
+    internal ImmutableHashSet<IpPrefix> HostPrefixes { get; init; } = [];
+
     /// <summary>Prefixes that have a number, since policy names them.</summary>
     internal ImmutableDictionary<IpPrefix, Identity> Cidrs { get; init; } = ImmutableDictionary<IpPrefix, Identity>.Empty;
 
-    /// <summary>The same by number.</summary>
+    /// <summary>The same by number, and with those that policy named until lately: maps may have them still.</summary>
     internal ImmutableDictionary<Identity, IpPrefix> Prefixes { get; init; } = ImmutableDictionary<Identity, IpPrefix>.Empty;
 
     /// <summary>Containers whose endpoints the runtime has and of which the records are lost.</summary>
@@ -41,4 +47,7 @@ internal sealed record World
 
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
+
+    /// <summary>Whether all of the prefix is the host's, so that no rule for a CIDR means it.</summary>
+    internal bool IsHost(IpPrefix prefix) => HostPrefixes.Any(own => own.Contains(prefix));
 }

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using Weir.Control.State;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Http.Rules;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.Reconciling;
+
+/// <summary>What is to be done, and in which order, so that kernel and proxy are as the <see cref="World"/> says. Pure: the same
+/// world and the same <see cref="Realized"/> make the same plan, and a plan made after any of its steps is the rest of it.
+/// The rules of order live here alone:
+/// <list type="number">
+/// <item>Whoever is gone goes first: his addresses may be another's already.</item>
+/// <item>The proxy knows a policy before a map names it, and forgets it after the last.</item>
+/// <item>Every map has its decisions for a number before an address or an endpoint gets the number; the old policy's where it
+/// is still in force then.</item>
+/// <item>An address loses its number after the maps of the new policy are in place.</item>
+/// <item>Flows are judged again when all that judges them is there.</item>
+/// </list></summary>
+internal sealed class Plan
+{
+    private readonly World _world;
+    private readonly PolicyLists _lists;
+    private readonly List<Step> _steps = [];
+    private Realized _realized;
+
+    private Plan(World world, Realized realized, PolicyLists lists)
+    {
+        _world = world;
+        _realized = realized;
+        _lists = lists;
+    }
+
+    /// <param name="lists">Remembers what was compiled; changes nothing of what comes out.</param>
+    /// <returns>In their order; empty: all is as it should be.</returns>
+    internal static IReadOnlyList<Step> Of(World world, Realized realized, PolicyLists lists, PlanOptions options)
+    {
+        var plan = new Plan(world, realized, lists);
+        plan.Make(options);
+        return plan._steps;
+    }
+
+    private void Make(PlanOptions options)
+    {
+        Dictionary<ushort, (Endpoint Endpoint, EndpointAttachment Attachment)> wanted = [];
+        foreach (Endpoint endpoint in _world.Attached)
+        {
+            // One whose network's record is lost stays as it is.
+            if (_world.Networks.GetValueOrDefault(endpoint.NetworkId) is { } network)
+            {
+                wanted[endpoint.Id] = (endpoint, Attachments.Of(endpoint, network, options.IsRouted(network)));
+            }
+        }
+
+        Endpoint[] endpoints = [.. wanted.Values.Select(one => one.Endpoint).OrderBy(endpoint => endpoint.Id)];
+        RemoveGone(wanted.ToDictionary(one => one.Key, one => one.Value.Attachment));
+        ImmutableDictionary<IpPrefix, Identity> ipcache = _lists.IpcacheOf(_world);
+        PutIpcache(ipcache, endpoints);
+        ApplyPolicies(_world.Engine, endpoints);
+        if (_realized.Engine != _world.Engine)
+        {
+            Add(new Step.Speak(_world.Engine));
+        }
+
+        foreach (Endpoint endpoint in endpoints)
+        {
+            Bring(endpoint, wanted[endpoint.Id].Attachment, options);
+        }
+
+        if (_steps.Exists(step => step is not Step.SetDenyAnswer))
+        {
+            Add(new Step.BumpRevision());
+        }
+
+        RemoveIpcache(ipcache);
+        ForgetHttp(endpoints);
+    }
+
+    private void RemoveGone(Dictionary<ushort, EndpointAttachment> wanted)
+    {
+        foreach (EndpointAttachment known in _realized.Endpoints.Values.OrderBy(known => known.Id))
+        {
+            bool isKept = wanted.TryGetValue(known.Id, out EndpointAttachment? now)
+                ? Attachments.IsSameOwner(known, now)
+                : _world.Attached.Any(endpoint => endpoint.Id == known.Id);
+            if (!isKept)
+            {
+                Add(new Step.Detach(known.Id, [.. known.Addresses]));
+            }
+        }
+    }
+
+    private void PutIpcache(ImmutableDictionary<IpPrefix, Identity> wanted, Endpoint[] endpoints)
+    {
+        if (ReferenceEquals(wanted, _realized.Ipcache))
+        {
+            return;
+        }
+
+        IpcacheRow[] rows =
+        [
+            .. wanted.Where(row => !_realized.Ipcache.TryGetValue(row.Key, out Identity known) || known != row.Value)
+                .Select(row => new IpcacheRow(row.Key, row.Value)).OrderBy(row => row.Prefix),
+        ];
+        if (rows.Length == 0)
+        {
+            return;
+        }
+
+        if (_realized.Engine != _world.Engine && rows.Any(row => row.Identity.IsCidr))
+        {
+            // The old policy learns the new numbers before addresses get them: no packet between is lost.
+            ApplyPolicies(_realized.Engine ?? _world.Engine, endpoints);
+        }
+
+        Add(new Step.PutIpcache(rows));
+    }
+
+    private void RemoveIpcache(ImmutableDictionary<IpPrefix, Identity> wanted)
+    {
+        if (ReferenceEquals(wanted, _realized.Ipcache))
+        {
+            return;
+        }
+
+        IpPrefix[] gone = [.. _realized.Ipcache.Keys.Where(prefix => !wanted.ContainsKey(prefix)).Order()];
+        if (gone.Length > 0)
+        {
+            Add(new Step.RemoveIpcache(gone));
+        }
+    }
+
+    private void ApplyPolicies(PolicyEngine engine, Endpoint[] endpoints)
+    {
+        Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> changed = [];
+        foreach (Endpoint endpoint in endpoints)
+        {
+            IReadOnlyList<PolicyMapEntry> entries = _lists.Of(engine, _world, endpoint).Entries;
+            bool isKnown = _realized.Policies.TryGetValue(endpoint.Id, out IReadOnlyList<PolicyMapEntry>? known);
+            if (isKnown ? !ReferenceEquals(entries, known) && !entries.SequenceEqual(known!) : NeedsMap(endpoint, entries))
+            {
+                changed[endpoint.Id] = entries;
+            }
+        }
+
+        if (changed.Count == 0)
+        {
+            return;
+        }
+
+        ImmutableDictionary<uint, HttpPolicy> http = _realized.Http;
+        foreach (uint id in changed.Values.Distinct().SelectMany(HttpOf).Distinct())
+        {
+            if (!http.ContainsKey(id))
+            {
+                http = http.Add(id, engine.FindHttpPolicy(id));
+            }
+        }
+
+        if (http != _realized.Http || (_realized.IsProxyInDoubt && !http.IsEmpty))
+        {
+            Add(new Step.TellProxy(http));
+        }
+
+        Add(new Step.ApplyPolicies(changed));
+    }
+
+    /// <summary>An endpoint without a map is denied everything. What no rule concerns, as most often "init", needs none: a
+    /// change of the maps waits some 10 ms for running programs, and its container with it.</summary>
+    private static bool NeedsMap(Endpoint endpoint, IReadOnlyList<PolicyMapEntry> entries) =>
+        endpoint.Identity != Identity.Init || entries.Any(entry => entry.RuleId != 0);
+
+    private void Bring(Endpoint endpoint, EndpointAttachment wanted, PlanOptions options)
+    {
+        if (!_realized.Endpoints.TryGetValue(endpoint.Id, out EndpointAttachment? known) || !Attachments.IsSame(known, wanted))
+        {
+            Add(new Step.Attach(wanted, AtOnce: endpoint.Program.Length == 0));
+        }
+        else if (known.Identity != wanted.Identity)
+        {
+            Add(new Step.SetIdentity(endpoint.Id, wanted.Identity));
+        }
+
+        DenyAnswer answer = _lists.Of(_world.Engine, _world, endpoint).Response switch
+        {
+            DenyResponse.Answer => DenyAnswer.All,
+            DenyResponse.Drop => DenyAnswer.Nobody,
+            // The world is answered only where a policy asks for it.
+            _ => options.DenyResponse == DenyResponse.Answer ? DenyAnswer.Local : DenyAnswer.Nobody,
+        };
+        if (!_realized.DenyAnswers.TryGetValue(endpoint.Id, out DenyAnswer before) || before != answer)
+        {
+            Add(new Step.SetDenyAnswer(endpoint.Id, answer));
+        }
+    }
+
+    private void ForgetHttp(Endpoint[] endpoints)
+    {
+        if (_realized.Http.IsEmpty && !_realized.IsProxyInDoubt)
+        {
+            return;
+        }
+
+        HashSet<uint> needed = [.. endpoints.Select(endpoint => _realized.Policies.GetValueOrDefault(endpoint.Id)).OfType<IReadOnlyList<PolicyMapEntry>>().Distinct().SelectMany(HttpOf)];
+        if (needed.Count < _realized.Http.Count || _realized.IsProxyInDoubt)
+        {
+            Add(new Step.TellProxy(_realized.Http.RemoveRange(_realized.Http.Keys.Where(id => !needed.Contains(id)))));
+        }
+    }
+
+    private static IEnumerable<uint> HttpOf(IReadOnlyList<PolicyMapEntry> entries) =>
+        entries.Where(entry => entry.HttpPolicyId != 0).Select(entry => entry.HttpPolicyId);
+
+    private void Add(Step step)
+    {
+        _steps.Add(step);
+        _realized = _realized.After(step);
+    }
+}

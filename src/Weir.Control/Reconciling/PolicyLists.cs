@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using Weir.Control.Policies;
+using Weir.Control.State;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.Reconciling;
+
+/// <summary>What policies say for endpoints of a world, compiled once for everybody of one identity, and remembered until
+/// identities or the policy change. Used by one thread.</summary>
+internal sealed class PolicyLists(PolicyPeers peers)
+{
+    /// <summary>The policy in force, and the one that takes its place.</summary>
+    private const int MostCompilations = 2;
+
+    private readonly List<Compilation> _compilations = [];
+    private (PolicySet? Set, object? Cidrs, object? Host, ImmutableDictionary<IpPrefix, Identity> Rows) _ipcache =
+        (null, null, null, ImmutableDictionary<IpPrefix, Identity>.Empty);
+
+    /// <summary>The decisions of one endpoint: the same object for all that share an identity.</summary>
+    internal PolicyList Of(PolicyEngine engine, World world, Endpoint endpoint)
+    {
+        Compilation compilation = CompilationOf(engine, world);
+        PolicyPeer subject = peers.Of(endpoint);
+        if (!compilation.Lists.TryGetValue(subject, out PolicyList? list))
+        {
+            // All that will be asked for share the work.
+            PolicyPeer[] subjects = [.. world.Attached.Select(peers.Of).Append(subject).Distinct().Where(one => !compilation.Lists.ContainsKey(one))];
+            IReadOnlyList<IReadOnlyList<PolicyMapEntry>> compiled = engine.CompileAll(subjects, compilation.Peers);
+            for (int i = 0; i < subjects.Length; i++)
+            {
+                compilation.Lists[subjects[i]] = new PolicyList(compiled[i], engine.DenyResponseOf(subjects[i]));
+            }
+
+            list = compilation.Lists[subject];
+        }
+
+        return list;
+    }
+
+    /// <summary>Who is behind which prefix: the host behind its own, before all that policy names.</summary>
+    internal ImmutableDictionary<IpPrefix, Identity> IpcacheOf(World world)
+    {
+        PolicySet set = world.Engine.Set;
+        if (_ipcache.Set != set || _ipcache.Cidrs != world.Cidrs || _ipcache.Host != world.HostPrefixes)
+        {
+            ImmutableDictionary<IpPrefix, Identity>.Builder rows = ImmutableDictionary.CreateBuilder<IpPrefix, Identity>();
+            rows.AddRange(world.HostPrefixes.Select(prefix => KeyValuePair.Create(prefix, Identity.Host)));
+            foreach (IpPrefix prefix in set.CidrPrefixes)
+            {
+                if (world.Cidrs.TryGetValue(prefix.Masked, out Identity identity) && !world.IsHost(prefix))
+                {
+                    rows[prefix.Masked] = identity;
+                }
+            }
+
+            _ipcache = (set, world.Cidrs, world.HostPrefixes, rows.ToImmutable());
+        }
+
+        return _ipcache.Rows;
+    }
+
+    private Compilation CompilationOf(PolicyEngine engine, World world)
+    {
+        Compilation? known = _compilations.Find(one => one.Engine == engine && one.Identities == world.Identities && one.Prefixes == world.Prefixes);
+        if (known is null)
+        {
+            known = new Compilation(engine, world.Identities, world.Prefixes, peers.All(world));
+            _compilations.Insert(0, known);
+            if (_compilations.Count > MostCompilations)
+            {
+                _compilations.RemoveAt(MostCompilations);
+            }
+        }
+
+        return known;
+    }
+
+    private sealed record Compilation(PolicyEngine Engine, object Identities, object Prefixes, IReadOnlyCollection<PolicyPeer> Peers)
+    {
+        internal Dictionary<PolicyPeer, PolicyList> Lists { get; } = [];
+    }
+}

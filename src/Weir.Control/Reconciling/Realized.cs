@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Http.Rules;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.Reconciling;
+
+/// <summary>What kernel and proxy have of what the <see cref="State.World"/> says, as far as it is known: never changed, only
+/// followed by another. What is not in it is put there, whether it is there or not.</summary>
+internal sealed record Realized
+{
+    /// <summary>Nothing is known.</summary>
+    internal static Realized Nothing { get; } = new();
+
+    /// <summary>Endpoints with programs.</summary>
+    internal ImmutableDictionary<ushort, EndpointAttachment> Endpoints { get; init; } = ImmutableDictionary<ushort, EndpointAttachment>.Empty;
+
+    internal ImmutableDictionary<ushort, IReadOnlyList<PolicyMapEntry>> Policies { get; init; } = ImmutableDictionary<ushort, IReadOnlyList<PolicyMapEntry>>.Empty;
+
+    internal ImmutableDictionary<ushort, DenyAnswer> DenyAnswers { get; init; } = ImmutableDictionary<ushort, DenyAnswer>.Empty;
+
+    internal ImmutableDictionary<IpPrefix, Identity> Ipcache { get; init; } = ImmutableDictionary<IpPrefix, Identity>.Empty;
+
+    /// <summary>What the proxy judges by.</summary>
+    internal ImmutableDictionary<uint, HttpPolicy> Http { get; init; } = ImmutableDictionary<uint, HttpPolicy>.Empty;
+
+    /// <summary>Whether the proxy may judge by others beside, or instead.</summary>
+    internal bool IsProxyInDoubt { get; init; }
+
+    /// <summary>The policy of which the maps are; null: that is not known.</summary>
+    internal PolicyEngine? Engine { get; init; }
+
+    /// <summary>After a step that was done.</summary>
+    internal Realized After(Step step) => step switch
+    {
+        Step.TellProxy tell => this with { Http = tell.Policies, IsProxyInDoubt = false },
+        Step.ApplyPolicies apply => this with { Policies = Policies.SetItems(apply.Policies) },
+        Step.PutIpcache put => this with { Ipcache = Ipcache.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Prefix, row.Identity))) },
+        Step.RemoveIpcache remove => this with { Ipcache = Ipcache.RemoveRange(remove.Prefixes) },
+        Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, attach.Attachment) },
+        Step.Detach detach => Without(detach.Id),
+        Step.SetIdentity set => this with { Endpoints = Endpoints.SetItem(set.Id, Endpoints[set.Id] with { Identity = set.Identity }) },
+        Step.SetDenyAnswer set => this with { DenyAnswers = DenyAnswers.SetItem(set.Id, set.Answer) },
+        Step.Speak speak => this with { Engine = speak.Engine },
+        Step.BumpRevision => this,
+        _ => throw new InvalidOperationException($"a step {step.GetType().Name} is not known"),
+    };
+
+    /// <summary>After a step that failed half-way, for all that is known.</summary>
+    internal Realized InDoubt(Step step) => step switch
+    {
+        Step.TellProxy => this with { IsProxyInDoubt = true },
+        Step.ApplyPolicies apply => this with { Policies = Policies.RemoveRange(apply.Policies.Keys) },
+        Step.PutIpcache put => InDoubt(put.Rows.Select(row => row.Prefix)),
+        Step.RemoveIpcache remove => InDoubt(remove.Prefixes),
+        Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, InDoubt(attach.Attachment)) },
+        _ => this,
+    };
+
+    /// <summary>An endpoint whose programs are not what they should be, or nowhere: they are attached anew, and if it goes it is
+    /// forgotten.</summary>
+    internal static EndpointAttachment InDoubt(EndpointAttachment attachment) => attachment with { Ifindex = 0 };
+
+    /// <summary>They may be there: they are removed if nothing wants them, and put again if something does.</summary>
+    private Realized InDoubt(IEnumerable<IpPrefix> prefixes) =>
+        this with { Ipcache = Ipcache.SetItems(prefixes.Select(prefix => KeyValuePair.Create(prefix, Identity.Unknown))) };
+
+    private Realized Without(ushort id) => this with
+    {
+        Endpoints = Endpoints.Remove(id),
+        Policies = Policies.Remove(id),
+        DenyAnswers = DenyAnswers.Remove(id),
+    };
+}

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using Microsoft.Extensions.Logging;
+using Weir.Control.State;
+using Weir.Control.Watch;
+using Weir.Datapath;
+using Weir.Linux;
+using Weir.Net;
+
+namespace Weir.Control.Reconciling;
+
+/// <summary>Makes kernel and proxy be as the <see cref="World"/> says, step by step as the <see cref="Plan"/> has them. What
+/// fails is kept by object, told in status, and tried again later and later; who needs it now is told at once.
+/// Called on the writer's thread; what only tells may be asked from any.</summary>
+internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy proxy, PolicyLists lists, PlanOptions options, TimeProvider time, ILogger log)
+{
+    private static readonly TimeSpan _first = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(30);
+
+    private volatile Realized _realized = Realized.Nothing;
+    private ImmutableSortedDictionary<ushort, string> _failures = ImmutableSortedDictionary<ushort, string>.Empty; // by endpoint; 0: of all
+    private TimeSpan _pause = _first;
+    private DateTimeOffset _tryAgain;
+
+    /// <summary>What is in force, as far as it is known.</summary>
+    internal Realized Realized => _realized;
+
+    /// <summary>The datapath's: raised whenever flows are judged again.</summary>
+    internal uint Revision => datapath.Revision;
+
+    /// <summary>After a start, when it is told who is behind which prefix already.</summary>
+    internal void Begin(IEnumerable<IpcacheRow> rows) =>
+        _realized = Realized.Nothing with { IsProxyInDoubt = true, Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => row.Identity) };
+
+    /// <summary>After a start: an endpoint's programs are in the kernel already.</summary>
+    internal void TakeUp(EndpointAttachment attachment) =>
+        _realized = _realized with { Endpoints = _realized.Endpoints.SetItem(attachment.Id, attachment) };
+
+    /// <summary>Brings everything into force that can be. A failure of one endpoint does not keep the others from it.</summary>
+    /// <returns>How many endpoints' policy changed.</returns>
+    internal int Converge()
+    {
+        HashSet<ushort> changed = [];
+        var failures = ImmutableSortedDictionary.CreateBuilder<ushort, string>();
+        foreach (Step step in Plan.Of(writer.World, _realized, lists, options))
+        {
+            if (failures.ContainsKey(0) || failures.ContainsKey(step.Endpoint))
+            {
+                continue; // it builds upon what failed
+            }
+
+            try
+            {
+                Take(step);
+                _realized = _realized.After(step);
+                changed.UnionWith(step is Step.ApplyPolicies apply ? apply.Policies.Keys : []);
+            }
+            catch (Exception e) when (e is LinuxException or DatapathException or Bpf.VerifierException or ControlException or IOException)
+            {
+                _realized = _realized.InDoubt(step);
+                failures[step.Endpoint] = e.Message;
+            }
+        }
+
+        Keep(failures.ToImmutable());
+        return changed.Count;
+    }
+
+    /// <summary>The same for somebody who waits for one endpoint.</summary>
+    /// <exception cref="ControlException">It is not in force for that endpoint; it is tried again.</exception>
+    internal void Converge(ushort endpoint)
+    {
+        Converge();
+        if (_failures.TryGetValue(0, out string? failure) || _failures.TryGetValue(endpoint, out failure))
+        {
+            throw new ControlException(failure);
+        }
+    }
+
+    /// <summary>The same for somebody who changes what concerns all.</summary>
+    /// <returns>How many endpoints' policy changed.</returns>
+    /// <exception cref="ControlException">It is not in force; it is tried again.</exception>
+    internal int ConvergeAll()
+    {
+        int changed = Converge();
+        return _failures.TryGetValue(0, out string? failure) ? throw new ControlException(failure) : changed;
+    }
+
+    /// <summary>Somebody took an endpoint's programs away: puts them there again.</summary>
+    /// <exception cref="ControlException">That failed; it is tried again.</exception>
+    internal void AttachAgain(ushort endpoint)
+    {
+        if (_realized.Endpoints.TryGetValue(endpoint, out EndpointAttachment? attachment))
+        {
+            TakeUp(Realized.InDoubt(attachment));
+        }
+
+        Converge(endpoint);
+    }
+
+    /// <summary>Whether an endpoint's programs are attached.</summary>
+    internal bool IsAttached(Endpoint endpoint) => _realized.Endpoints.GetValueOrDefault(endpoint.Id)?.Ifindex == endpoint.Ifindex;
+
+    /// <summary>Attaches an endpoint's programs again, now by links if the kernel has them.</summary>
+    internal void AttachByLinks(Endpoint endpoint)
+    {
+        if (IsAttached(endpoint))
+        {
+            datapath.AttachEndpoint(_realized.Endpoints[endpoint.Id]);
+        }
+    }
+
+    /// <summary>That nothing is left undone; to make it so is to try again when it is time.</summary>
+    internal IEnumerable<Expectation> Expect() => _failures.Select(failure => new Expectation(
+        "state",
+        failure.Key == 0 ? "what policy says" : $"what policy says for endpoint {failure.Key}",
+        _ => !_failures.ContainsKey(failure.Key),
+        () => TryAgain(failure.Key))
+    {
+        Endpoint = failure.Key,
+    });
+
+    private void TryAgain(ushort endpoint)
+    {
+        if (time.GetUtcNow() >= _tryAgain)
+        {
+            Converge();
+        }
+
+        if (_failures.TryGetValue(endpoint, out string? failure))
+        {
+            throw new ControlException(failure);
+        }
+    }
+
+    private void Keep(ImmutableSortedDictionary<ushort, string> failures)
+    {
+        foreach ((ushort endpoint, string failure) in failures.Where(failure => _failures.GetValueOrDefault(failure.Key) != failure.Value))
+        {
+            Log.Failed(log, endpoint == 0 ? "bringing into force what policy says" : $"bringing endpoint {endpoint} into force", failure);
+        }
+
+        _pause = failures.IsEmpty || _failures.IsEmpty ? _first : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, _longest.Ticks));
+        _tryAgain = time.GetUtcNow() + _pause;
+        _failures = failures;
+    }
+
+    private void Take(Step step)
+    {
+        switch (step)
+        {
+            case Step.TellProxy tell:
+                proxy.Enforce([.. tell.Policies.Values]);
+                break;
+            case Step.ApplyPolicies apply:
+                datapath.ApplyPolicies(apply.Policies);
+                break;
+            case Step.PutIpcache put:
+                datapath.SetIpcache(put.Rows);
+                break;
+            case Step.RemoveIpcache remove:
+                foreach (IpPrefix prefix in remove.Prefixes)
+                {
+                    datapath.RemoveIpcache(prefix);
+                }
+
+                break;
+            case Step.Attach attach:
+                datapath.AttachEndpoint(attach.Attachment, attach.AtOnce);
+                break;
+            case Step.Detach detach:
+                datapath.DetachEndpoint(detach.Id, detach.Addresses);
+                break;
+            case Step.SetIdentity set:
+                datapath.SetIdentity(set.Id, set.Identity);
+                break;
+            case Step.SetDenyAnswer set:
+                datapath.SetDenyAnswer(set.Id, set.Answer);
+                break;
+            case Step.BumpRevision:
+                datapath.BumpRevision();
+                break;
+            case Step.Speak:
+                break; // only this class needs to know
+        }
+    }
+}

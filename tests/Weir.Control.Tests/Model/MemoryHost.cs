@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using Weir.Control.Endpoints;
+using Weir.Control.State;
+using Weir.Control.Watch;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
+using Weir.Http.Rules;
+using Weir.Linux;
+using Weir.Net;
+using Weir.Policy;
+
+namespace Weir.Control.Tests.Model;
+
+/// <summary>Kernel, links and proxy in memory: what the agent does to them, it does here, and it outlives the agent. Any effect
+/// can fail, half done or not at all, and the agent can end at any of them.</summary>
+internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
+{
+    private int _nextIfindex = 10;
+    private int _effects;
+
+    /// <summary>What an endpoint's slot holds.</summary>
+    internal sealed record Slot(EndpointAttachment Attachment, bool IsWhole, bool IsByLinks);
+
+    internal Dictionary<string, int> Links { get; } = [];
+
+    internal Dictionary<ushort, Slot> Slots { get; } = [];
+
+    internal Dictionary<ushort, DenyAnswer> DenyAnswers { get; } = [];
+
+    internal Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> Policies { get; } = [];
+
+    internal Dictionary<IpPrefix, Identity> Ipcache { get; } = [];
+
+    internal Dictionary<uint, HttpPolicy> Http { get; private set; } = [];
+
+    /// <summary>After so many effects one fails; 0: none.</summary>
+    internal int FailAt { get; set; }
+
+    /// <summary>After so many effects the agent ends; 0: never.</summary>
+    internal int EndAt { get; set; }
+
+    /// <summary>Called after each effect.</summary>
+    internal Action Looked { get; set; } = () => { };
+
+    public uint Revision { get; private set; }
+
+    /// <summary>Counts effects from here on.</summary>
+    internal void Arm(int failAt, int endAt)
+    {
+        _effects = 0;
+        (FailAt, EndAt) = (failAt, endAt);
+    }
+
+    public void AttachEndpoint(EndpointAttachment attachment, bool atOnce = false) => Do("attach", () =>
+    {
+        if (!Links.ContainsValue(attachment.Ifindex))
+        {
+            throw new LinuxException(Errno.NoDevice, $"attach to {attachment.Ifindex}");
+        }
+
+        Slots[attachment.Id] = new Slot(attachment, IsWhole: true, IsByLinks: !atOnce);
+    });
+
+    public bool AwaitsLinks(ushort id) => Slots.GetValueOrDefault(id) is { IsByLinks: false };
+
+    public bool IsEndpointWhole(ushort id, int ifindex) => Slots.GetValueOrDefault(id) is { IsWhole: true } slot && slot.Attachment.Ifindex == ifindex;
+
+    public void DetachEndpoint(ushort id, IEnumerable<IPAddress> addresses) => Do("detach", () =>
+    {
+        Slots.Remove(id);
+        DenyAnswers.Remove(id);
+        Policies.Remove(id);
+    });
+
+    public void SetIdentity(ushort id, Identity identity) =>
+        Do("set identity", () => Slots[id] = Slots[id] with { Attachment = Slots[id].Attachment with { Identity = identity } });
+
+    public void SetDenyAnswer(ushort id, DenyAnswer answer) => Do("set deny answer", () => DenyAnswers[id] = answer);
+
+    public void ApplyPolicies(IReadOnlyDictionary<ushort, IReadOnlyList<PolicyMapEntry>> policies) =>
+        Do("swap policies", [.. policies.Select(policy => (Action)(() => Policies[policy.Key] = policy.Value))], isOne: false);
+
+    public void SetIpcache(IReadOnlyCollection<IpcacheRow> rows) =>
+        Do("write ipcache", [.. rows.Select(row => (Action)(() => Ipcache[row.Prefix] = row.Identity))], isOne: false);
+
+    public bool RemoveIpcache(IpPrefix prefix)
+    {
+        bool wasThere = false;
+        Do("remove ipcache", () => wasThere = Ipcache.Remove(prefix));
+        return wasThere;
+    }
+
+    public uint BumpRevision()
+    {
+        Do("raise revision", () => Revision++);
+        return Revision;
+    }
+
+    public IReadOnlyList<EndpointRow> ListEndpoints() => [.. Slots.Values.Select(slot => slot.Attachment)
+        .Select(one => new EndpointRow(one.Id, one.Identity, one.Ifindex, one.NetworkId, one.Internal, one.Mac, 0))];
+
+    public IReadOnlyList<LocalRow> ListLocal() => [.. Slots.Values.SelectMany(slot => slot.Attachment.Addresses.Select(address => new LocalRow(address, slot.Attachment.Id)))];
+
+    public IReadOnlyList<IpcacheRow> ListIpcache() => [.. Ipcache.Select(row => new IpcacheRow(row.Key, row.Value))];
+
+    public int Create(Endpoint endpoint, int mtu)
+    {
+        Do("make link", () => Links[endpoint.LinkName] = _nextIfindex++);
+        return Links[endpoint.LinkName];
+    }
+
+    public void AddRoutes(Endpoint endpoint, Network? network) => Do("add routes", () => { });
+
+    public IEnumerable<Expectation> Expect(Endpoint endpoint, Network? network) => [];
+
+    public void Delete(string name) => Do("delete link", () =>
+    {
+        if (Links.Remove(name, out int ifindex))
+        {
+            LoseProgram(ifindex);
+        }
+    });
+
+    public Dictionary<string, int> List() => new(Links);
+
+    public void Enforce(IReadOnlyCollection<HttpPolicy> policies) => Do("tell the proxy", () => Http = policies.ToDictionary(policy => policy.Id));
+
+    /// <summary>An effect on a disk.</summary>
+    internal void Write(Action effect) => Do("write", effect);
+
+    /// <summary>Somebody else does so.</summary>
+    internal void LoseProgram(int ifindex)
+    {
+        foreach ((ushort id, Slot slot) in Slots.Where(slot => slot.Value.Attachment.Ifindex == ifindex).ToList())
+        {
+            Slots[id] = slot with { IsWhole = false };
+        }
+    }
+
+    private void Do(string what, Action effect) => Do(what, [effect], isOne: true);
+
+    /// <param name="isOne">It is done or not; else it may be done in part.</param>
+    private void Do(string what, Action[] effects, bool isOne)
+    {
+        if (EndAt != 0 && _effects >= EndAt)
+        {
+            throw new AgentEnds(); // whatever would be tidied up on the way out is not
+        }
+
+        _effects++;
+        bool fails = _effects == FailAt;
+        bool ends = _effects == EndAt;
+        foreach (Action effect in fails || ends ? effects[..(isOne ? 0 : effects.Length / 2)] : effects)
+        {
+            effect();
+        }
+
+        Looked();
+        if (ends)
+        {
+            throw new AgentEnds();
+        }
+
+        if (fails)
+        {
+            throw new LinuxException(Errno.NoMemory, what);
+        }
+    }
+}
