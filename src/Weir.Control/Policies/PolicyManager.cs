@@ -86,7 +86,7 @@ internal sealed class PolicyManager
 
         PolicyEngine before = Engine;
         var engine = new PolicyEngine(set, _options.Enforcement);
-        IReadOnlyCollection<IpPrefix> added = NumberCidrs(set);
+        IpPrefix[] added = NumberCidrs(set);
         int changed;
         try
         {
@@ -119,7 +119,7 @@ internal sealed class PolicyManager
         RetireCidrs();
     }
 
-    private IReadOnlyCollection<IpPrefix> NumberCidrs(PolicySet set)
+    private IpPrefix[] NumberCidrs(PolicySet set)
     {
         IpPrefix[] added = [.. set.CidrPrefixes.Where(prefix => _identities.FindCidr(prefix) is null)];
         _identities.AddCidrs(added);
