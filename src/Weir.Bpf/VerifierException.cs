@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Net;
+
 namespace Weir.Bpf;
 
 /// <summary>The kernel refused to load a program. The message has the last lines of the verifier's log.</summary>
-public sealed class VerifierException : Exception
+public sealed class VerifierException : WeirException
 {
     private const int ShownLines = 20;
 

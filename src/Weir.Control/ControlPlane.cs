@@ -259,7 +259,7 @@ public sealed class ControlPlane : IDisposable
         {
             Identify(endpointId, networkName, workload);
         }
-        catch (Exception e) when (e is ControlException or StoreException)
+        catch (WeirException e)
         {
             Log.Failed(_log, $"identifying container {workload.Name}", e.Message);
         }

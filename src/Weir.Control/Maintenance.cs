@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Net;
 using Weir.Store;
 
 namespace Weir.Control;
@@ -20,18 +21,19 @@ public sealed class Maintenance : IDisposable
     private readonly ILogger _log;
     private readonly ManualResetEventSlim _stopping = new();
     private readonly RtnetlinkMonitor _monitor = new();
-    private readonly Thread[] _threads;
+    private readonly GuardedThread[] _threads;
     private long _allocated;
 
     public Maintenance(ControlPlane control, ILogger log)
     {
         _control = control;
         _log = log;
-        _threads = [new Thread(Sweep) { IsBackground = true, Name = "sweep" }, new Thread(Follow) { IsBackground = true, Name = "addresses" }, new Thread(Watch) { IsBackground = true, Name = "watchdog" }];
-        foreach (Thread thread in _threads)
-        {
-            thread.Start();
-        }
+        _threads =
+        [
+            GuardedThread.Lasting("sweep", Sweep, e => Log.Failed(_log, "sweeping", e.ToString())).Start(),
+            GuardedThread.Lasting("addresses", Follow, e => Log.Failed(_log, "following the host's addresses", e.ToString())).Start(),
+            GuardedThread.Lasting("watchdog", Watch, e => Log.Failed(_log, "watching the host", e.ToString())).Start(),
+        ];
     }
 
     /// <summary>What the last sweep of the conntrack table found.</summary>
@@ -40,7 +42,7 @@ public sealed class Maintenance : IDisposable
     public void Dispose()
     {
         _stopping.Set();
-        foreach (Thread thread in _threads)
+        foreach (GuardedThread thread in _threads)
         {
             thread.Join();
         }
@@ -98,10 +100,15 @@ public sealed class Maintenance : IDisposable
             action();
         }
 #pragma warning disable CA1031 // Whatever it is, it is tried again: a thread that ended would be missed by nobody.
-        catch (Exception e) when (e is not ObjectDisposedException || !_stopping.IsSet)
+        catch (Exception e)
 #pragma warning restore CA1031
         {
-            Log.Failed(_log, what, e.Message);
+            if (_stopping.IsSet)
+            {
+                return;
+            }
+
+            Log.Failed(_log, what, WeirException.IsExpected(e) ? e.Message : e.ToString());
             _stopping.Wait(_wait); // a failure that stays must not fill the log at once
         }
     }

@@ -2,6 +2,7 @@
 
 using System.Collections.Concurrent;
 using Weir.Control.State;
+using Weir.Linux;
 
 namespace Weir.Control;
 
@@ -13,14 +14,11 @@ namespace Weir.Control;
 internal sealed class Writer : IDisposable
 {
     private readonly BlockingCollection<Action> _changes = [];
-    private readonly Thread _thread;
+    private readonly GuardedThread _thread;
     private volatile World _world = World.Empty;
     private volatile bool _isStarted;
 
-    internal Writer()
-    {
-        _thread = new Thread(Work) { IsBackground = true, Name = "writer" };
-    }
+    internal Writer() => _thread = GuardedThread.Lasting("writer", Work, _ => { }); // a change hands its failure to its caller
 
     /// <summary>Until then the thread that puts everything together changes the world.</summary>
     internal void Start()
@@ -32,7 +30,7 @@ internal sealed class Writer : IDisposable
     /// <summary>All that is known, as it is now.</summary>
     internal World World => _world;
 
-    private bool IsHere => Thread.CurrentThread == _thread || !_isStarted;
+    private bool IsHere => _thread.IsCurrent || !_isStarted;
 
     /// <summary>Makes a change, or asks what only its thread may ask. What it throws, its caller gets.</summary>
     /// <exception cref="ObjectDisposedException">The agent stops.</exception>

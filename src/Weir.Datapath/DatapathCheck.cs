@@ -75,7 +75,7 @@ public static class DatapathCheck
             action();
             return null;
         }
-        catch (Exception e) when (e is LinuxException or VerifierException or DatapathException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WeirException.IsExpected(e))
         {
             return e.Message;
         }

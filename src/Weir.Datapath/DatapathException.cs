@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Net;
+
 namespace Weir.Datapath;
 
 /// <summary>The datapath cannot serve; the message lists every reason and what to do.</summary>
-public sealed class DatapathException : Exception
+public sealed class DatapathException : WeirException
 {
     public DatapathException(string message)
         : base(message)

@@ -117,19 +117,14 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
         var pending = new TaskCompletionSource();
 
         // Not one of the pool's threads: all of them may be waiting for the change that waits here.
-        new Thread(() =>
-        {
-            try
+        GuardedThread.Once(
+            "policy",
+            () =>
             {
                 change();
                 pending.SetResult();
-            }
-            catch (LinuxException e)
-            {
-                pending.SetException(e);
-            }
-        })
-        { IsBackground = true, Name = "policy" }.Start();
+            },
+            pending.SetException).Start();
         var spin = default(SpinWait);
         while (!pending.Task.IsCompleted && IsPresent(id) != present)
         {

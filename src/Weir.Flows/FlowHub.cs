@@ -2,6 +2,7 @@
 
 using Weir.Api;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 
 namespace Weir.Flows;
 
@@ -15,17 +16,17 @@ public sealed class FlowHub : IDisposable
     private readonly Lock _lock = new();
     private readonly Datapath.Datapath _datapath;
     private readonly FlowRecord[] _last = new FlowRecord[Kept];
-    private readonly Thread _reader;
+    private readonly GuardedThread _reader;
     private FlowSubscription[] _subscriptions = [];
     private long _seen;
     private volatile bool _stopping;
 
-    public FlowHub(Datapath.Datapath datapath)
+    /// <param name="failed">Told what reading events threw; it goes on.</param>
+    public FlowHub(Datapath.Datapath datapath, Action<Exception> failed)
     {
         _datapath = datapath;
         SetFlags();
-        _reader = new Thread(Read) { IsBackground = true, Name = "events" };
-        _reader.Start();
+        _reader = GuardedThread.Lasting("events", Read, failed).Start();
     }
 
     /// <summary>Events read so far.</summary>

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Runtime.InteropServices;
+using Weir.Net;
 
 namespace Weir.Linux;
 
 /// <summary>The kernel refused something. The message says what was being done to which object.</summary>
-public class LinuxException : Exception
+public class LinuxException : WeirException
 {
     /// <param name="errno">Positive error number.</param>
     /// <param name="what">What was being done, with the object's name: "create veth weir1a2b3c4d".</param>

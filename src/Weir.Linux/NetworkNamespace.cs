@@ -69,26 +69,14 @@ public static class NetworkNamespace
     {
         T? result = default;
         ExceptionDispatchInfo? failure = null;
-        var thread = new Thread(() =>
-        {
-            try
+        GuardedThread.Once(
+            "netns",
+            () =>
             {
                 enter();
                 result = work();
-            }
-#pragma warning disable CA1031 // carried to the caller's thread
-            catch (Exception e)
-#pragma warning restore CA1031
-            {
-                failure = ExceptionDispatchInfo.Capture(e);
-            }
-        })
-        {
-            IsBackground = true,
-            Name = "netns",
-        };
-        thread.UnsafeStart();
-        thread.Join();
+            },
+            e => failure = ExceptionDispatchInfo.Capture(e)).UnsafeStart().Join();
         failure?.Throw();
         return result!;
     }

@@ -2,6 +2,7 @@
 using System.Net.Sockets;
 using Google.Protobuf;
 using Weir.Api;
+using Weir.Linux;
 
 namespace Weir.Proxy;
 
@@ -30,7 +31,7 @@ internal sealed class ControlSocket : IDisposable
         File.SetUnixFileMode(temporary, OwnerOnly);
         _socket.Listen(8);
         File.Move(temporary, path, overwrite: true);
-        new Thread(Accept) { IsBackground = true, Name = "control" }.Start();
+        GuardedThread.Lasting("control", Accept, Tell).Start();
     }
 
     public void Dispose()
@@ -49,7 +50,7 @@ internal sealed class ControlSocket : IDisposable
             try
             {
                 Socket peer = _socket.Accept();
-                new Thread(() => Serve(peer)) { IsBackground = true, Name = "agent" }.Start();
+                GuardedThread.Once("agent", () => Serve(peer), Tell).Start();
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException)
             {
@@ -57,6 +58,8 @@ internal sealed class ControlSocket : IDisposable
             }
         }
     }
+
+    private void Tell(Exception e) => _server.Reporter.Log($"serving the agent failed: {e}", isError: true);
 
     private void Serve(Socket peer)
     {

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Google.Protobuf;
 using Weir.Api;
 using Weir.Http.Rules;
+using Weir.Net;
 
 namespace Weir.Proxy;
 
@@ -37,7 +38,7 @@ public sealed class ProxyLink : IDisposable
                 return new ProxyLink(stream, hello);
             }
         }
-        catch (Exception e) when (e is SocketException or IOException or InvalidProtocolBufferException)
+        catch (Exception e) when (WeirException.IsExpected(e) || e is InvalidProtocolBufferException)
         {
             // None yet, or none any more.
         }

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Google.Protobuf;
 using Weir.Api;
 using Weir.Linux;
+using Weir.Net;
 
 namespace Weir.Proxy;
 
@@ -62,7 +63,7 @@ public static class ProxyProcess
                 int[] listeners = [.. sockets.Listeners.Select(number => process.TakeDescriptor(number).Release())];
                 return listeners.Length == 0 ? null : new Predecessor(stream, listeners);
             }
-            catch (Exception e) when (e is SocketException or IOException or LinuxException or InvalidProtocolBufferException)
+            catch (Exception e) when (WeirException.IsExpected(e) || e is InvalidProtocolBufferException)
             {
                 socket.Dispose();
                 return null;

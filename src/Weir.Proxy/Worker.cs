@@ -19,7 +19,7 @@ internal sealed class Worker : IDisposable
     private readonly ProxyServer _server;
     private readonly Epoll _poll = new();
     private readonly WakeUp _wake = new();
-    private readonly Thread _thread;
+    private readonly GuardedThread _thread;
     private readonly Tenants _tenants = new();
     private readonly Turn _turn;
     private readonly List<Connection?> _connections = [];
@@ -36,7 +36,7 @@ internal sealed class Worker : IDisposable
         State = new WorkerState(new KernelSockets(_poll), server.Flows, server.Policies, server.Reporter, server.Options, Forget);
         _turn = new Turn(State, Serve);
         _poll.Add(_wake.Number, EpollEvents.Readable, WakeToken);
-        _thread = new Thread(Run) { IsBackground = true, Name = $"worker {number}" };
+        _thread = GuardedThread.Lasting($"worker {number}", Run, Fail);
     }
 
     public Counters Counters => State.Counters;
@@ -102,6 +102,18 @@ internal sealed class Worker : IDisposable
             }
         }
 
+        ResetAll();
+    }
+
+    /// <summary>What its connections wait for may be lost: they are cut, and it goes on with new ones.</summary>
+    private void Fail(Exception error)
+    {
+        _server.Reporter.Log($"a worker's connections are given up: {error}", isError: true);
+        ResetAll();
+    }
+
+    private void ResetAll()
+    {
         foreach (Connection? connection in _connections.ToArray())
         {
             connection?.Reset();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir;
 using Weir.Cli;
 
+LastBorder.Draw();
 return await CommandLine.RunAsync(CommandLine.Build(), args);

@@ -56,7 +56,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
                 _realized = _realized.After(step);
                 changed.UnionWith(step is Step.ApplyPolicies apply ? apply.Policies.Keys : []);
             }
-            catch (Exception e) when (e is LinuxException or DatapathException or Bpf.VerifierException or ControlException or IOException)
+            catch (Exception e) when (WeirException.IsExpected(e))
             {
                 _realized = _realized.InDoubt(step);
                 failures[step.Endpoint] = e.Message;

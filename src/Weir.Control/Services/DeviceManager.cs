@@ -7,6 +7,7 @@ using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Net;
 
 namespace Weir.Control.Services;
 
@@ -115,7 +116,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             XdpMode mode = datapath.AttachXdp(link.Name, link.Index, Wanted(options.XdpMode));
             return AttachTc(link, hasEthernet, $"xdp {NameOf(mode)}", hasXdp: true);
         }
-        catch (Exception e) when (e is LinuxException or DatapathException)
+        catch (WeirException e)
         {
             return AttachTc(link, hasEthernet, $"tc only: {e.Message}") with { IsSettled = false };
         }
@@ -141,7 +142,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             datapath.AttachDevice(link.Name, link.Index, hasEthernet, hasXdp);
             return new BalancedDevice(link.Name, link.Index, how, IsServed: true, IsSettled: true) { HasEthernet = hasEthernet, HasXdp = hasXdp };
         }
-        catch (Exception e) when (e is LinuxException or DatapathException)
+        catch (WeirException e)
         {
             return new BalancedDevice(link.Name, link.Index, $"not served: {e.Message}", IsServed: false, IsSettled: false);
         }
@@ -160,7 +161,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
             HookProblem = null;
             _hooked = true;
         }
-        catch (Exception e) when (e is LinuxException or DatapathException)
+        catch (WeirException e)
         {
             HookProblem = $"connections from this host do not reach services, and those that policy denies fail by their packets only: {e.Message}";
             Log.Failed(log, "attaching the socket hook", e.Message);

@@ -8,6 +8,7 @@ using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Linux;
+using Weir.Net;
 using Weir.Policy;
 using Weir.Services;
 using Weir.Store;
@@ -337,7 +338,7 @@ internal sealed class ServiceManager : IDisposable
             _failures.Remove(name);
             return true;
         }
-        catch (Exception e) when (e is ControlException or LinuxException or DatapathException)
+        catch (WeirException e)
         {
             if (_failures.GetValueOrDefault(name) != e.Message)
             {

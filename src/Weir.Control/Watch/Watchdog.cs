@@ -2,6 +2,7 @@
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Net;
 
 namespace Weir.Control.Watch;
 
@@ -88,7 +89,7 @@ public sealed class Watchdog : IDisposable
         {
             return one.IsSo(picture);
         }
-        catch (Exception e) when (e is LinuxException or DatapathException or IOException)
+        catch (Exception e) when (WeirException.IsExpected(e))
         {
             // Its device went between two questions, or mending will tell.
             return false;
@@ -102,7 +103,7 @@ public sealed class Watchdog : IDisposable
             missing.MakeSo();
             return null;
         }
-        catch (Exception e) when (e is LinuxException or DatapathException or ControlException or IOException)
+        catch (Exception e) when (WeirException.IsExpected(e))
         {
             return e.Message;
         }

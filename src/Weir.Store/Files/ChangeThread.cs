@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Linux;
+
 namespace Weir.Store.Files;
 
 /// <summary>A thread of the store's own: a slow disk keeps no thread of the pool waiting, and whoever waits needs none.</summary>
@@ -7,14 +9,11 @@ internal sealed class ChangeThread
 {
     private readonly object _gate = new();
     private readonly Queue<Action> _waiting = [];
-    private readonly Thread _thread;
+    private readonly GuardedThread _thread;
     private bool _ends;
 
-    internal ChangeThread()
-    {
-        _thread = new Thread(Run) { Name = "store", IsBackground = true };
-        _thread.Start();
-    }
+    /// <param name="failed">Told what an action threw; the next ones are done all the same.</param>
+    internal ChangeThread(Action<Exception> failed) => _thread = GuardedThread.Lasting("store", Run, failed).Start();
 
     /// <summary>False: it has ended.</summary>
     internal bool Post(Action action)

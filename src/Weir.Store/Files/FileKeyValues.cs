@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Linux;
+using Weir.Net;
 using Weir.Store.Files;
 using Weir.Store.Memory;
 
@@ -17,7 +18,7 @@ public sealed class FileKeyValues : LocalKeyValues
     private readonly string _folder;
     private readonly FileStoreOptions _options;
     private readonly IDisposable? _alone;
-    private readonly ChangeThread _thread = new();
+    private readonly ChangeThread _thread;
     private long _nextCompaction;
 
     private FileKeyValues(State state, Generations? files, string folder, FileStoreOptions options, IDisposable? alone)
@@ -28,6 +29,7 @@ public sealed class FileKeyValues : LocalKeyValues
         _options = options;
         _alone = alone;
         _nextCompaction = options.SmallestJournal;
+        _thread = new ChangeThread(e => options.Warn($"{folder}: {e}"));
     }
 
     /// <summary>Opens a folder, or makes it. What a version before journals kept in it is taken over.</summary>
@@ -52,7 +54,7 @@ public sealed class FileKeyValues : LocalKeyValues
         {
             throw new StoreInUseException($"the state folder {folder} is in use: {e.Message}; stop that process, or give this one a folder of its own", e);
         }
-        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WeirException.IsExpected(e) && e is not StoreException)
         {
             alone?.Dispose();
             throw new StoreException($"open the state folder {folder}: {e.Message}", e);

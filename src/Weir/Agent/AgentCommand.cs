@@ -2,9 +2,8 @@
 
 using System.CommandLine;
 using Weir.Cli;
-using Weir.Control;
-using Weir.Datapath;
 using Weir.Linux;
+using Weir.Net;
 using Weir.Store;
 
 namespace Weir.Agent;
@@ -42,7 +41,7 @@ internal static class AgentCommand
         {
             await Console.Error.WriteLineAsync($"weir agent: {e.Message} The agent does not start; what is in the kernel stays in force.");
         }
-        catch (Exception e) when (e is LinuxException or DatapathException or Bpf.VerifierException or StoreException or ControlException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (WeirException.IsExpected(e))
         {
             await Console.Error.WriteLineAsync($"weir agent: {e.Message}");
         }

@@ -55,6 +55,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddGrpc(options =>
         {
             options.MaxReceiveMessageSize = MostMessage;
+            options.Interceptors.Add<CallBorder>();
             options.Interceptors.Add<CallerRights>();
         });
 
@@ -68,7 +69,8 @@ internal sealed class AgentHost : IDisposable
             TimeProvider.System,
             _logs.CreateLogger("Weir.Control"));
         _control.Restore();
-        _flows = new FlowHub(_datapath);
+        ILogger flowLog = _logs.CreateLogger("Weir.Flows");
+        _flows = new FlowHub(_datapath, e => Log.ThreadFailed(flowLog, "reading events", e));
         _proxy.Start(_flows);
         // What is still being answered when the agent is told to stop has so long; then it is cut off.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _answerInFlight);
@@ -135,6 +137,10 @@ internal sealed class AgentHost : IDisposable
         ServiceManagerNotice.Stopping();
         Log.Stopping(_log);
         _sockets.Clear();
+        if (_app.Services.GetRequiredService<DockerWatcher>().ExecuteTask is { IsFaulted: true } failed)
+        {
+            await failed; // it was not told to stop
+        }
     }
 
     public void Dispose()

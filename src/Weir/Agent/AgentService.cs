@@ -235,7 +235,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     private static bool HasAll(LabelSet labels, Label[] wanted) => wanted.All(label => labels.Any(label.Fits));
 
-    /// <summary>Refusals become statuses, whatever thread they come from.</summary>
+    /// <summary>Refusals become statuses; <see cref="CallBorder"/> answers all else.</summary>
     private static Task<T> Answer<T>(Func<T> work, StatusCode refusal = StatusCode.InvalidArgument)
     {
         try
@@ -245,10 +245,6 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         catch (ControlException e)
         {
             throw new RpcException(new Grpc.Core.Status(refusal, e.Message));
-        }
-        catch (Exception e) when (e is Linux.LinuxException or Datapath.DatapathException or Store.StoreException or IOException)
-        {
-            throw new RpcException(new Grpc.Core.Status(StatusCode.Internal, e.Message));
         }
     }
 }

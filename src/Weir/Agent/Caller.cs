@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Weir.Linux;
+using Weir.Net;
 
 namespace Weir.Agent;
 
@@ -25,7 +26,7 @@ internal sealed record Caller(string User, bool MayChange)
         {
             return socket is null ? "" : AccountNames.User(PeerCredentials.Of(socket).UserId);
         }
-        catch (Exception e) when (e is LinuxException or IOException or UnauthorizedAccessException or ObjectDisposedException)
+        catch (Exception e) when (WeirException.IsExpected(e) || e is ObjectDisposedException)
         {
             return ""; // whoever it was is gone already, or nobody can say his name
         }

@@ -4,6 +4,7 @@ using System.CommandLine;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Linux;
+using Weir.Net;
 using Weir.Proxy;
 using Weir.Store;
 
@@ -41,7 +42,7 @@ internal static class CleanupCommand
             {
                 return Fail($"the agent runs: stop it first ({e.Message})");
             }
-            catch (Exception e) when (e is LinuxException or ControlException or StoreException or IOException or UnauthorizedAccessException)
+            catch (Exception e) when (WeirException.IsExpected(e))
             {
                 return Fail(e.Message);
             }

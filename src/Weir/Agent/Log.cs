@@ -48,4 +48,10 @@ internal static partial class Log
 
     [LoggerMessage(7013, LogLevel.Warning, "The store: {Text}")]
     internal static partial void StoreWarns(ILogger log, string text);
+
+    [LoggerMessage(7018, LogLevel.Error, "{What} failed, and goes on; this is a mistake in weir, please report it")]
+    internal static partial void ThreadFailed(ILogger log, string what, Exception error);
+
+    [LoggerMessage(7019, LogLevel.Error, "Call {Call} failed; this is a mistake in weir, please report it")]
+    internal static partial void CallFailed(ILogger log, string call, Exception error);
 }

@@ -2,7 +2,7 @@
 using System.CommandLine;
 using Weir.Cli;
 using Weir.Datapath;
-using Weir.Linux;
+using Weir.Net;
 using Weir.Proxy;
 
 namespace Weir.Agent;
@@ -32,7 +32,7 @@ internal static class ProxyCommand
                 ProxyProcess.Run(options, parsed.GetValue(takeOver));
                 return ExitCodes.Fine;
             }
-            catch (Exception e) when (e is LinuxException or DatapathException or IOException or UnauthorizedAccessException or System.Net.Sockets.SocketException)
+            catch (Exception e) when (WeirException.IsExpected(e))
             {
                 return Fail(e.Message);
             }

@@ -4,6 +4,7 @@ using Weir.Api;
 using Weir.Control;
 using Weir.Flows;
 using Weir.Http.Rules;
+using Weir.Linux;
 using Weir.Proxy;
 
 namespace Weir.Agent;
@@ -27,7 +28,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     private readonly ProxyQuestion _stats = new();
     private readonly ManualResetEventSlim _stopping = new();
     private readonly ManualResetEventSlim _needed = new();
-    private readonly Thread _thread;
+    private readonly GuardedThread _thread;
     private IReadOnlyCollection<HttpPolicy> _policies = [];
     private FlowHub? _flows;
     private ProxyLink? _link;
@@ -40,7 +41,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
         _pinRoot = config.Datapath.PinRoot;
         _datapath = datapath;
         _log = log;
-        _thread = new Thread(Run) { IsBackground = true, Name = "proxy" };
+        _thread = GuardedThread.Lasting("proxy", Run, e => Log.ThreadFailed(log, "watching the proxy", e));
     }
 
     /// <summary>Asks the proxy what it has counted up to now; null: it does not run, or does not answer.</summary>
@@ -226,18 +227,24 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
             TrySend();
         }
 
-        while (link.Read() is { } message)
+        try
         {
-            Handle(link, message);
+            while (link.Read() is { } message)
+            {
+                Handle(link, message);
+            }
+        }
+        finally
+        {
+            lock (_lock)
+            {
+                _link = null;
+                _acknowledged = 0;
+            }
+
+            link.Dispose();
         }
 
-        lock (_lock)
-        {
-            _link = null;
-            _acknowledged = 0;
-        }
-
-        link.Dispose();
         if (!_stopping.IsSet)
         {
             _datapath.SetProxyPort(0);

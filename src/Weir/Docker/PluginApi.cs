@@ -4,9 +4,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
 using Weir.Agent;
 using Weir.Control;
-using Weir.Datapath;
-using Weir.Linux;
-using Weir.Store;
+using Weir.Net;
 
 namespace Weir.Docker;
 
@@ -25,16 +23,24 @@ internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ControlP
             PluginRequest request = PluginRequest.Parse(await ReadBodyAsync(context.Request, context.RequestAborted));
             answer = await AnswerAsync(call, request, context.RequestAborted);
         }
-        catch (Exception e) when (e is ControlException or LinuxException or DatapathException or StoreException or IOException)
+        catch (Exception e) when (WeirException.IsExpected(e))
         {
             Log.PluginCallFailed(log, call, e.Message);
-            string error = $"weir: {e.Message}";
-            answer = new JsonObject { ["Err"] = error, ["Error"] = error }; // network drivers' key, and IPAM's
+            answer = Refusal(e.Message);
+        }
+#pragma warning disable CA1031 // Docker waits for an answer, whatever it is.
+        catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
+#pragma warning restore CA1031
+        {
+            Log.CallFailed(log, call, e);
+            answer = Refusal($"{e.Message} (a mistake in weir: the agent's log has more)");
         }
 
         context.Response.ContentType = "application/vnd.docker.plugins.v1.2+json";
         await context.Response.WriteAsync(answer.ToJsonString(), context.RequestAborted);
     }
+
+    private static JsonObject Refusal(string why) => new() { ["Err"] = $"weir: {why}", ["Error"] = $"weir: {why}" }; // network drivers' key, and IPAM's
 
     /// <summary>Many containers start at once: no thread waits for their turn.</summary>
     private async Task<JsonObject> AnswerAsync(string call, PluginRequest request, CancellationToken cancel) => call switch
