@@ -155,6 +155,12 @@ public sealed class ControlPlane : IDisposable
             RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
+            if (_datapath.IsResizing)
+            {
+                _datapath.EndResize();
+                Log.Resized(_log);
+            }
+
             Log.Restored(_log, _endpoints.All.Count(), _networks.All.Count, _policies.Set.Rules.Count, gone.Count);
         });
     }

@@ -210,6 +210,13 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
+    /// <summary>Whether maps got another size: programs that an earlier agent attached have the old ones, count as not whole
+    /// and are to be attached anew; then <see cref="EndResize"/>.</summary>
+    public bool IsResizing => _maps.AreReplaced;
+
+    /// <summary>All programs were attached anew: what the old ones wrote meanwhile is taken over.</summary>
+    public void EndResize() => _maps.EndReplacements();
+
     /// <summary>The pins of maps and programs that somebody removed. What they stand for is held and goes on.</summary>
     public IReadOnlyList<string> UnpinnedPaths()
     {
@@ -317,6 +324,7 @@ public sealed class Datapath : IDatapath, IDisposable
         lock (_lock)
         {
             _xdp ??= XdpProgram.Load(_maps, _options.PinRoot);
+            _maps.CatchUp();
             XdpMode mode = _xdp.Attach(device, ifindex, wanted);
             _held.Hold(XdpProgram.PinOf(_options.PinRoot, device));
             return mode;
@@ -533,16 +541,18 @@ public sealed class Datapath : IDatapath, IDisposable
             throw new DatapathException($"interface {ifindex} is of the network namespace in which the datapath was opened; this thread is in another");
         }
 
+        _maps.CatchUp();
         DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, byLinks);
         Forget(programs.Pin);
         _attachments[programs.Pin] = attachment;
     }
 
-    /// <summary>What an earlier agent attached by links is taken up; by filters, it has to be attached anew.</summary>
+    /// <summary>What an earlier agent attached by links is taken up; by filters, or with other maps, it has to be attached
+    /// anew.</summary>
     private bool IsWhole(string pin, int ifindex)
     {
         DeviceAttachment? known = _attachments.GetValueOrDefault(pin);
-        if (known is null && DeviceAttachment.Find(pin, ifindex) is { } found)
+        if (known is null && !_maps.AreReplaced && DeviceAttachment.Find(pin, ifindex) is { } found)
         {
             _attachments[pin] = known = found;
         }

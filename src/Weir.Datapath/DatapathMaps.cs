@@ -8,8 +8,12 @@ namespace Weir.Datapath;
 /// <summary>The maps that all endpoints' programs share, pinned so that they outlive the agent.</summary>
 internal sealed class DatapathMaps : IDisposable
 {
+    private const long CatchUpEveryMs = 50; // walking a full table takes as long
+
     private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly List<MapReplacement> _replacements = [];
     private readonly string _pinRoot;
+    private long _caughtUpMs;
 
     private DatapathMaps(string pinRoot) => _pinRoot = pinRoot;
 
@@ -20,30 +24,30 @@ internal sealed class DatapathMaps : IDisposable
     /// <summary>What an endpoint's policy map looks like; its entries vary.</summary>
     internal BpfMapSpec PolicyTemplate { get; private set; } = null!;
 
-    /// <summary>Opens the pinned maps and makes the missing ones.</summary>
-    /// <exception cref="DatapathException">A pinned map has another shape; all differences are listed.</exception>
+    /// <summary>Whether programs that an earlier agent attached have other maps than these: see <see cref="EndReplacements"/>.</summary>
+    internal bool AreReplaced => _replacements.Count > 0;
+
+    /// <summary>Opens the pinned maps, replaces those of another size, and makes the missing ones.</summary>
+    /// <exception cref="DatapathException">A pinned map has another shape, or holds more than the size asked for; all such are
+    /// listed, and nothing is changed.</exception>
     internal static DatapathMaps Open(DatapathOptions options)
     {
         BpfFileSystem.EnsureFolder(options.PinRoot);
         var maps = new DatapathMaps(options.PinRoot);
         try
         {
-            List<string> differences = [];
-            foreach (BpfMapSpec spec in Specs(options))
+            IReadOnlyList<BpfMapSpec> specs = Specs(options);
+            maps.OpenPinned(specs, options);
+            foreach (BpfMapSpec spec in specs)
             {
-                maps.OpenOrCreate(spec, maps.PinOf(spec.Name), differences);
+                maps.Provide(spec);
                 if (spec.Name == MapNames.Policy)
                 {
                     maps.PolicyTemplate = spec.Inner!;
                 }
             }
 
-            return differences.Count == 0
-                ? maps
-                : throw new DatapathException(
-                    $"the maps pinned in {options.PinRoot} were made by another version or with other sizes",
-                    differences,
-                    "Stop the containers on weir networks, remove that folder and start the agent again.");
+            return maps;
         }
         catch
         {
@@ -75,6 +79,29 @@ internal sealed class DatapathMaps : IDisposable
     /// <summary>The pins that somebody removed.</summary>
     internal IEnumerable<string> Unpinned() => _maps.Keys.Select(PinOf).Where(pin => !File.Exists(pin));
 
+    /// <summary>Programs are about to be attached: flows that began since the maps were replaced are taken over, or their next
+    /// packets would be strangers.</summary>
+    internal void CatchUp()
+    {
+        if (AreReplaced && Environment.TickCount64 - _caughtUpMs >= CatchUpEveryMs)
+        {
+            _replacements.ForEach(replacement => replacement.CatchUp());
+            _caughtUpMs = Environment.TickCount64;
+        }
+    }
+
+    /// <summary>Every program has these maps now.</summary>
+    internal void EndReplacements()
+    {
+        foreach (MapReplacement replacement in _replacements)
+        {
+            replacement.End();
+            replacement.Dispose();
+        }
+
+        _replacements.Clear();
+    }
+
     internal void PinAgain()
     {
         BpfFileSystem.EnsureFolder(_pinRoot);
@@ -86,6 +113,7 @@ internal sealed class DatapathMaps : IDisposable
 
     public void Dispose()
     {
+        _replacements.ForEach(replacement => replacement.Dispose());
         foreach (BpfMap map in _maps.Values)
         {
             map.Dispose();
@@ -94,19 +122,55 @@ internal sealed class DatapathMaps : IDisposable
 
     private string PinOf(string map) => Path.Combine(_pinRoot, map);
 
-    private void OpenOrCreate(BpfMapSpec spec, string path, List<string> differences)
+    /// <summary>Nothing is changed before all of it is known to be possible.</summary>
+    private void OpenPinned(IReadOnlyList<BpfMapSpec> specs, DatapathOptions options)
     {
-        BpfMap? map = BpfMap.OpenPinned(path);
-        if (map is not null)
+        List<string> shapes = [];
+        List<string> sizes = [];
+        foreach (BpfMapSpec spec in specs)
         {
-            differences.AddRange(spec.DifferencesFrom(map.Spec));
-        }
-        else
-        {
-            map = BpfMap.Create(spec);
-            map.Pin(path);
+            if (BpfMap.OpenPinned(PinOf(spec.Name)) is { } map)
+            {
+                _maps.Add(spec.Name, map);
+                shapes.AddRange((spec with { MaxEntries = map.Spec.MaxEntries }).DifferencesFrom(map.Spec));
+                sizes.AddRange(MapReplacement.WhyNot(map, spec) is { } reason ? [reason] : []);
+            }
         }
 
-        _maps.Add(spec.Name, map);
+        if (shapes.Count > 0)
+        {
+            throw new DatapathException(
+                $"the maps pinned in {options.PinRoot} were made by another version",
+                shapes,
+                "Stop the containers on weir networks, remove that folder and start the agent again.");
+        }
+
+        if (sizes.Count > 0)
+        {
+            throw new DatapathException(
+                $"the maps pinned in {options.PinRoot} hold more than the sizes asked for",
+                sizes,
+                "Nothing was changed. Start the agent with the sizes of before, delete what is too much, and start it again.");
+        }
+    }
+
+    private void Provide(BpfMapSpec spec)
+    {
+        string pin = PinOf(spec.Name);
+        if (!_maps.TryGetValue(spec.Name, out BpfMap? map))
+        {
+            map = BpfMap.Create(spec);
+            map.Pin(pin);
+            _maps.Add(spec.Name, map);
+        }
+        else if (map.Spec.MaxEntries != spec.MaxEntries)
+        {
+            _replacements.Add(MapReplacement.Begin(map, spec, pin));
+            _maps[spec.Name] = _replacements[^1].Now;
+        }
+        else if (MapReplacement.Find(map, pin) is { } unfinished)
+        {
+            _replacements.Add(unfinished);
+        }
     }
 }

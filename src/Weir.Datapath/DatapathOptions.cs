@@ -6,8 +6,8 @@ using Weir.Net;
 
 namespace Weir.Datapath;
 
-/// <summary>Where the datapath lives and how much it can hold. Sizes take effect when its maps are
-/// made; maps of another size are refused.</summary>
+/// <summary>Where the datapath lives and how much it can hold. Maps of another size are replaced
+/// when it is opened.</summary>
 public sealed record DatapathOptions
 {
     public const string DefaultPinRoot = BpfFileSystem.Root + "/weir";

@@ -10,21 +10,27 @@ namespace Weir.Datapath;
 /// nothing there but where its own listeners are. Safe to use from several threads.</summary>
 public sealed class ProxyFlows : IProxyFlows, IDisposable
 {
-    private readonly BpfMap _ctMap;
+    private const long LookAgainMs = 100;
+
+    private readonly string _pinRoot;
+    private readonly Lock _reopening = new();
     private readonly BpfMap _briefMap;
     private readonly BpfMap _settingsMap;
     private readonly BpfMap _listeners;
-    private readonly BpfMap<CtKey, CtEntry> _ct;
     private readonly BpfMap<CtKey, CtEntry> _brief;
     private readonly BpfMapMemory<Settings> _settings;
+    private readonly List<BpfMap> _ctMaps; // the last is in use; in others somebody may be looking still
+    private volatile BpfMap<CtKey, CtEntry> _ct;
+    private long _lookedMs;
 
-    private ProxyFlows(BpfMap ct, BpfMap brief, BpfMap settings, BpfMap listeners)
+    private ProxyFlows(string pinRoot, BpfMap ct, BpfMap brief, BpfMap settings, BpfMap listeners)
     {
+        _pinRoot = pinRoot;
         _listeners = listeners;
-        _ctMap = ct;
+        _ctMaps = [ct];
+        _ct = new BpfMap<CtKey, CtEntry>(ct);
         _briefMap = brief;
         _settingsMap = settings;
-        _ct = new BpfMap<CtKey, CtEntry>(ct);
         _brief = new BpfMap<CtKey, CtEntry>(brief);
         _settings = new BpfMapMemory<Settings>(settings);
     }
@@ -41,7 +47,7 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         BpfMap? listeners = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Listeners));
         if (ct is not null && brief is not null && settings is not null && listeners is not null)
         {
-            return new ProxyFlows(ct, brief, settings, listeners);
+            return new ProxyFlows(pinRoot, ct, brief, settings, listeners);
         }
 
         ct?.Dispose();
@@ -69,7 +75,7 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         ArgumentNullException.ThrowIfNull(destination);
         CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
         flow = default;
-        if ((!_ct.TryGet(in key, out CtEntry entry) && !_brief.TryGet(in key, out entry))
+        if ((!TryGet(in key, out CtEntry entry) && (!IsReplaced() || !TryGet(in key, out entry)))
             || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
             || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
         {
@@ -87,12 +93,44 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         return true;
     }
 
+    private bool TryGet(in CtKey key, out CtEntry entry) =>
+        _ct.TryGet(in key, out entry) || _brief.TryGet(in key, out entry);
+
+    /// <summary>Whether an agent has put a map of another size in the place of the one in hand: then that is in hand.
+    /// Asked only about flows that are not found, and seldom.</summary>
+    private bool IsReplaced()
+    {
+        lock (_reopening)
+        {
+            if (Environment.TickCount64 - _lookedMs < LookAgainMs)
+            {
+                return false;
+            }
+
+            _lookedMs = Environment.TickCount64;
+            if (BpfMap.OpenPinned(Path.Combine(_pinRoot, MapNames.Ct)) is not { } found)
+            {
+                return false;
+            }
+
+            if (found.Spec.MaxEntries == _ctMaps[^1].Spec.MaxEntries)
+            {
+                found.Dispose();
+                return false;
+            }
+
+            _ctMaps.Add(found);
+            _ct = new BpfMap<CtKey, CtEntry>(found);
+            return true;
+        }
+    }
+
     public void Dispose()
     {
         _settings.Dispose();
         _settingsMap.Dispose();
         _listeners.Dispose();
         _briefMap.Dispose();
-        _ctMap.Dispose();
+        _ctMaps.ForEach(map => map.Dispose());
     }
 }

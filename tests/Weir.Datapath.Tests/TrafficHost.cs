@@ -36,6 +36,8 @@ internal sealed class TrafficHost : IDisposable
     private readonly TestPins _pins = new();
     private readonly TestNamespace _container = new();
     private readonly TestCgroup _cgroup = new();
+    private readonly int _endpoint;
+    private readonly string _kind;
 
     /// <param name="kind">"veth", "bridge", "macvlan", or "tun", which has no Ethernet header.</param>
     internal TrafficHost(string kind)
@@ -56,29 +58,10 @@ internal sealed class TrafficHost : IDisposable
         (Device, ClientDevice) = MakeDevices(kind);
         Shell(Host, $"ip link set {Device} up; ip address add 192.0.2.1/24 dev {Device}; ip address add 2001:db8:2::1/64 dev {Device} nodad");
         Shell(Client, $"ip link set {ClientDevice} up; ip address add 192.0.2.9/24 dev {ClientDevice}; ip address add 2001:db8:2::9/64 dev {ClientDevice} nodad; ip route add default via 192.0.2.1; ip route add default via 2001:db8:2::1");
-        Host.Run(() => Datapath.AttachEndpoint(new EndpointAttachment
-        {
-            Id = 7,
-            Identity = new Identity(256),
-            NetworkId = 3,
-            Ifindex = endpoint,
-            Ipv4 = IPAddress.Parse("10.210.0.7"),
-            Ipv6 = IPAddress.Parse("fd77::7"),
-            Gateway4 = IPAddress.Parse("10.210.0.1"),
-            Gateway6 = IPAddress.Parse("fd77::1"),
-            Mac = _mac,
-            GatewayMac = _gatewayMac,
-        }));
-        Datapath.ApplyPolicies(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [7] = [new(0, PolicyDirection.Ingress, null, 0, 0, true, 0)] });
-        int device = Host.Run(() =>
-        {
-            using var links = new RtnetlinkSocket();
-            return links.GetLink(Device)!.Index;
-        });
-        for (int i = 0; i < 2; i++)
-        {
-            Host.Run(() => Datapath.AttachDevice(Device, device, hasEthernet: kind != "tun", hasXdp: kind == "veth"));
-        }
+        _endpoint = endpoint;
+        _kind = kind;
+        Attach();
+        Attach(); // again: in place of the first
 
         uint id = 0;
         foreach (string address in new[] { "192.0.2.1", "203.0.113.10", "2001:db8:2::1", "2001:db8:99::10" })
@@ -94,7 +77,7 @@ internal sealed class TrafficHost : IDisposable
 
     internal TestNamespace Client { get; } = new();
 
-    internal Datapath Datapath { get; }
+    internal Datapath Datapath { get; private set; }
 
     /// <summary>The one that has the host's addresses, 192.0.2.1 and 2001:db8:2::1.</summary>
     internal string Device { get; }
@@ -103,6 +86,37 @@ internal sealed class TrafficHost : IDisposable
     internal string ClientDevice { get; }
 
     internal DatapathOptions Options => new() { PinRoot = _pins.Root, MaxFlows = 1024, EventBytes = 65536 };
+
+    /// <summary>What another agent does first.</summary>
+    internal void Reopen(DatapathOptions options)
+    {
+        Datapath.Dispose();
+        Datapath = Host.Run(() => Datapath.Open(options));
+    }
+
+    /// <summary>Attaches all programs.</summary>
+    internal void Attach()
+    {
+        Host.Run(() => Datapath.AttachEndpoint(new EndpointAttachment
+        {
+            Id = 7,
+            Identity = new Identity(256),
+            NetworkId = 3,
+            Ifindex = _endpoint,
+            Ipv4 = IPAddress.Parse("10.210.0.7"),
+            Ipv6 = IPAddress.Parse("fd77::7"),
+            Gateway4 = IPAddress.Parse("10.210.0.1"),
+            Gateway6 = IPAddress.Parse("fd77::1"),
+            Mac = _mac,
+            GatewayMac = _gatewayMac,
+        }));
+        Datapath.ApplyPolicies(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [7] = [new(0, PolicyDirection.Ingress, null, 0, 0, true, 0)] });
+        Host.Run(() =>
+        {
+            using var links = new RtnetlinkSocket();
+            Datapath.AttachDevice(Device, links.GetLink(Device)!.Index, hasEthernet: _kind != "tun", hasXdp: _kind == "veth");
+        });
+    }
 
     /// <summary>Runs a script in the container until the end of the test.</summary>
     internal void Serve(string script) => Shell(_container, $"python3 -c \"{script}\" > /dev/null 2>&1 &");

@@ -76,6 +76,34 @@ public sealed class LiveFlowTests : IDisposable
     }
 
     [PrivilegedFact]
+    public void OtherSizes_TakeEffectAtTheNextStart_AndNoFlowEnds()
+    {
+        string other = _host.RunClient("other", _network, "-l", "flow=other");
+        _host.Apply("flow.yaml", Policy("flow", "client"));
+        _host.Apply("http.yaml", HttpPolicy);
+        using EchoFlow flow = new(_host, _client, _server);
+        flow.MustLive();
+        _host.MustReach(other, _server);
+
+        foreach (string flows in (string[])["200000", "131072"])
+        {
+            _host.Agent.Stop();
+            _host.Agent.Start("--max-flows", flows, "--max-slots", flows);
+            Assert.Contains($" of {flows} flows", _host.Weir("status").OrFail().Output, StringComparison.Ordinal);
+            flow.MustLive();
+
+            // The proxy is the one of before.
+            _host.MustReach(other, _server);
+            _host.MustNotReach(other, $"{_host.AddressOf(_server, _network)}:9000");
+        }
+
+        _host.Agent.Stop();
+        _host.Agent.Start();
+        flow.MustLive();
+        _host.Remove(other);
+    }
+
+    [PrivilegedFact]
     public void ContainerRemovedWhileTheAgentIsAway_IsGoneAfterItsRestart()
     {
         string gone = _host.RunClient("gone", _network);
@@ -93,6 +121,13 @@ public sealed class LiveFlowTests : IDisposable
     }
 
     private int Links() => _host.Sandbox.Shell("ip -o link | grep -c ': weir' || true").Trim() is { Length: > 0 } text ? int.Parse(text) : 0;
+
+    private const string HttpPolicy = """
+        - endpointSelector: {matchLabels: {flow: server}}
+          ingress:
+            - fromEndpoints: [{matchLabels: {flow: other}}]
+              toPorts: [{ports: [{port: "80", protocol: TCP}], rules: {http: [{method: GET}]}}]
+        """;
 
     private static string Policy(string name, string peer) => $$"""
         apiVersion: cilium.io/v2
