@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir;
+using Weir.Agent;
 using Weir.Cli;
 
 LastBorder.Draw();
-return await CommandLine.RunAsync(CommandLine.Build(), args);
+return await CommandLine.RunAsync(CommandLine.Build(AgentCommands.All), args);

@@ -25,7 +25,10 @@ public sealed partial class ReferenceTests
         ["Weir.Flows"] = ["Weir.Api", "Weir.Datapath"],
         ["Weir.Control"] = ["Weir.Store", "Weir.Flows", "Weir.Services"],
         ["Weir.Proxy"] = ["Weir.Api", "Weir.Datapath", "Weir.Http"],
-        ["Weir"] = ["Weir.Control", "Weir.Proxy"],
+        ["Weir.Docker"] = ["Weir.Control"],
+        ["Weir.Cli"] = ["Weir.Api", "Weir.Linux", "Weir.Services"],
+        ["Weir.Agent"] = ["Weir.Cli", "Weir.Docker", "Weir.Proxy"],
+        ["Weir"] = ["Weir.Agent", "Weir.Cli"],
     };
 
     public static TheoryData<string> Projects() => [.. Directory.GetFiles(Path.Combine(_root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetFileNameWithoutExtension(file)!)];

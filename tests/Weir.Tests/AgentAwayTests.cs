@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Net.Sockets;
+using Weir.Agent;
 using Weir.Cli;
 using Xunit;
 
@@ -64,7 +65,7 @@ public sealed class AgentAwayTests : IDisposable
         foreach (string socket in new[] { _path, _path + ".gone" })
         {
             string text = $"--socket {socket} {line}";
-            string[] offered = [.. CommandLine.Build().Parse(text).GetCompletions(text.Length).Select(item => item.Label)];
+            string[] offered = [.. CommandLine.Build(AgentCommands.All).Parse(text).GetCompletions(text.Length).Select(item => item.Label)];
             Assert.All(offered, label => Assert.StartsWith("-", label, StringComparison.Ordinal));
         }
     }
@@ -72,7 +73,7 @@ public sealed class AgentAwayTests : IDisposable
     /// <summary>As a process of its own: the console is one for all tests.</summary>
     private static (int Code, string Error) Run(string[] arguments)
     {
-        ProcessStartInfo start = new(Path.ChangeExtension(typeof(CommandLine).Assembly.Location, null), arguments) { RedirectStandardError = true, RedirectStandardOutput = true };
+        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "weir"), arguments) { RedirectStandardError = true, RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;
         string error = process.StandardError.ReadToEnd();
         process.WaitForExit();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Agent;
+using Weir.Cli;
 using Xunit;
 
 namespace Weir.Tests;
@@ -17,7 +18,7 @@ public sealed class CallerTests
     [InlineData("/run/weir/weir.sock", "/run/weir/weir-read.sock")]
     [InlineData("/run/x", "/run/x-read")]
     [InlineData("a.sock", "a-read.sock")]
-    public void ReadersSocket_IsBesideTheOther(string socket, string readers) => Assert.Equal(readers, AgentConfig.ReadSocketOf(socket));
+    public void ReadersSocket_IsBesideTheOther(string socket, string readers) => Assert.Equal(readers, AgentSocket.ReadersOf(socket));
 
     private sealed class AsInTheFile : IComparer<string>
     {

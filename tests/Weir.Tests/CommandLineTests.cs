@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Text.Json;
 using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
+using Weir.Agent;
 using Weir.Cli;
 using Xunit;
 
@@ -10,13 +11,13 @@ namespace Weir.Tests;
 
 public sealed class CommandLineTests
 {
-    public static TheoryData<string> Leaves() => [.. Walk(CommandLine.Build(), "weir").Where(pair => pair.Command.Subcommands.Count == 0).Select(pair => pair.Path)];
+    public static TheoryData<string> Leaves() => [.. Walk(CommandLine.Build(AgentCommands.All), "weir").Where(pair => pair.Command.Subcommands.Count == 0).Select(pair => pair.Path)];
 
     [Theory]
     [MemberData(nameof(Leaves))]
     public void EveryCommand_HasHelpWithAnExample_AndTakesOutput(string path)
     {
-        RootCommand root = CommandLine.Build();
+        RootCommand root = CommandLine.Build(AgentCommands.All);
         var help = new StringWriter();
         TextWriter before = Console.Out;
         Console.SetOut(help);
@@ -61,7 +62,7 @@ public sealed class CommandLineTests
     [InlineData("status -o yaml")]
     [InlineData("completion tcsh")]
     public async Task WrongUsage_EndsWith2(string arguments) =>
-        Assert.Equal(2, await CommandLine.RunAsync(CommandLine.Build(), arguments.Split(' ')));
+        Assert.Equal(2, await CommandLine.RunAsync(CommandLine.Build(AgentCommands.All), arguments.Split(' ')));
 
     [Fact]
     public void Json_HasProtoNames_NumbersAsNumbers_AndEveryField()

@@ -8,7 +8,7 @@ namespace Weir.Tests;
 /// <summary>Standard output that takes nothing, and input that never ends.</summary>
 public sealed class OutputTests
 {
-    private static readonly string _weir = Path.ChangeExtension(typeof(CommandLine).Assembly.Location, null);
+    private static readonly string _weir = Path.Combine(AppContext.BaseDirectory, "weir");
 
     [Theory]
     [InlineData("--version", "> /dev/full")]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.CommandLine;
+using Weir.Agent;
 using Weir.Cli;
 using Xunit;
 
@@ -9,10 +10,10 @@ namespace Weir.Tests;
 public sealed class UsageTests
 {
     public static TheoryData<string> CommandsWithArguments() =>
-        [.. CommandLine.Build().Leaves().Where(command => command.Arguments.Any(argument => argument.Arity.MinimumNumberOfValues > 0)).Select(command => string.Join(' ', command.PathBelowRoot()))];
+        [.. CommandLine.Build(AgentCommands.All).Leaves().Where(command => command.Arguments.Any(argument => argument.Arity.MinimumNumberOfValues > 0)).Select(command => string.Join(' ', command.PathBelowRoot()))];
 
     public static TheoryData<string> CommandsWithRequiredOptions() =>
-        [.. CommandLine.Build().Leaves().Where(command => command.Options.Any(option => option.Required)).Select(command => string.Join(' ', command.PathBelowRoot()))];
+        [.. CommandLine.Build(AgentCommands.All).Leaves().Where(command => command.Options.Any(option => option.Required)).Select(command => string.Join(' ', command.PathBelowRoot()))];
 
     [Theory]
     [InlineData("help", "--help")]
@@ -24,7 +25,7 @@ public sealed class UsageTests
     [InlineData("monitor --from help", "monitor --from help")]
     [InlineData("status", "status")]
     public void HelpAsAWord_IsHelp_WhereItIsNoName(string written, string meant) =>
-        Assert.Equal(meant.Split(' '), HelpWord.Replace(CommandLine.Build(), written.Split(' ')));
+        Assert.Equal(meant.Split(' '), HelpWord.Replace(CommandLine.Build(AgentCommands.All), written.Split(' ')));
 
     [Theory]
     [InlineData("explain", "weir policy explain")]
@@ -97,13 +98,13 @@ public sealed class UsageTests
     [Fact]
     public void Completion_OffersNoSlash()
     {
-        string[] offered = [.. CommandLine.Build().Parse("").GetCompletions().Select(item => item.Label)];
+        string[] offered = [.. CommandLine.Build(AgentCommands.All).Parse("").GetCompletions().Select(item => item.Label)];
         Assert.Contains("policy", offered);
         Assert.Contains("--version", offered);
         Assert.DoesNotContain(offered, text => text.Contains('?', StringComparison.Ordinal) || text.StartsWith('/'));
     }
 
-    private static Command Find(string path) => CommandLine.Build().Leaves().Single(command => string.Join(' ', command.PathBelowRoot()) == path);
+    private static Command Find(string path) => CommandLine.Build(AgentCommands.All).Leaves().Single(command => string.Join(' ', command.PathBelowRoot()) == path);
 
-    private static string Describe(string written) => string.Join('\n', UsageErrors.Describe(CommandLine.Build().Parse(written.Split(' '))));
+    private static string Describe(string written) => string.Join('\n', UsageErrors.Describe(CommandLine.Build(AgentCommands.All).Parse(written.Split(' '))));
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Weir.Agent;
 using Weir.Control;
 using Weir.Control.State;
 using Weir.Net;
@@ -8,7 +7,7 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>Follows Docker: learns who is behind endpoints, and removes what Docker no longer has.</summary>
-internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, TimeProvider time, ILogger<DockerWatcher> log) : BackgroundService
+public sealed class DockerWatcher(ControlPlane control, DockerClient docker, TimeProvider time, ILogger<DockerWatcher> log) : BackgroundService
 {
     private static readonly TimeSpan _retry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _every = TimeSpan.FromMinutes(1);
@@ -19,10 +18,10 @@ internal sealed class DockerWatcher(ControlPlane control, DockerClient docker, T
     private string _lastError = "not asked yet";
 
     /// <summary>While dockerd starts, it accepts requests and answers none.</summary>
-    internal bool IsConnected { get; private set; }
+    public bool IsConnected { get; private set; }
 
     /// <summary>"connected", or why not.</summary>
-    internal string Status => IsConnected ? "connected" : _lastError;
+    public string Status => IsConnected ? "connected" : _lastError;
 
     /// <summary>Asks who is behind an endpoint. If Docker cannot tell now, the endpoint stays "init".</summary>
     internal async Task IdentifyAsync(string networkId, string endpointId, CancellationToken cancel)

@@ -11,13 +11,14 @@ namespace Weir.Docker;
 /// <summary>Docker's API, as far as it is needed: networks, containers' labels, events.</summary>
 /// <remarks>Never asks for /containers/{id}/json: while a container starts, dockerd holds its lock and
 /// waits for this driver.</remarks>
-internal sealed class DockerClient : IDisposable
+public sealed class DockerClient : IDisposable
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
 
     private readonly HttpClient _http;
 
-    internal DockerClient(string socket) => _http = new HttpClient(new SocketsHttpHandler
+    /// <param name="socket">Where dockerd answers.</param>
+    public DockerClient(string socket) => _http = new HttpClient(new SocketsHttpHandler
     {
         UseProxy = false,
         ConnectCallback = async (_, cancel) =>

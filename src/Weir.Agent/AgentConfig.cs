@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Cli;
 using Weir.Control;
 using Weir.Datapath;
 
@@ -8,14 +9,12 @@ namespace Weir.Agent;
 /// <summary>What the agent is told by file, environment and flags.</summary>
 internal sealed record AgentConfig
 {
-    internal const string DefaultRunFolder = "/run/weir";
-    internal const string DefaultSocket = DefaultRunFolder + "/weir.sock";
     internal const string DefaultFile = "/etc/weir/agent.yaml";
     internal const string DefaultStateFolder = "/var/lib/weir";
     internal const string DefaultPluginSocket = "/run/docker/plugins/weir.sock";
 
     /// <summary>Where the command line reaches the agent.</summary>
-    internal string Socket { get; init; } = DefaultSocket;
+    internal string Socket { get; init; } = AgentSocket.Default;
 
     /// <summary>Members may use the socket.</summary>
     internal string Group { get; init; } = "weir";
@@ -42,9 +41,5 @@ internal sealed record AgentConfig
     internal string RunFolder => Path.GetDirectoryName(Socket)!;
 
     /// <summary>Where those reach the agent who may look and not change.</summary>
-    internal string ReadSocket => ReadSocketOf(Socket);
-
-    /// <summary>"/run/weir/weir-read.sock" beside "/run/weir/weir.sock".</summary>
-    internal static string ReadSocketOf(string socket) =>
-        Path.Combine(Path.GetDirectoryName(socket) ?? "", $"{Path.GetFileNameWithoutExtension(socket)}-read{Path.GetExtension(socket)}");
+    internal string ReadSocket => AgentSocket.ReadersOf(Socket);
 }

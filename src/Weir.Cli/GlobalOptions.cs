@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
-using Weir.Agent;
 using Weir.Services.Reading;
 
 namespace Weir.Cli;
 
 /// <summary>Options of every command.</summary>
-internal static class GlobalOptions
+public static class GlobalOptions
 {
-    internal static Option<string?> Socket { get; } = new("--socket")
+    public static Option<string?> Socket { get; } = new("--socket")
     {
-        Description = $"where the agent is reached [$WEIR_SOCKET; {AgentConfig.DefaultSocket}]",
+        Description = $"where the agent is reached [$WEIR_SOCKET; {AgentSocket.Default}]",
         Recursive = true,
     };
 
@@ -39,14 +38,14 @@ internal static class GlobalOptions
         return patience;
     }
 
-    internal static bool IsJson(ParseResult parsed) => parsed.GetValue(Output) == "json";
+    public static bool IsJson(ParseResult parsed) => parsed.GetValue(Output) == "json";
 
     /// <summary>Whether tables show in full what they cut otherwise.</summary>
     internal static bool IsWide(ParseResult parsed) => parsed.GetValue(Output) == "wide";
 
     internal static string SocketPath(ParseResult parsed) =>
         parsed.GetValue(Socket)
-        ?? (Environment.GetEnvironmentVariable("WEIR_SOCKET") is { Length: > 0 } path ? path : AgentConfig.DefaultSocket);
+        ?? (Environment.GetEnvironmentVariable("WEIR_SOCKET") is { Length: > 0 } path ? path : AgentSocket.Default);
 
     private static Option<string> MakeOutput()
     {

@@ -8,7 +8,7 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>libnetwork's remote IPAM protocol (moby/libnetwork docs/ipam.md).</summary>
-internal sealed class IpamDriver(ControlPlane control, DockerWatcher docker)
+public sealed class IpamDriver(ControlPlane control, DockerWatcher docker)
 {
     private const string AddressType = "RequestAddressType";
     private const string Gateway = "com.docker.network.gateway";

@@ -3,20 +3,23 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using Weir.Agent;
 
 namespace Weir.Cli;
 
 /// <summary>The tree of commands.</summary>
-internal static class CommandLine
+public static class CommandLine
 {
-    internal static RootCommand Build()
+    /// <param name="local">Commands that do not ask the agent.</param>
+    public static RootCommand Build(IEnumerable<Command> local)
     {
+        ArgumentNullException.ThrowIfNull(local);
         var root = new RootCommand("Weir: network security for containers, by identity, in the kernel.");
         GlobalOptions.AddTo(root);
-        root.Subcommands.Add(AgentCommand.Build());
-        root.Subcommands.Add(ProxyCommand.Build());
-        root.Subcommands.Add(CheckCommand.Build());
+        foreach (Command command in local)
+        {
+            root.Subcommands.Add(command);
+        }
+
         root.Subcommands.Add(StatusCommand.Build());
         root.Subcommands.Add(EndpointCommands.Build());
         root.Subcommands.Add(IdentityCommands.Build());
@@ -29,7 +32,6 @@ internal static class CommandLine
         root.Subcommands.Add(DatapathCommands.Conntrack());
         root.Subcommands.Add(DatapathCommands.Map());
         root.Subcommands.Add(DatapathCommands.Metrics());
-        root.Subcommands.Add(CleanupCommand.Build());
         root.Subcommands.Add(VersionCommand.Build());
         root.Subcommands.Add(CompletionCommand.Build());
         root.WithExample("sudo weir agent &", "weir endpoint list", "weir policy apply -f policy.yaml", "weir monitor --type drop");
@@ -44,8 +46,10 @@ internal static class CommandLine
 
     /// <summary>Runs what the arguments say, and returns the exit code. Nothing that goes wrong on the way is told by a
     /// stack trace.</summary>
-    internal static async Task<int> RunAsync(RootCommand root, string[] args)
+    public static async Task<int> RunAsync(RootCommand root, string[] args)
     {
+        ArgumentNullException.ThrowIfNull(root);
+        ArgumentNullException.ThrowIfNull(args);
         ParseResult parsed = root.Parse(HelpWord.Replace(root, args));
         try
         {

@@ -2,6 +2,7 @@
 
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Weir.Linux;
+using Weir.Cli;
 
 namespace Weir.Agent;
 
@@ -21,7 +22,7 @@ internal sealed class AgentSockets(AgentConfig config)
     internal static void MakeFolder(AgentConfig config)
     {
         Directory.CreateDirectory(config.RunFolder, OpenFolder);
-        if (config.RunFolder == AgentConfig.DefaultRunFolder)
+        if (config.RunFolder == AgentSocket.DefaultFolder)
         {
             // Earlier versions, and their units, let nobody in but one group.
             File.SetUnixFileMode(config.RunFolder, OpenFolder);

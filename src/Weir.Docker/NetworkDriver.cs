@@ -10,7 +10,7 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>libnetwork's remote driver protocol (moby/libnetwork docs/remote.md).</summary>
-internal sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
+public sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
 {
     private const string GenericOptions = "com.docker.network.generic";
     private const string InternalOption = "com.docker.network.internal";

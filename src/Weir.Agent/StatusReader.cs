@@ -2,6 +2,7 @@
 
 using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
+using Weir.Cli;
 using Weir.Control;
 using Weir.Control.Host;
 using Weir.Docker;

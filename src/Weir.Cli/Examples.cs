@@ -8,11 +8,11 @@ using System.Runtime.CompilerServices;
 namespace Weir.Cli;
 
 /// <summary>Examples at the end of a command's --help.</summary>
-internal static class Examples
+public static class Examples
 {
     private static readonly ConditionalWeakTable<Command, string[]> _examples = [];
 
-    internal static Command WithExample(this Command command, params string[] lines)
+    public static Command WithExample(this Command command, params string[] lines)
     {
         _examples.Add(command, lines);
         return command;

@@ -2,11 +2,12 @@
 
 using System.Reflection;
 
-namespace Weir;
+namespace Weir.Cli;
 
 /// <summary>Which build this is.</summary>
-internal static class ProductVersion
+public static class ProductVersion
 {
-    internal static string Text { get; } =
+    /// <summary>As in "weir version".</summary>
+    public static string Text { get; } =
         typeof(ProductVersion).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 }

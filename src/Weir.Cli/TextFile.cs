@@ -5,10 +5,10 @@ using System.Text;
 namespace Weir.Cli;
 
 /// <summary>Files that people name, which may be anything: a device that never ends, a disk's image.</summary>
-internal static class TextFile
+public static class TextFile
 {
     /// <summary>Of what one command reads in all.</summary>
-    internal const int MostBytes = 16 * BytesOfMb;
+    public const int MostBytes = 16 * BytesOfMb;
 
     private const int BytesOfMb = 1024 * 1024;
 
@@ -16,14 +16,14 @@ internal static class TextFile
     /// <param name="most">Bytes that it may have.</param>
     /// <param name="limit">Where those are what is left of a larger limit: that limit.</param>
     /// <exception cref="IOException">It has more; the message says so.</exception>
-    internal static string Read(string path, int most, int? limit = null)
+    public static string Read(string path, int most, int? limit = null)
     {
         using FileStream file = new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         return Read(file, most, limit);
     }
 
     /// <summary>The same of a stream.</summary>
-    internal static string Read(Stream stream, int most, int? limit = null)
+    public static string Read(Stream stream, int most, int? limit = null)
     {
         using var bytes = new MemoryStream();
         byte[] buffer = new byte[64 * 1024];

@@ -2,20 +2,20 @@
 
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Http;
-using Weir.Agent;
 using Weir.Control;
 using Weir.Net;
 
 namespace Weir.Docker;
 
 /// <summary>Docker's plugin protocol: POST /Driver.Method with a JSON object; errors are {"Err": "text"}.</summary>
-internal sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ControlPlane control, ILogger<PluginApi> log)
+public sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ControlPlane control, ILogger<PluginApi> log)
 {
     private const int LargestBody = 32 * 1024 * 1024; // every port of both protocols published
 
     /// <summary>Answers one call. Never throws for what is in it.</summary>
-    internal async Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context)
     {
+        ArgumentNullException.ThrowIfNull(context);
         string call = context.Request.Path.Value!.TrimStart('/');
         JsonObject answer;
         try

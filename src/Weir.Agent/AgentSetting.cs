@@ -5,6 +5,7 @@ using Weir.Control;
 using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Cli;
 
 namespace Weir.Agent;
 
@@ -16,7 +17,7 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
 
     internal static IReadOnlyList<AgentSetting> All { get; } =
     [
-        new("socket", "where the command line reaches the agent", AgentConfig.DefaultSocket, (c, text) => c with { Socket = FullPath(text) }),
+        new("socket", "where the command line reaches the agent", AgentSocket.Default, (c, text) => c with { Socket = FullPath(text) }),
         new("group", "members of this group may use the socket", "weir", (c, text) => c with { Group = text }),
         new("read-group", "members of this group may look and change nothing, by the socket with -read in its name", "weir-read", (c, text) => c with { ReadGroup = text }),
         new("state", "folder for networks, identities and policy", AgentConfig.DefaultStateFolder, (c, text) => c with { StateFolder = FullPath(text) }),

@@ -5,7 +5,6 @@ using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
-using Weir.Agent;
 
 namespace Weir.Cli;
 
@@ -108,7 +107,7 @@ internal static class AgentClient
         {
             await connection.ConnectAsync(endPoint, cancel);
         }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied && EndPointOf(AgentConfig.ReadSocketOf(endPoint.ToString()!)) is { } readers)
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AccessDenied && EndPointOf(AgentSocket.ReadersOf(endPoint.ToString()!)) is { } readers)
         {
             try
             {
