@@ -79,7 +79,7 @@ public sealed class ResizeTests : IDisposable
         Assert.Equal(512, _host.Datapath.ConntrackCapacity);
         await Task.Delay(200);
         await Finish(flows);
-        Assert.Empty(Directory.GetFiles(larger.PinRoot).Where(pin => pin.EndsWith("_before", StringComparison.Ordinal) || pin.EndsWith("_next", StringComparison.Ordinal)));
+        Assert.DoesNotContain(Directory.GetFiles(larger.PinRoot), pin => pin.EndsWith("_before", StringComparison.Ordinal) || pin.EndsWith("_next", StringComparison.Ordinal));
     }
 
     [PrivilegedFact]
