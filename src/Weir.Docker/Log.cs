@@ -18,4 +18,7 @@ internal static partial class Log
 
     [LoggerMessage(7005, LogLevel.Warning, "Plugin call {Call} failed: {Error}")]
     internal static partial void PluginCallFailed(ILogger log, string call, string error);
+
+    [LoggerMessage(7020, LogLevel.Error, "Call {Call} failed; this is a mistake in weir, please report it")]
+    internal static partial void PluginCallBroke(ILogger log, string call, Exception error);
 }

@@ -32,7 +32,7 @@ public sealed class PluginApi(NetworkDriver network, IpamDriver ipam, ControlPla
         catch (Exception e) when (!context.RequestAborted.IsCancellationRequested)
 #pragma warning restore CA1031
         {
-            Log.CallFailed(log, call, e);
+            Log.PluginCallBroke(log, call, e);
             answer = Refusal($"{e.Message} (a mistake in weir: the agent's log has more)");
         }
 
