@@ -46,6 +46,9 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
             read.HasErrors ? throw new InvalidOperationException(string.Join("; ", read.Problems)) : read.Documents),
     ];
 
+    /// <summary>One with prefixes, HTTP rules and denials.</summary>
+    internal static PolicySet SomePolicy => PolicySet.Empty.With(_documents[1..5]);
+
     internal static History Random(Random random, int length) => new(
     [
         .. Enumerable.Range(0, length).Select(_ => new Happening(

@@ -56,6 +56,12 @@ internal sealed class Rig : IDisposable
 
     internal MemoryHost Host { get; } = new();
 
+    internal Reconciler Reconciler => _reconciler;
+
+    internal PolicySet Policy => _policies.Set;
+
+    internal void Pass(TimeSpan time) => _time.Pass(time);
+
     /// <summary>Endpoints that the agent has, oldest first.</summary>
     internal IReadOnlyList<Endpoint> Endpoints => [.. _writer.World.Endpoints.Values.OrderBy(endpoint => endpoint.Created).ThenBy(endpoint => endpoint.Id)];
 
