@@ -60,6 +60,48 @@ public sealed partial class ComposeTests(DockerHost host)
     }
 
     [ComposeFact]
+    public void FiveStacks_BroughtUpSideBySide_AllWork()
+    {
+        File.WriteAllText(host.Sandbox.HostPath("/run/stack.yml"), """
+            version: "2.4"
+            services:
+              api:
+                image: weir-busybox
+                command: sh -c "echo hello > /www/index.html; exec httpd -f -p 80 -h /www"
+              web:
+                image: weir-busybox
+                command: sleep 600
+            networks:
+              default:
+                driver: weir
+                ipam:
+                  driver: weir
+            """);
+        string[] stacks = [.. Enumerable.Range(1, 5).Select(number => $"stack{number}")];
+        string[] Compose(string stack, params string[] command) => ["docker-compose", "-p", stack, "-f", "/run/stack.yml", .. command];
+        try
+        {
+            // While the agent compares itself with Docker again and again, as containers that are renamed make it do.
+            string renamed = host.RunClient("renamed", host.MakeNetwork());
+            using BackgroundCommand renaming = host.Sandbox.Start("sh", "-c", $"while docker rename {renamed} {renamed}-b && docker rename {renamed}-b {renamed}; do :; done");
+            Parallel.ForEach(stacks, stack => host.Sandbox.Run(Compose(stack, "up", "-d")).OrFail());
+            foreach (string stack in stacks)
+            {
+                Wait.Until(
+                    () => host.Sandbox.Run(Compose(stack, "exec", "-T", "web", "timeout", "2", "wget", "-qO-", "http://api/")).Output.Trim() == "hello",
+                    10,
+                    () => $"{stack} does not work: {host.Weir("endpoint", "list").All}");
+            }
+        }
+        finally
+        {
+            Parallel.ForEach(stacks, stack => host.Sandbox.Run(Compose(stack, "down", "-t", "0")));
+        }
+
+        Assert.DoesNotContain("stack", host.Weir("endpoint", "list").Output, StringComparison.Ordinal);
+    }
+
+    [ComposeFact]
     public void ExampleOfTheGuide_DoesWhatTheGuideSays()
     {
         string guide = File.ReadAllText(Path.Combine(Sandbox.RepoRoot, "docs/guides/policy.md"));
