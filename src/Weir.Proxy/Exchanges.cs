@@ -8,6 +8,9 @@ namespace Weir.Proxy;
 /// <summary>Makes exchanges of judged requests of HTTP/1.</summary>
 internal static class Exchanges
 {
+    /// <summary>Bytes of a refused request's body, beyond which its connection ends, or its stream of HTTP/2.</summary>
+    public const long MostDiscarded = 1024 * 1024;
+
     private static readonly (byte[] Bytes, string Name)[] _methods =
         [.. new[] { "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "CONNECT", "TRACE" }.Select(name => (Encoding.ASCII.GetBytes(name), name))];
 
@@ -22,9 +25,9 @@ internal static class Exchanges
             AccessVerdict.Invalid => 400,
             _ => 503,
         };
-        // After a refusal the connection goes on, unless nobody could say where the next request begins.
+        // After a refusal the connection goes on, unless nobody could say where the next request begins, or that is far.
         var isLast = !head.KeepAlive
-            || (status != 0 && (status != 403 || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT"));
+            || (status != 0 && (status != 403 || head.ContentLength > MostDiscarded || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT"));
         isShown |= status != 0;
         return new Exchange
         {

@@ -14,7 +14,6 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
 {
     private const int MostPipelined = 16;
     private const int BytesPerExchange = 512; // about
-    private const long MostDiscarded = 1024 * 1024; // bytes of refused bodies, before the connection is closed
 
     private readonly Http1Answers _answers = new(connection);
     private RequestReader _requests;
@@ -142,6 +141,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             return [];
         }
 
+        _discarded = 0;
         var judgement = Judge.Decide(
             Connection.Worker.Snapshot, in Connection.Flow, head.Method(bytes), head.Path(bytes), head.Host(bytes), head.HeadersOf(bytes));
         _current = Exchanges.Of(bytes, head, in judgement, isShown: Connection.Worker.Reporter.WantsAllowed);
@@ -173,8 +173,9 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
             return part == RequestPart.Trailer ? [] : null;
         }
 
+        // Behind a body that is over the client may have begun its next request.
         _discarded += length;
-        if (_discarded > MostDiscarded)
+        if (_discarded > Exchanges.MostDiscarded && _current.HasBodyToCome)
         {
             _ending = true;
             Connection.CloseGently();

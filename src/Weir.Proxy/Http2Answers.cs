@@ -37,14 +37,16 @@ internal sealed class Http2Answers(Connection connection)
     public int Memory => _waiting.Length;
 
     /// <summary>Answers a request that does not reach the server.</summary>
-    public void Answer(uint stream, int status, string text)
+    /// <param name="isHead">The answer to HEAD has no body.</param>
+    public void Answer(uint stream, int status, string text, bool isHead)
     {
         var isDenial = status == 403;
         var body = isDenial ? _deniedBody : Encoding.UTF8.GetBytes(text + "\n");
         // Only what the client's window holds for us; without that the status must do.
-        var hasBody = body.Length <= _reserve;
+        var fits = body.Length <= _reserve;
+        var hasBody = fits && !isHead;
         Begin();
-        Frame.WriteHeaders(_output, stream, !hasBody, isDenial && hasBody ? _denied : MakeHeaders(status, hasBody ? body.Length : 0));
+        Frame.WriteHeaders(_output, stream, !hasBody, isDenial && fits ? _denied : MakeHeaders(status, fits ? body.Length : 0));
         if (hasBody)
         {
             _reserve -= (uint)body.Length;
@@ -91,6 +93,14 @@ internal sealed class Http2Answers(Connection connection)
 
     /// <summary>The server does not hear of these bytes: the proxy gives the client its window back.</summary>
     public void ReturnCredit(int bytes) => _credit += (uint)bytes;
+
+    /// <summary>The same of a stream that the server does not know.</summary>
+    public void ReturnCredit(uint stream, int bytes)
+    {
+        Begin();
+        Frame.Write(_output, FrameType.WindowUpdate, stream, (uint)bytes);
+        End();
+    }
 
     /// <summary>Writes the credit that has come together.</summary>
     public void SendCredit()

@@ -6,8 +6,6 @@ namespace Weir.Proxy;
 /// <summary>The DATA frame of a client that is being read: whether it goes on, and how much of it is to come.</summary>
 internal sealed class Http2Body(Http2Streams streams, Http2Answers answers)
 {
-    private const long MostDiscarded = 1024 * 1024; // bytes of a refused body, before the stream is reset
-
     /// <summary>Bytes that are to come.</summary>
     public int Left { get; private set; }
 
@@ -63,7 +61,6 @@ internal sealed class Http2Body(Http2Streams streams, Http2Answers answers)
 
         Passes = !stream.IsRefused;
         stream.Exchange.RequestBytes += frame.Length;
-        stream.Discarded += stream.IsRefused ? frame.Length : 0;
         if (isEnd)
         {
             stream.ClientEnded = true;
@@ -72,7 +69,27 @@ internal sealed class Http2Body(Http2Streams streams, Http2Answers answers)
                 streams.End(frame.Stream);
             }
         }
+        else if (stream.IsRefused)
+        {
+            Discard(in frame, stream);
+        }
 
-        return stream.Discarded > MostDiscarded ? new FrameFault(Http2Error.Cancel, OfStream: true) : FrameFault.None;
+        return FrameFault.None;
+    }
+
+    /// <summary>Many a client reads the answer only when all of its body is sent.</summary>
+    private void Discard(in Frame frame, Http2Stream stream)
+    {
+        stream.Discarded += frame.Length;
+        if (stream.Discarded > Exchanges.MostDiscarded)
+        {
+            // The answer stands, and the rest is not wanted (RFC 9113 §8.1).
+            answers.Reset(frame.Stream, Http2Error.NoError);
+            streams.Reset(frame.Stream, byClient: false);
+        }
+        else if (frame.Length > 0)
+        {
+            answers.ReturnCredit(frame.Stream, frame.Length);
+        }
     }
 }

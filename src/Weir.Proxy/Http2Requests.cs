@@ -178,6 +178,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
             Method = isShown ? Exchange.Show(request.Method) : "",
             Path = isShown ? Exchange.Show(request.Path) : "",
             Host = isShown ? Exchange.Show(request.Host) : "",
+            IsHead = request.Method.SequenceEqual("HEAD"u8),
             Protocol = "HTTP/2",
             Verdict = judgement.Verdict,
             RuleId = judgement.RuleId,
@@ -192,7 +193,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
 
     private FrameFault Refuse(in Frame frame, Http2Stream stream, RequestFault fault, in Judgement judgement)
     {
-        answers.Answer(frame.Stream, stream.Exchange.Status, judgement.Detail);
+        answers.Answer(frame.Stream, stream.Exchange.Status, judgement.Detail, stream.Exchange.IsHead);
         stream.IsReported = true;
         connection.Report(stream.Exchange);
         if (IsMalformed(fault))
@@ -203,8 +204,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
 
         if (!stream.ClientEnded)
         {
-            // Until the client has heard of it and sends no more. It is not reset: some clients would lose the
-            // answer; without more window than the stream began with it cannot send much.
+            // Until the client has sent all of it, or too much. It is not reset at once: some clients would lose the answer.
             streams.Add(frame.Stream, stream);
         }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Api;
+using Weir.Http.Rules;
 using Weir.Linux;
 using Weir.Proxy.Tests.Memory;
 using Xunit;
@@ -10,6 +11,7 @@ namespace Weir.Proxy.Tests;
 public sealed class HttpEndTests
 {
     private const string Get = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    private const int Mega = 1024 * 1024;
     private const string Open = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n";
 
     [Fact]
@@ -38,6 +40,33 @@ public sealed class HttpEndTests
         Assert.EndsWith("ok", rig.Client.Received, StringComparison.Ordinal);
         Assert.True(rig.Client.IsShut);
         Assert.True(rig.IsForgotten);
+        Assert.False(rig.Client.WasReset);
+    }
+
+    [Fact]
+    public void RefusedUploads_OfAnyNumber_LeaveTheConnection()
+    {
+        var rig = new Rig(new HttpRule("GET", null, null, []));
+        for (var i = 1; i <= 3; i++)
+        {
+            rig.ClientSays($"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {Mega}\r\n\r\n").ClientSays(new string('x', Mega));
+            Assert.Equal(i, rig.Told.Count);
+            Assert.False(rig.Client.IsShut);
+        }
+
+        Assert.DoesNotContain("Connection: close", rig.Client.Received, StringComparison.Ordinal);
+        rig.ClientSays(Get);
+        Assert.Equal("GET / HTTP/1.1", rig.Server.Received.Split("\r\n")[0]);
+    }
+
+    /// <summary>A client that does not know would send its next request there.</summary>
+    [Fact]
+    public void RefusedUpload_ThatIsTooLong_IsSaidToBeTheLast()
+    {
+        var rig = new Rig(new HttpRule("GET", null, null, []))
+            .ClientSays($"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {Mega + 1}\r\n\r\n");
+        Assert.Contains("Connection: close", rig.Client.Received, StringComparison.Ordinal);
+        rig.ClientSays(new string('x', Mega));
         Assert.False(rig.Client.WasReset);
     }
 

@@ -156,8 +156,11 @@ public sealed class FloodTests
             rig.Send(piece);
         }
 
-        Assert.Contains("RST_STREAM 1 Cancel", rig.AtClient);
+        // Without an error: the client has its answer.
+        Assert.Contains("RST_STREAM 1 NoError", rig.AtClient);
         Assert.Equal(100, rig.AtClient.Count(frame => frame == "WINDOW_UPDATE 0 16000"));
+        // And the stream's window as long as that is wanted.
+        Assert.Equal(1024 * 1024 / 16000, rig.AtClient.Count(frame => frame == "WINDOW_UPDATE 1 16000"));
     }
 
     /// <summary>Who has had his turn goes on in the next one, with what he had sent.</summary>

@@ -130,6 +130,14 @@ public sealed class SpecTests
         Assert.Equal(["HEADERS 3", "DATA 3 14 END"], rig.AtClient[^2..]);
     }
 
+    [Fact]
+    public void RefusedHead_IsAnsweredWithoutABody()
+    {
+        var rig = new Http2Rig(new HttpRule("POST", null, null, [])).Greet().Send(WindowUpdate(0, 5000) + Headers(1, Request("HEAD")));
+        Assert.Equal("HEADERS 1 END", rig.AtClient[^1]);
+        Assert.Contains("14", rig.Rig.Client.Received, StringComparison.Ordinal); // the length that it would have
+    }
+
     private static void Check(Http2Rig rig, string wanted)
     {
         if (wanted == "closed")
