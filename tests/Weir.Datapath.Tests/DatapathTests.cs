@@ -44,16 +44,23 @@ public sealed class DatapathTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void Open_OtherSizes_ListsEveryDifference()
+    public void Open_OtherShapes_ListsEveryDifference_AndChangesNothing()
     {
         Datapath.Open(Options).Dispose();
+        foreach (string name in (string[])["weir_ct", "weir_settings"])
+        {
+            File.Delete(Path.Combine(_pins.Root, name));
+            using BpfMap other = BpfMap.Create(new BpfMapSpec(name, BpfMapType.Hash, 4, 8, 1024));
+            other.Pin(Path.Combine(_pins.Root, name));
+        }
 
-        DatapathException e = Assert.Throws<DatapathException>(() => Datapath.Open(Options with { MaxFlows = 2048, EventBytes = 131072 }));
+        DatapathException e = Assert.Throws<DatapathException>(() => Datapath.Open(Options with { MaxPrefixes = 100 }));
 
-        Assert.Equal(
-            ["weir_ct: entries is 1024, 2048 is needed", "weir_events: entries is 65536, 131072 is needed"],
-            e.Problems.Order());
+        Assert.Contains("weir_ct: key size is 4, 40 is needed", e.Problems);
+        Assert.Contains("weir_settings: type is Hash, Array is needed", e.Problems);
         Assert.Contains(_pins.Root, e.Message, StringComparison.Ordinal);
+        using BpfMap prefixes = BpfMap.OpenPinned(Path.Combine(_pins.Root, "weir_ipcache"))!;
+        Assert.Equal(Options.MaxPrefixes, prefixes.Spec.MaxEntries);
     }
 
     [PrivilegedFact]

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
 
@@ -28,23 +27,7 @@ internal sealed class HostProgram : IDisposable
     internal static HostProgram Load(DatapathMaps maps, bool hasEthernet, bool hasXdp)
     {
         var config = new DeviceConfig { LinkHeader = hasEthernet ? EthernetHeader : 0, Prefilter = hasXdp ? 0u : 1u };
-        BpfObject program = BpfObject.Open(DatapathObject.HostImage, "weir_host");
-        try
-        {
-            foreach (BpfMap map in maps.All)
-            {
-                program.ReuseMap(map.Name, map);
-            }
-
-            program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<DeviceConfig>(in config)), ConfigVariable);
-            program.Load();
-            return new HostProgram(program);
-        }
-        catch
-        {
-            program.Dispose();
-            throw;
-        }
+        return new HostProgram(ProgramLoader.Load(DatapathObject.HostImage, "weir_host", maps, ConfigVariable, config));
     }
 
     internal DevicePrograms For(string device, string pinRoot) => new(_object.Program(FromDevice), _object.Program(ToDevice), PinOf(device, pinRoot), Place);

@@ -18,25 +18,7 @@ internal sealed class XdpProgram : IDisposable
         _pinRoot = pinRoot;
     }
 
-    internal static XdpProgram Load(DatapathMaps maps, string pinRoot)
-    {
-        BpfObject program = BpfObject.Open(DatapathObject.XdpImage, Name);
-        try
-        {
-            foreach (BpfMap map in maps.All)
-            {
-                program.ReuseMap(map.Name, map);
-            }
-
-            program.Load();
-            return new XdpProgram(program, pinRoot);
-        }
-        catch
-        {
-            program.Dispose();
-            throw;
-        }
-    }
+    internal static XdpProgram Load(DatapathMaps maps, string pinRoot) => new(ProgramLoader.Load(DatapathObject.XdpImage, Name, maps), pinRoot);
 
     /// <summary>Attaches it to a device, in place of an older one.</summary>
     internal XdpMode Attach(string device, int ifindex, XdpMode? wanted) =>

@@ -25,26 +25,8 @@ internal sealed class EndpointProgram : IDisposable
     internal BpfProgram ToEndpoint => _object.Program(ProgramNames.ToEp);
 
     /// <summary>Loads the programs; nothing is attached yet.</summary>
-    internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config)
-    {
-        BpfObject program = BpfObject.Open(DatapathObject.EndpointImage, "weir");
-        try
-        {
-            foreach (BpfMap map in maps.All)
-            {
-                program.ReuseMap(map.Name, map);
-            }
-
-            program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<EndpointConfig>(in config)), ConfigVariable);
-            program.Load();
-            return new EndpointProgram(program);
-        }
-        catch
-        {
-            program.Dispose();
-            throw;
-        }
-    }
+    internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config) =>
+        new(ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config));
 
     internal static EndpointConfig ConfigOf(EndpointAttachment attachment)
     {

@@ -13,13 +13,7 @@ internal static class ListenerProgram
     /// <summary>Attaches it to the host's namespace, in place of an older one.</summary>
     internal static void Attach(DatapathMaps maps, string pinRoot)
     {
-        using BpfObject program = BpfObject.Open(DatapathObject.ListenerImage, "weir_listener");
-        foreach (BpfMap map in maps.All)
-        {
-            program.ReuseMap(map.Name, map);
-        }
-
-        program.Load();
+        using BpfObject program = ProgramLoader.Load(DatapathObject.ListenerImage, Name, maps);
         BpfLink.AttachSocketLookup(program.Program(Name), PinOf(pinRoot));
     }
 }

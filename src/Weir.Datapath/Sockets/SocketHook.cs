@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
 using Weir.Linux;
@@ -63,27 +62,8 @@ internal static class SocketHook
     }
 
     /// <summary>Loads the programs; the calling thread's namespace is the host's.</summary>
-    internal static BpfObject Load(DatapathMaps? maps)
-    {
-        BpfObject program = BpfObject.Open(DatapathObject.SocketImage, "weir_sock");
-        try
-        {
-            foreach (BpfMap map in maps?.All ?? [])
-            {
-                program.ReuseMap(map.Name, map);
-            }
-
-            var config = new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() };
-            program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<SocketConfig>(in config)), ConfigVariable);
-            program.Load();
-            return program;
-        }
-        catch
-        {
-            program.Dispose();
-            throw;
-        }
-    }
+    internal static BpfObject Load(DatapathMaps? maps) => ProgramLoader.Load(
+        DatapathObject.SocketImage, "weir_sock", maps, ConfigVariable, new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() });
 
     internal static IEnumerable<string> Pins(string pinRoot) => _programs.Select(one => PinOf(pinRoot, one.Program));
 

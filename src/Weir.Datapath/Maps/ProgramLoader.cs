@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.InteropServices;
+using Weir.Bpf;
+
+namespace Weir.Datapath;
+
+/// <summary>Loads compiled objects with the maps that all programs share.</summary>
+internal static class ProgramLoader
+{
+    /// <summary>Loads an object's programs; nothing is attached yet.</summary>
+    /// <param name="maps">Null: they get maps of their own, to be tried.</param>
+    internal static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps) => Load(image, name, maps, _ => { });
+
+    /// <summary>The same, specialised by a constant.</summary>
+    /// <param name="variable">The constant's name.</param>
+    internal static BpfObject Load<T>(ReadOnlySpan<byte> image, string name, DatapathMaps? maps, string variable, T value)
+        where T : unmanaged =>
+        Load(image, name, maps, program => program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)), variable));
+
+    private static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps, Action<BpfObject> specialise)
+    {
+        BpfObject program = BpfObject.Open(image, name);
+        try
+        {
+            foreach (BpfMap map in maps?.All ?? [])
+            {
+                program.ReuseMap(map.Name, map);
+            }
+
+            specialise(program);
+            program.Load();
+            return program;
+        }
+        catch
+        {
+            program.Dispose();
+            throw;
+        }
+    }
+}
