@@ -6,6 +6,9 @@ namespace Weir.DatapathBench;
 /// <summary>Runs one program again and again, each time on the next flow.</summary>
 internal sealed class Driver : IDisposable
 {
+    /// <summary>The first flow's source port: FIRST_PORT of driver.bpf.c.</summary>
+    public const ushort FirstPort = 1024;
+
     private static readonly byte[] _image = File.ReadAllBytes(Path.Combine(AppContext.BaseDirectory, "driver.bpf.o"));
 
     private readonly BpfObject _object;
