@@ -165,7 +165,10 @@ __noinline enum drop_reason neighbour_answer(struct __sk_buff *skb, const struct
 	message.target = gateway;
 	message.option_type = NEIGHBOUR_TARGET_MAC;
 	message.option_len = 1;
-	mac_copy(message.option_mac, c->gateway_mac);
+	/* No word lies there: mac_copy. */
+#pragma unroll
+	for (int i = 0; i < ETH_ALEN; i++)
+		message.option_mac[i] = c->gateway_mac[i];
 	message.checksum = neighbour_checksum(&gateway, &asker, &message);
 	frame->message = message;
 	frame->ip.payload_len = bpf_htons(sizeof(message));

@@ -13,7 +13,7 @@ enum answer_field {
 
 static __always_inline void turn_round_link(struct ethhdr *eth)
 {
-	__u8 sender[ETH_ALEN];
+	__u8 sender[ETH_ALEN] __attribute__((aligned(4)));
 
 	mac_copy(sender, eth->h_source);
 	mac_copy(eth->h_source, eth->h_dest);
