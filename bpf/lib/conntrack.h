@@ -40,20 +40,28 @@ ordered:
 	return swap;
 }
 
-/* The flow's entry, wherever it lies; null: there is none, or its time is over. */
-static __always_inline struct ct_entry *ct_find_in(const struct ct_key *key, __u64 now, bool brief)
+/* The flow's entry in weir_ct; null: there is none, or its time is over. */
+static __always_inline struct ct_entry *ct_find_kept(const struct ct_key *key, __u64 now)
 {
 	struct ct_entry *entry = bpf_map_lookup_elem(&weir_ct, key);
 
-	if (entry && entry->expires_ns >= now)
-		return entry;
-	entry = brief ? bpf_map_lookup_elem(&weir_ct_brief, key) : 0;
 	return entry && entry->expires_ns >= now ? entry : 0;
 }
 
+/* The same in weir_ct_brief. */
+static __always_inline struct ct_entry *ct_find_brief(const struct ct_key *key, __u64 now)
+{
+	struct ct_entry *entry = bpf_map_lookup_elem(&weir_ct_brief, key);
+
+	return entry && entry->expires_ns >= now ? entry : 0;
+}
+
+/* Wherever it lies. */
 static __always_inline struct ct_entry *ct_find(const struct ct_key *key, __u64 now)
 {
-	return ct_find_in(key, now, true);
+	struct ct_entry *entry = ct_find_kept(key, now);
+
+	return entry ? entry : ct_find_brief(key, now);
 }
 
 /* Does the packet travel against the direction in which the flow was opened? */
@@ -85,11 +93,12 @@ static __always_inline bool ct_reopens(const struct ct_entry *entry, const struc
 
 static __always_inline __u32 ct_timeout_tcp(__u32 flags)
 {
-	if (flags & CT_CLOSED && (flags & CT_FINS) != CT_FINS)
+	if (flags & (CT_CLOSED | CT_FINS)) {
 		/* One of the proxy's legs can be over long before the other. */
-		return flags & CT_PROXY ? CT_TIMEOUT_TCP_CLOSING : CT_TIMEOUT_TCP_RESET;
-	if (flags & CT_FINS)
+		if (flags & CT_CLOSED && (flags & CT_FINS) != CT_FINS && !(flags & CT_PROXY))
+			return CT_TIMEOUT_TCP_RESET;
 		return CT_TIMEOUT_TCP_CLOSING;
+	}
 	if (flags & CT_ESTABLISHED)
 		return CT_TIMEOUT_TCP_ESTABLISHED;
 	return flags & CT_REPLIED ? CT_TIMEOUT_TCP_SYN_RECEIVED : CT_TIMEOUT_TCP_SYN_SENT;
@@ -107,20 +116,19 @@ static __always_inline __u64 ct_timeout(__u8 protocol, __u32 flags)
 	return SECONDS(CT_TIMEOUT_OTHER);
 }
 
-/* The flow's flags after a packet that is believed. */
+/* The flow's flags after a packet that is believed. What is not TCP has no TCP flags. */
 static __always_inline __u32 ct_next_flags(const struct packet *p, __u32 flags, bool reply)
 {
-	bool tcp = p->protocol == L4_TCP && !(p->flags & PACKET_LATER_FRAGMENT);
-
-	if (tcp && p->tcp_flags & TCP_RST)
+	if (p->tcp_flags & TCP_RST)
 		return flags | CT_CLOSED;
 	if (reply)
 		flags |= CT_REPLIED;
-	else if (flags & CT_REPLIED && !(tcp && p->tcp_flags & TCP_SYN))
+	else if (flags & CT_REPLIED && !(p->tcp_flags & TCP_SYN))
 		flags |= CT_ESTABLISHED;
-	if (tcp && p->tcp_flags & TCP_FIN)
+	if (p->tcp_flags & TCP_FIN) {
 		flags |= reply ? CT_FIN_REPLY : CT_FIN_ORIGIN;
-	if ((flags & CT_FINS) == CT_FINS)
-		flags |= CT_CLOSED;
+		if ((flags & CT_FINS) == CT_FINS)
+			flags |= CT_CLOSED;
+	}
 	return flags;
 }

@@ -53,13 +53,14 @@ static __always_inline enum drop_reason flow_advance(const struct ct_key *key,
 						     __u32 length)
 {
 	__u32 flags = believed ? ct_next_flags(p, entry->flags, reply) : entry->flags;
-	__u32 news = flags & ~entry->flags;
+	__u32 news;
 
 	entry->expires_ns = now + ct_timeout(p->protocol, flags);
 	entry->packets++;
 	entry->bytes += length;
-	if (!news)
+	if (flags == entry->flags)
 		return DROP_REASON_NONE;
+	news = flags & ~entry->flags;
 	entry->flags = flags;
 	if (news & CT_CLOSED && !(flags & CT_BRIEF))
 		room_retire(key, entry);

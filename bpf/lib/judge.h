@@ -28,30 +28,32 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 	/* Before any policy map is read: a verdict may be younger than its revision, never older.
 	 */
 	v->revision = s->revision;
-	if (p->flags & PACKET_LATER_FRAGMENT) {
-		reason = fragment_restore(p);
-		if (reason)
+	/* One question for what few packets are. */
+	if (p->flags & (PACKET_LATER_FRAGMENT | PACKET_ICMP_ERROR)) {
+		if (p->flags & PACKET_LATER_FRAGMENT) {
+			reason = fragment_restore(p);
+			if (reason)
+				return reason;
+		} else if (side != JUDGE_FROM_DEVICE) {
+			reason = related_judge(skb, p, r, v, side);
+			if (!reason && s->flags & SETTINGS_TRACE)
+				event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
 			return reason;
-	}
-	if (side != JUDGE_FROM_DEVICE && p->flags & PACKET_ICMP_ERROR) {
-		reason = related_judge(skb, p, r, v, side);
-		if (!reason && s->flags & SETTINGS_TRACE)
-			event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
-		return reason;
+		}
 	}
 
 	/* 4 */
 	source_is_b = ct_key_of(p, &key);
+	entry = p->flags & PACKET_ICMP_OTHER ? 0 : ct_find_kept(&key, now);
 	/* In weir_ct_brief lies what others opened and what is closed: an endpoint's packet that opens a
 	 * connection goes with neither. */
-	entry = p->flags & PACKET_ICMP_OTHER
-		    ? 0
-		    : ct_find_in(&key, now, side != JUDGE_FROM_ENDPOINT || !packet_opens_tcp(p));
+	if (!entry && !(p->flags & PACKET_ICMP_OTHER) &&
+	    (side != JUDGE_FROM_ENDPOINT || !packet_opens_tcp(p)))
+		entry = ct_find_brief(&key, now);
 	if (entry && !ct_reopens(entry, p)) {
 		bool reply = ct_is_reply(entry, source_is_b);
 
-		if (s->flags & SETTINGS_TRACE)
-			r->frontend_id = entry->frontend_id;
+		r->frontend_id = entry->frontend_id;
 		reason = known_judge(skb, p, r, side, own, v, &key, entry, reply, now);
 	} else if (p->flags & PACKET_LATER_FRAGMENT) {
 		return DROP_REASON_FRAGMENT_NOT_FOUND;

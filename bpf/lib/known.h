@@ -63,7 +63,6 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 	if (reason)
 		return reason;
 	f.forwarded |= entry->flags & CT_FORWARDED;
-	r->frontend_id = entry->frontend_id;
 	if (entry->flags & CT_SERVICE) {
 		v->frontend_id = entry->frontend_id;
 		v->ifindex = entry->ifindex;
