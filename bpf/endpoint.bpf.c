@@ -20,21 +20,21 @@
 #include "lib/proxy.h"
 #include "lib/reply_send.h"
 
-/* Is the address the endpoint's own? */
-static __always_inline bool is_own_address(const struct ip_addr *a)
+/* Is the packet's address the endpoint's own? */
+static __always_inline bool is_own_address(const struct packet *p, const struct ip_addr *a)
 {
 	const volatile struct endpoint_config *c = &endpoint_config;
 
-	if (ip_addr_is_v4(a))
-		return a->word[3] == c->ipv4.word[3] && c->ipv4.word[3];
+	if (!(p->flags & PACKET_IPV6))
+		return a->word[3] == c->ipv4.word[3] && a->word[3];
 	return a->word[3] == c->ipv6.word[3] && a->word[2] == c->ipv6.word[2] &&
 	       a->word[1] == c->ipv6.word[1] && a->word[0] == c->ipv6.word[0];
 }
 
 /* Or one that it has beside its own? */
-static __always_inline bool is_address_of_it(const struct ip_addr *a)
+static __always_inline bool is_address_of_it(const struct packet *p, const struct ip_addr *a)
 {
-	return is_own_address(a) || identity_claimant(a) == endpoint_config.endpoint_id;
+	return is_own_address(p, a) || identity_claimant(a) == endpoint_config.endpoint_id;
 }
 
 /* The end of a packet of the container's that was denied: it learns so, where the endpoint that denied it has
@@ -123,11 +123,12 @@ int weir_from_ep(struct __sk_buff *skb)
 	reason = parse_packet(skb, l3, &p);
 	/* Group management and router solicitation: named for what they are, not for how they
 	 * look. */
-	if ((reason == DROP_REASON_EXTENSION_HEADER || reason == DROP_REASON_IP_OPTIONS) &&
-	    packet_is_multicast(&p))
-		reason = DROP_REASON_MULTICAST;
-	if (reason)
+	if (reason) {
+		if ((reason == DROP_REASON_EXTENSION_HEADER || reason == DROP_REASON_IP_OPTIONS) &&
+		    packet_is_multicast(&p))
+			reason = DROP_REASON_MULTICAST;
 		return drop(skb, &p, &r, reason);
+	}
 	if (p.flags & PACKET_NEIGHBOUR) {
 		reason = neighbour_answer(skb, &p);
 		if (reason)
@@ -138,7 +139,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
 
 	/* 3 */
-	if (!is_address_of_it(&p.src))
+	if (!is_address_of_it(&p, &p.src))
 		return drop(skb, &p, &r, DROP_REASON_INVALID_SOURCE_IP);
 	if (!mac_equal(eth->h_dest, c->gateway_mac))
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
@@ -191,7 +192,7 @@ int weir_to_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_NEIGHBOUR);
 	if (packet_is_multicast(&p))
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
-	if (!is_address_of_it(&p.dst))
+	if (!is_address_of_it(&p, &p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
 
 	/* 4 to 6 */

@@ -67,13 +67,14 @@ enum packet_flag {
 };
 
 struct packet {
-	struct ip_addr src;
-	struct ip_addr dst;
+	/* Aligned: copied by halves, not by words. */
+	struct ip_addr src __attribute__((aligned(8)));
+	struct ip_addr dst __attribute__((aligned(8)));
 	__be16 sport; /* ICMP echo: the id, in both */
 	__be16 dport;
 	__be16 policy_port; /* what policy looks at: dport; ICMP: type << 8 | code */
 	__u8 protocol;	    /* enum l4_proto */
-	__u8 tcp_flags;
+	__u8 tcp_flags; /* 0 where no TCP header is: other protocols, later fragments */
 	__u16 flags; /* enum packet_flag */
 	__u16 l4_off;
 	union {

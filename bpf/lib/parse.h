@@ -10,6 +10,8 @@
 
 enum parse_limit {
 	PARSE_HEADERS = 128, /* bytes made linear: every header read below lies within */
+	PARSE_IPV4_PLAIN = 0x45, /* the first byte of a header without options */
+	PARSE_TCP_LEAST = 20,
 };
 
 /* Makes the headers directly readable; a driver may leave them in fragments of the skb. */
@@ -69,6 +71,28 @@ static __always_inline enum drop_reason parse_icmp(struct packet *p, const struc
 	return DROP_REASON_NONE;
 }
 
+static __always_inline __u32 parse_tcp_header(const struct tcp_head *tcp)
+{
+	return (tcp->offset >> 4) * 4;
+}
+
+/* "length" is that of the segment with its header. */
+static __always_inline void parse_tcp(struct packet *p, const struct tcp_head *tcp, __u32 length)
+{
+	__u32 seq = bpf_ntohl(tcp->seq), carried = length - parse_tcp_header(tcp);
+	__u8 flags = tcp->flags;
+
+	p->sport = tcp->source;
+	p->dport = tcp->dest;
+	p->tcp_flags = flags;
+	p->seq = seq;
+	if (!(p->flags & PACKET_FIRST_FRAGMENT))
+		p->ack = bpf_ntohl(tcp->ack_seq);
+	if (flags & (TCP_SYN | TCP_FIN))
+		carried += !!(flags & TCP_SYN) + !!(flags & TCP_FIN);
+	p->seq_end = seq + carried;
+}
+
 /* RFC 9293 §3.1, 768, 9260 §3, 792, 4443. Protocols without ports keep 0 in them. */
 static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct packet *p)
 {
@@ -79,18 +103,11 @@ static __always_inline enum drop_reason parse_l4(struct __sk_buff *skb, struct p
 
 		if (!tcp)
 			return DROP_REASON_TRUNCATED;
-		if (tcp->offset >> 4 < 5)
+		if (parse_tcp_header(tcp) < PARSE_TCP_LEAST)
 			return DROP_REASON_MALFORMED;
-		if (p->length < (tcp->offset >> 4) * 4)
+		if (p->length < parse_tcp_header(tcp))
 			return DROP_REASON_TRUNCATED;
-		p->sport = tcp->source;
-		p->dport = tcp->dest;
-		p->tcp_flags = tcp->flags;
-		p->seq = bpf_ntohl(tcp->seq);
-		if (!(p->flags & PACKET_FIRST_FRAGMENT))
-			p->ack = bpf_ntohl(tcp->ack_seq);
-		p->seq_end = p->seq + p->length - (tcp->offset >> 4) * 4 +
-			     !!(tcp->flags & TCP_SYN) + !!(tcp->flags & TCP_FIN);
+		parse_tcp(p, tcp, p->length);
 	} else if (p->protocol == L4_UDP || p->protocol == L4_SCTP) {
 		/* Both headers are at least 8 bytes; read as ICMP's of the same length. */
 		struct icmp_head *whole = PARSE_AT(skb, offset, struct icmp_head);
@@ -118,11 +135,12 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, __u32 
 {
 	struct iphdr *ip = PARSE_AT(skb, offset, struct iphdr);
 	__u32 length;
-	__u16 fragment;
+	__u8 head;
 
 	if (!ip)
 		return DROP_REASON_TRUNCATED;
-	if (ip->version != 4 || ip->ihl < 5)
+	head = *(__u8 *)ip;
+	if (head != PARSE_IPV4_PLAIN && (head >> 4 != 4 || head < PARSE_IPV4_PLAIN))
 		return DROP_REASON_MALFORMED;
 	length = bpf_ntohs(ip->tot_len);
 	/* Many segments in one, more than the field can say (BIG TCP). */
@@ -132,18 +150,18 @@ static __always_inline enum drop_reason parse_ipv4(struct __sk_buff *skb, __u32 
 		return DROP_REASON_MALFORMED;
 	if (!inner && length + offset > skb->len)
 		return DROP_REASON_TRUNCATED;
+	p->flags = 0;
 	p->length = length - sizeof(*ip);
 	ip_addr_set_v4(&p->src, ip->saddr);
 	ip_addr_set_v4(&p->dst, ip->daddr);
-	if (ip->ihl != 5)
+	if (head != PARSE_IPV4_PLAIN)
 		return DROP_REASON_IP_OPTIONS;
 	p->protocol = ip->protocol;
 	p->l4_off = offset + sizeof(*ip);
-	fragment = bpf_ntohs(ip->frag_off);
-	if (fragment & (IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS)) {
+	if (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS)) {
 		p->frag_id = ip->id;
-		p->flags |= fragment & IP_FRAGMENT_MASK ? PACKET_LATER_FRAGMENT
-							: PACKET_FIRST_FRAGMENT;
+		p->flags |= ip->frag_off & bpf_htons(IP_FRAGMENT_MASK) ? PACKET_LATER_FRAGMENT
+								       : PACKET_FIRST_FRAGMENT;
 	}
 	return DROP_REASON_NONE;
 }
@@ -166,7 +184,7 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 		return DROP_REASON_TRUNCATED;
 	__builtin_memcpy(&p->src, &ip->saddr, sizeof(p->src));
 	__builtin_memcpy(&p->dst, &ip->daddr, sizeof(p->dst));
-	p->flags |= PACKET_IPV6;
+	p->flags = PACKET_IPV6;
 	p->protocol = ip->nexthdr;
 	p->l4_off = behind;
 	/* In IPv6 clothes they would be taken for the IPv4 ones (RFC 6890: not on the wire). */
@@ -205,6 +223,35 @@ static __always_inline enum drop_reason parse_ipv6(struct __sk_buff *skb, __u32 
 	return DROP_REASON_NONE;
 }
 
+struct plain_head {
+	struct iphdr ip;
+	struct tcp_head tcp;
+};
+
+/* Most packets: TCP over IPv4, whole and without options, read at once. False: nothing was read, and what is
+ * wrong with the packet, if anything, comes out step by step. */
+static __always_inline bool parse_plain(struct __sk_buff *skb, struct packet *p)
+{
+	struct plain_head *head = PARSE_AT(skb, LINK_HEADER, struct plain_head);
+	__u32 length, header;
+
+	if (!head || *(__u8 *)&head->ip != PARSE_IPV4_PLAIN || head->ip.protocol != L4_TCP ||
+	    head->ip.frag_off & bpf_htons(IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS))
+		return false;
+	length = bpf_ntohs(head->ip.tot_len);
+	header = parse_tcp_header(&head->tcp);
+	if (header < PARSE_TCP_LEAST || length < sizeof(head->ip) + header || length + LINK_HEADER > skb->len)
+		return false;
+	p->flags = 0;
+	p->protocol = L4_TCP;
+	p->l4_off = LINK_HEADER + sizeof(head->ip);
+	ip_addr_set_v4(&p->src, head->ip.saddr);
+	ip_addr_set_v4(&p->dst, head->ip.daddr);
+	parse_tcp(p, &head->tcp, length - sizeof(head->ip));
+	p->policy_port = p->dport;
+	return true;
+}
+
 /* Global functions (not static) are verified once, not once a caller: the program loads in a
  * tenth of the time. Their pointers may be null as far as the verifier knows. */
 
@@ -215,6 +262,8 @@ __noinline enum drop_reason parse_packet(struct __sk_buff *skb, __u32 l3, struct
 
 	if (!p)
 		return DROP_REASON_MALFORMED;
+	if (l3 == L3_IPV4 && parse_plain(skb, p))
+		return DROP_REASON_NONE;
 	reason = l3 == L3_IPV4 ? parse_ipv4(skb, LINK_HEADER, p, false)
 			       : parse_ipv6(skb, LINK_HEADER, p, false);
 	if (reason || p->flags & PACKET_LATER_FRAGMENT)
