@@ -50,9 +50,9 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	/* A connection that began without the proxy, or that nobody knows: that is no denial. */
 	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID) {
 		answered = reset_answer(skb, p);
-	} else if (deny_is_verdict(reason)) {
+	} else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, c->endpoint_id)) {
 		gateway_address(p->flags & PACKET_IPV6, &gateway);
-		answered = deny_answer(skb, p, r->endpoint_id, c->endpoint_id, &gateway);
+		answered = deny_answer(skb, p, c->endpoint_id, &gateway);
 	} else {
 		return TC_ACT_SHOT;
 	}
@@ -72,8 +72,8 @@ static __always_inline int refuse_outside(struct __sk_buff *skb, const struct pa
 	if (reason == DROP_REASON_CT_INVALID && packet_opens_tcp(p)) {
 		if (!deny_may_answer(asker) || !reset_answer(skb, p))
 			return TC_ACT_SHOT;
-	} else if (!deny_is_verdict(reason) ||
-		   !deny_answer(skb, p, r->endpoint_id, asker, &p->dst)) {
+	} else if (!deny_is_verdict(reason) || !deny_is_heard(r->endpoint_id, asker) ||
+		   !deny_answer(skb, p, asker, &p->dst)) {
 		return TC_ACT_SHOT;
 	}
 	skb->mark = MARK_ANSWER;

@@ -220,8 +220,8 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	/* A connection that went without the proxy so far, or that nobody knows: that is no denial. */
 	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID)
 		answered = deny_may_answer(DENY_ASKER_OUTSIDE) && reset_answer(skb, p);
-	else if (deny_is_verdict(reason))
-		answered = deny_answer(skb, p, r->endpoint_id, DENY_ASKER_OUTSIDE, frontend);
+	else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, DENY_ASKER_OUTSIDE))
+		answered = deny_answer(skb, p, DENY_ASKER_OUTSIDE, frontend);
 	return answered ? (int)bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
 }
 

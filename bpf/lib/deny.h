@@ -43,19 +43,23 @@ static __always_inline bool deny_may_answer(__u32 asker)
 	return true;
 }
 
-/* Turns a packet that "judge" denied into the answer to its sender; "from" speaks where ICMP does. False: he
- * hears nothing, and the packet is of no use any more. */
-__noinline int deny_answer(struct __sk_buff *skb, const struct packet *p, __u32 judge, __u32 asker,
-			   const struct ip_addr *from)
+/* Does "judge", who denied the asker's packet, let him hear of it? */
+static __always_inline bool deny_is_heard(__u32 judge, __u32 asker)
 {
 	struct endpoint_entry *endpoint = endpoint_of(judge);
+
+	return endpoint &&
+	       endpoint->deny_answer >= (asker ? DENY_ANSWER_LOCAL : DENY_ANSWER_ALL);
+}
+
+/* Turns a packet whose sender hears that it was denied into the answer to him; "from" speaks where ICMP does.
+ * False: he has heard enough, and the packet is of no use any more. */
+__noinline int deny_answer(struct __sk_buff *skb, const struct packet *p, __u32 asker,
+			   const struct ip_addr *from)
+{
 	struct ip_addr speaker;
 
-	if (!endpoint || !p || !from)
-		return false;
-	if (endpoint->deny_answer < (asker ? DENY_ANSWER_LOCAL : DENY_ANSWER_ALL))
-		return false;
-	if (!deny_may_answer(asker))
+	if (!p || !from || !deny_may_answer(asker))
 		return false;
 	if (p->protocol == L4_TCP)
 		return reset_answer(skb, p);
