@@ -208,7 +208,7 @@ internal sealed class Plan
         HashSet<uint> needed = [.. endpoints.Select(endpoint => _realized.Policies.GetValueOrDefault(endpoint.Id)).OfType<IReadOnlyList<PolicyMapEntry>>().Distinct().SelectMany(HttpOf)];
         if (needed.Count < _realized.Http.Count || _realized.IsProxyInDoubt)
         {
-            Add(new Step.TellProxy(_realized.Http.RemoveRange(_realized.Http.Keys.Where(id => !needed.Contains(id)))));
+            Add(new Step.TellProxy(_realized.Http.RemoveRange(_realized.Http.Keys.Where(id => !needed.Contains(id))), Forgets: true));
         }
     }
 

@@ -45,7 +45,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
         var failures = ImmutableSortedDictionary.CreateBuilder<ushort, string>();
         foreach (Step step in Plan.Of(writer.World, _realized, lists, options))
         {
-            if (failures.ContainsKey(0) || failures.ContainsKey(step.Endpoint))
+            if (failures.ContainsKey(0) || failures.ContainsKey(step.Endpoint) || (failures.Count > 0 && step is Step.TellProxy { Forgets: true }))
             {
                 continue; // it builds upon what failed
             }

@@ -18,7 +18,8 @@ internal abstract record Step
     internal virtual ushort Endpoint => 0;
 
     /// <summary>Gives the proxy these HTTP policies, in place of all others.</summary>
-    internal sealed record TellProxy(ImmutableDictionary<uint, HttpPolicy> Policies) : Step;
+    /// <param name="Forgets">It loses some: not before every map that names them is gone.</param>
+    internal sealed record TellProxy(ImmutableDictionary<uint, HttpPolicy> Policies, bool Forgets = false) : Step;
 
     /// <summary>Replaces these endpoints' policy maps, all by one call.</summary>
     internal sealed record ApplyPolicies(IReadOnlyDictionary<ushort, IReadOnlyList<PolicyMapEntry>> Policies) : Step;
