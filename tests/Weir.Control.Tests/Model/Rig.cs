@@ -223,7 +223,9 @@ internal sealed class Rig : IDisposable
         CheckDecisions();
     }
 
-    private IEnumerable<uint> HttpInMaps() => Host.Policies.Where(policy => Host.Slots.ContainsKey(policy.Key))
+    /// <summary>Of endpoints that packets meet: one without a link is none of them.</summary>
+    private IEnumerable<uint> HttpInMaps() => Host.Policies
+        .Where(policy => Host.Slots.TryGetValue(policy.Key, out MemoryHost.Slot? slot) && Host.Links.ContainsValue(slot.Attachment.Ifindex))
         .SelectMany(policy => policy.Value).Select(entry => entry.HttpPolicyId).Where(id => id != 0).Distinct();
 
     private void CheckDecisions()
