@@ -27,7 +27,7 @@ internal sealed class PolicyLists(PolicyPeers peers)
         if (!compilation.Lists.TryGetValue(subject, out PolicyList? list))
         {
             // All that will be asked for share the work.
-            PolicyPeer[] subjects = [.. world.Attached.Select(peers.Of).Append(subject).Distinct().Where(one => !compilation.Lists.ContainsKey(one))];
+            PolicyPeer[] subjects = [.. world.Attached.Select(peers.Of).Append(subject).Distinct(ReferenceEqualityComparer.Instance).Cast<PolicyPeer>().Where(one => !compilation.Lists.ContainsKey(one))];
             IReadOnlyList<IReadOnlyList<PolicyMapEntry>> compiled = engine.CompileAll(subjects, compilation.Peers);
             for (int i = 0; i < subjects.Length; i++)
             {
@@ -80,6 +80,6 @@ internal sealed class PolicyLists(PolicyPeers peers)
 
     private sealed record Compilation(PolicyEngine Engine, object Identities, object Prefixes, IReadOnlyCollection<PolicyPeer> Peers)
     {
-        internal Dictionary<PolicyPeer, PolicyList> Lists { get; } = [];
+        internal Dictionary<PolicyPeer, PolicyList> Lists { get; } = new(ReferenceEqualityComparer.Instance); // an identity is one object
     }
 }

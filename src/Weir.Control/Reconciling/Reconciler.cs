@@ -63,6 +63,12 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
             }
         }
 
+        if (failures.Count == 0)
+        {
+            // The very object: the next plan need not compare all prefixes to see that they are in place.
+            _realized = _realized with { Ipcache = lists.IpcacheOf(writer.World) };
+        }
+
         Keep(failures.ToImmutable());
         return changed.Count;
     }
