@@ -27,9 +27,6 @@ internal sealed class MapReplacement : IDisposable
         _pin = pin;
     }
 
-    /// <summary>Whether the pin is of a map that is being replaced.</summary>
-    internal static bool IsOne(string pin) => pin.EndsWith(BeforeSuffix, StringComparison.Ordinal) || pin.EndsWith(NextSuffix, StringComparison.Ordinal);
-
     /// <summary>Whether all that is in a map fits one of another size.</summary>
     /// <returns>What does not; null: it fits.</returns>
     internal static string? WhyNot(BpfMap before, BpfMapSpec wanted)
@@ -94,6 +91,7 @@ internal sealed class MapReplacement : IDisposable
     {
         CatchUp();
         File.Delete(_pin + BeforeSuffix);
+        File.Delete(_pin + NextSuffix); // of one that ended before it was in place
     }
 
     public void Dispose() => _before.Dispose();
