@@ -2,7 +2,7 @@
 # What build.sh, test.sh, demo.sh and the benchmarks share. Sourced, never run; sets nothing at once.
 #   need_root, need_kernel         end with one line where Weir cannot run
 #   setup_build, setup_docker, setup_tests, setup_vm      install what is missing
-#   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs
+#   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
 #   hand_back                      gives what root built to the owner of the clone
@@ -175,6 +175,7 @@ setup_vm() {
     command -v qemu-system-x86_64 > /dev/null || missing+=(qemu-system-x86)
     command -v cpio > /dev/null || missing+=(cpio)
     command -v depmod > /dev/null || missing+=(kmod)
+    command -v wg > /dev/null || missing+=(wireguard-tools)
     command -v busybox > /dev/null || missing+=(busybox-static)
     command -v cc > /dev/null || missing+=(gcc libc6-dev)
     ls /usr/lib/*/libbpf.a > /dev/null 2>&1 || missing+=(libbpf-dev)
@@ -207,7 +208,7 @@ run_dockerd() {
         --exec-root "$WEIR_DOCKER_ROOT/exec" --pidfile "$WEIR_DOCKER_ROOT/pid" \
         ${WEIR_DOCKERD_FLAGS:-} >> "$WEIR_DOCKER_ROOT/log" 2>&1 < /dev/null &
     local tries
-    for tries in $(seq 1 120); do
+    for tries in $(seq 1 $((120 * ${WEIR_PATIENCE:-1}))); do
         if docker info > /dev/null 2>&1; then
             return
         fi

@@ -4,8 +4,11 @@
 #   vm_fetch                    downloads and unpacks the kernel, once for all clones: $VM_KERNEL, $VM_RELEASE
 #   vm_root DIR INIT            makes the root file system, with busybox and the script INIT as /init
 #   vm_program DIR PROGRAM...   adds programs of this machine, with their libraries
+#   vm_libraries DIR FILE...    adds the libraries that these files ask for
+#   vm_python DIR               adds this machine's python3 with its standard library
 #   vm_modules DIR MODULE...    adds modules and what they depend on
-#   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out
+#   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out. It has VM_MEMORY MB, and its
+#                               kernel the parameters VM_APPEND
 
 VM_PACKAGE=linux-image-cloud-amd64
 VM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/vm
@@ -68,10 +71,29 @@ vm_program() {
         path=$(command -v "$program")
         rm -f "$root/usr/bin/$program"
         install -D "$(readlink -f "$path")" "$root/usr/sbin/$program"
-        while read -r path; do
-            [ -e "$root$path" ] || install -D "$(readlink -f "$path")" "$root$path"
-        done < <(ldd "$path" 2> /dev/null | grep -o '/[^ ]*')
+        vm_libraries "$root" "$path"
     done
+}
+
+vm_libraries() {
+    local root=$1 path
+    shift
+    while read -r path; do
+        [ -e "$root$path" ] || install -D "$(readlink -f "$path")" "$root$path"
+    done < <(ldd "$@" 2> /dev/null | sed -n 's,^\t[^/]*\(/[^ ]*\).*,\1,p' | sort -u)
+}
+
+# At the paths it has here, by which it finds its library; without what fills most of it.
+vm_python() {
+    local root=$1 python library
+    python=$(PATH=/usr/bin:$PATH command -v python3)
+    read -r python library < <("$python" -c 'import os, sys, sysconfig; print(os.path.realpath(sys.executable), sysconfig.get_path("stdlib"))')
+    install -D "$python" "$root$python"
+    ln -sf "$python" "$root/usr/bin/python3"
+    mkdir -p "$root$library"
+    tar -C "$library" -c --exclude=./test --exclude=./idlelib --exclude=./lib2to3 --exclude=./ensurepip --exclude='./config-*' \
+        --exclude=./site-packages --exclude=./dist-packages --exclude=./tkinter . | tar -C "$root$library" -x
+    vm_libraries "$root" "$python" "$library"/lib-dynload/*.so
 }
 
 vm_modules() {
@@ -87,14 +109,14 @@ vm_modules() {
     depmod -b "$root" "$VM_RELEASE" 2> /dev/null
 }
 
-# A limit of time ends what hangs; the machine has no network and no disk.
+# A limit of time ends what hangs; the machine has no disk, and no network but what a FLAG gives it.
 vm_boot() {
     local root=$1 limit=$2 image
     shift 2
     image=$(mktemp "${TMPDIR:-/tmp}/weir-vm.XXXXXX")
     (cd "$root" && find . | cpio --quiet -o -H newc) > "$image"
     timeout --kill-after=5 "$limit" qemu-system-x86_64 -nodefaults -no-reboot -display none -serial stdio \
-        -m 1536 -kernel "$VM_KERNEL/boot/vmlinuz-$VM_RELEASE" -initrd "$image" \
+        -m "${VM_MEMORY:-1536}" -kernel "$VM_KERNEL/boot/vmlinuz-$VM_RELEASE" -initrd "$image" \
         -append "console=ttyS0 quiet panic=-1 ${VM_APPEND:-}" "$@" < /dev/null | sed -u 's,\r$,,'
     local status=${PIPESTATUS[0]}
     rm -f "$image"

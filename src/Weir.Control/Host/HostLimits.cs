@@ -16,18 +16,16 @@ public static class HostLimits
     public static IReadOnlyList<HostLimit> Find(ControlOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return [.. Find(options, Setting, HasTool, CgroupMount.FindRoot() is not null, Environment.OSVersion.Version, Devices()), .. Firewalld()];
+        return [.. Find(options, Setting, HasTool, Environment.OSVersion.Version, Devices()), .. Firewalld()];
     }
 
     /// <param name="setting">The value of a sysctl; null: this kernel has none of that name.</param>
     /// <param name="hasTool">Whether a command is installed.</param>
     /// <param name="devices">Those that have an address.</param>
     internal static IReadOnlyList<HostLimit> Find(
-        ControlOptions options, Func<string, string?> setting, Func<string, bool> hasTool, bool hasCgroup2, Version kernel, IReadOnlyList<LinkInfo> devices)
+        ControlOptions options, Func<string, string?> setting, Func<string, bool> hasTool, Version kernel, IReadOnlyList<LinkInfo> devices)
     {
         List<HostLimit> limits = [];
-        AddIf(!hasCgroup2, "cgroup2 is not mounted",
-            "processes of this host do not reach services and published ports on loopback", "mount it: mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified");
         AddIf(!hasTool("iptables"), "iptables is not installed",
             "containers do not reach the world by the host's address", "install iptables, or set masquerade: false");
         bool hasIpv6 = setting("net/ipv6/conf/all/disable_ipv6") == "0";

@@ -146,7 +146,7 @@ internal sealed class Crossroads : IDisposable
         {
             name = door.Name, protocol = door.Protocol, address = door.Address, port = door.Port, path = door.Path, expect = door.Expect,
         }));
-        string[] command = ["python3", _tool, "try", json];
+        string[] command = ["python3", _tool, "try", json, "1"];
         CommandResult result = place switch
         {
             "world" => _host.Sandbox.RunElsewhere("world", command),

@@ -31,7 +31,7 @@ public sealed class DockerHost : IDisposable
 
     internal DockerHost(HostShape shape)
     {
-        Sandbox = new Sandbox();
+        Sandbox = shape.Kernel is { } parameters ? new VirtualMachine(parameters) : new Sandbox();
         Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts, Launcher = shape.Launcher };
         try
         {
@@ -103,7 +103,7 @@ public sealed class DockerHost : IDisposable
     /// <summary>Applies a policy, whatever comes of it.</summary>
     public CommandResult TryApply(string fileName, string text, params string[] flags)
     {
-        File.WriteAllText(Sandbox.HostPath($"/run/{fileName}"), text);
+        Sandbox.WriteFile($"/run/{fileName}", text);
         return Sandbox.Run([Sandbox.Weir, "policy", "apply", "-f", fileName, .. flags], folder: "/run");
     }
 
@@ -193,13 +193,15 @@ public sealed class DockerHost : IDisposable
         {uplink}
         ip link set world0 addrgenmode none
         ip address add {HostAddress}/24 dev world0
-        ip address add {HostAddress6}/64 dev world0 nodad
-        # As every device has: without it the host solicits no neighbour for packets with another's source.
-        ip address add fe80::1/64 dev world0 nodad
+        if [ -e /proc/sys/net/ipv6 ]; then
+            ip address add {HostAddress6}/64 dev world0 nodad
+            # As every device has: without it the host solicits no neighbour for packets with another's source.
+            ip address add fe80::1/64 dev world0 nodad
+            ip -n world address add {WorldAddress6}/64 dev up0 nodad
+        fi
         ip link set world0 up
         ip -n world link set lo up
         ip -n world address add {WorldAddress}/24 dev up0
-        ip -n world address add {WorldAddress6}/64 dev up0 nodad
         ip -n world link set up0 up
         mkdir -p /run/world; echo hello from the world > /run/world/index.html
         ip netns exec world busybox httpd -p 80 -h /run/world

@@ -49,7 +49,7 @@ internal sealed class Doors : IDisposable
         RouteWorldToContainers();
         host.Apply("doors.yaml", Policy);
         MakeServices();
-        _servers.ForEach(server => server.WaitFor("serving", 20));
+        _servers.ForEach(server => server.WaitFor("serving", 20 * host.Sandbox.Patience));
     }
 
     /// <summary>Tries every door at once.</summary>
@@ -86,7 +86,7 @@ internal sealed class Doors : IDisposable
         {
             name = door.Name, protocol = door.Protocol, address = door.Address, port = door.Port, path = door.Path, expect = door.Expect,
         }));
-        string[] command = ["python3", _tool, "try", json];
+        string[] command = ["python3", _tool, "try", json, _host.Sandbox.Patience.ToString(CultureInfo.InvariantCulture)];
         CommandResult result = place switch
         {
             "world" => _host.Sandbox.RunElsewhere("world", command),
@@ -230,7 +230,7 @@ internal sealed class Doors : IDisposable
             file.AppendLine(CultureInfo.InvariantCulture, $"  - {{name: door-{port}, frontends: [\"{Vip}:{port}/{protocol}\"{second}], selector: {{matchLabels: {{door: b}}}}, targetPort: {port}}}");
         }
 
-        File.WriteAllText(_host.Sandbox.HostPath("/run/doors-services.yaml"), file.ToString());
+        _host.Sandbox.WriteFile("/run/doors-services.yaml", file.ToString());
         _host.Weir("service", "apply", "-f", "/run/doors-services.yaml").OrFail();
     }
 

@@ -7,6 +7,9 @@ internal sealed record HostShape(string Name)
     /// <summary>A veth to the world, the kernel's own settings, no firewall.</summary>
     internal static HostShape Plain { get; } = new("plain");
 
+    /// <summary>Parameters of the kernel of an emulated machine, which it is then; null: it is a sandbox.</summary>
+    internal string? Kernel { get; init; }
+
     /// <summary>Makes the device world0, whose other end is up0 in the namespace "world".</summary>
     internal string Uplink { get; init; } = "ip link add world0 type veth peer name up0 netns world";
 

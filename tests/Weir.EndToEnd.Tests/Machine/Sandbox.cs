@@ -7,25 +7,28 @@ namespace Weir.EndToEnd.Tests.Machine;
 
 /// <summary>A machine within the machine (scripts/sandbox.sh): namespaces, /run, /var/lib, BPF file
 /// system and tree of cgroup2 of its own. Everything in it dies on dispose; the real host is never touched.</summary>
-public sealed class Sandbox : IDisposable
+public class Sandbox : IDisposable
 {
     private static readonly string _script = Path.Combine(Metadata("RepoRoot"), "scripts/sandbox.sh");
 
     private readonly Process _init;
 
+    // A shell that waits reaps whoever dies without a parent; dockerd's end is waited for so.
     public Sandbox()
+        : this(_script, "ready", "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done")
     {
-        // A shell that waits reaps whoever dies without a parent; dockerd's end is waited for so.
-        ProcessStartInfo start = new(_script) { RedirectStandardOutput = true };
-        foreach (string argument in new[] { "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done" })
-        {
-            start.ArgumentList.Add(argument);
-        }
+    }
 
-        _init = Process.Start(start)!;
-        if (_init.StandardOutput.ReadLine() != "ready")
+    /// <param name="script">Its child is the first process of namespaces of its own.</param>
+    /// <param name="ready">The line by which it tells that it runs.</param>
+    protected Sandbox(string script, string ready, params string[] arguments)
+    {
+        _init = Process.Start(new ProcessStartInfo(script, arguments) { RedirectStandardOutput = true })!;
+        var said = new List<string>();
+        while (said.LastOrDefault() != ready)
         {
-            throw new InvalidOperationException("scripts/sandbox.sh did not start: see its message above");
+            said.Add(_init.StandardOutput.ReadLine()
+                ?? throw new InvalidOperationException($"{script} did not start: see its message above\n{string.Join('\n', said)}"));
         }
 
         string child = File.ReadAllText($"/proc/{_init.Id}/task/{_init.Id}/children").Trim();
@@ -42,17 +45,23 @@ public sealed class Sandbox : IDisposable
     /// <summary>Its first process, as the outer machine numbers it.</summary>
     public int Pid { get; }
 
+    /// <summary>How many times longer than in a sandbox of this machine things may take.</summary>
+    public virtual int Patience => 1;
+
     /// <summary>A path of the sandbox, as the outer machine reaches it.</summary>
     public string HostPath(string path) => $"/proc/{Pid}/root{path}";
+
+    /// <summary>Writes a file of the sandbox.</summary>
+    public virtual void WriteFile(string path, string text) => File.WriteAllText(HostPath(path), text);
 
     /// <summary>Runs a command to its end.</summary>
     /// <param name="seconds">It is killed after that.</param>
     public CommandResult Run(string[] command, string? input = null, int seconds = 60, string? folder = null) =>
-        Run(StartInfo(command, folder), command, input, seconds);
+        Run(StartInfo(command, folder), command, input, seconds * Patience);
 
     /// <summary>Runs a command in a network namespace of the sandbox as another machine would: what the sandbox's
     /// agent does with the sockets of its own machine does not reach it.</summary>
-    public CommandResult RunElsewhere(string netns, params string[] command) => Run(ElsewhereInfo(netns, command), command, null, 60);
+    public CommandResult RunElsewhere(string netns, params string[] command) => Run(ElsewhereInfo(netns, command), command, null, 60 * Patience);
 
     /// <summary>Starts such a command that runs on.</summary>
     public BackgroundCommand StartElsewhere(string netns, params string[] command) => new(ElsewhereInfo(netns, command));
@@ -82,7 +91,7 @@ public sealed class Sandbox : IDisposable
     /// <summary>Starts a command that runs on.</summary>
     public BackgroundCommand Start(params string[] command) => new(StartInfo(command, null));
 
-    public void Dispose()
+    public virtual void Dispose()
     {
         // The first process takes all others with it.
         _init.Kill();
@@ -95,14 +104,14 @@ public sealed class Sandbox : IDisposable
         typeof(Sandbox).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == key).Value!;
 
     /// <summary>In the sandbox's namespaces, but not in its tree of cgroups.</summary>
-    private ProcessStartInfo ElsewhereInfo(string netns, string[] command) => new("nsenter", [
+    protected virtual ProcessStartInfo ElsewhereInfo(string netns, string[] command) => new("nsenter", [
         "-t", Pid.ToString(CultureInfo.InvariantCulture), "--mount", "--net", "--pid", "--", "ip", "netns", "exec", netns, .. command])
     {
         RedirectStandardOutput = true,
         RedirectStandardError = true,
     };
 
-    private ProcessStartInfo StartInfo(string[] command, string? folder)
+    protected virtual ProcessStartInfo StartInfo(string[] command, string? folder)
     {
         ProcessStartInfo start = new(_script) { RedirectStandardOutput = true, RedirectStandardError = true };
         string[] enter = ["--enter", Pid.ToString(CultureInfo.InvariantCulture), "env", "-C", folder ?? RepoRoot];

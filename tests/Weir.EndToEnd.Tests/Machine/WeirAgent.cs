@@ -23,7 +23,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
         _process = sandbox.Start([.. Launcher, Sandbox.Weir, "agent", .. doors, .. flags]);
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
-            20,
+            20 * sandbox.Patience,
             () => $"the agent does not answer:\n{Log}");
         if (_process.HasExited)
         {

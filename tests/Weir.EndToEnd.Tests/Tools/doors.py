@@ -2,7 +2,7 @@
 """Tries the ways into and out of containers.
 
 doors.py serve                    answers: HTTP on 80/tcp, echo on 9000-9001/tcp and 5000-5001/udp, both families
-doors.py try JSON                 tries doors at once, prints {name: outcome}
+doors.py try JSON PATIENCE        tries doors at once, prints {name: outcome}; all may take PATIENCE times as long
 doors.py tunnel DEVICE NETNS DEVICE    joins two TUN devices, the second of another network namespace
 
 A door is {name, protocol: tcp|udp|ping|http, address, port, path, expect}. One that shall be closed is tried
@@ -111,19 +111,19 @@ def attempt(door, limit):
         return ", then ".join([*state[-1:], errno.errorcode.get(e.errno, str(e))])
 
 
-def try_door(door, outcomes):
-    end = time.monotonic() + OPEN_WITHIN
+def try_door(door, outcomes, patience):
+    end = time.monotonic() + OPEN_WITHIN * patience
     shut = door["expect"] == "closed"
     while True:
-        outcomes[door["name"]] = outcome = attempt(door, CLOSED_AFTER if shut else 3)
+        outcomes[door["name"]] = outcome = attempt(door, (CLOSED_AFTER if shut else 3) * patience)
         if shut or outcome == door["expect"] or time.monotonic() > end:
             return
         time.sleep(0.2)
 
 
-def try_all(doors):
+def try_all(doors, patience):
     outcomes = {}
-    threads = [threading.Thread(target=try_door, args=(door, outcomes)) for door in doors]
+    threads = [threading.Thread(target=try_door, args=(door, outcomes, patience)) for door in doors]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -215,6 +215,6 @@ def tunnel(device, netns, other):
 if sys.argv[1] == "serve":
     serve()
 elif sys.argv[1] == "try":
-    try_all(json.loads(sys.argv[2]))
+    try_all(json.loads(sys.argv[2]), int(sys.argv[3]))
 else:
     tunnel(*sys.argv[2:])
