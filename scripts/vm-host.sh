@@ -23,7 +23,7 @@ vm_fetch
 mount -t tmpfs tmpfs /run
 root=/run/root
 vm_root "$root" tests/Weir.EndToEnd.Tests/HostShapes/init
-vm_program "$root" bash env dockerd docker containerd containerd-shim-runc-v2 runc docker-proxy ip tc wg \
+vm_program "$root" bash env dockerd docker containerd containerd-shim-runc-v2 runc docker-proxy ip tc wg pkill pgrep \
     iptables iptables-restore iptables-save ip6tables ip6tables-restore ip6tables-save
 (cd / && tar -c usr/lib/*/xtables) | tar -C "$root" -x
 vm_libraries "$root" /usr/lib/*/xtables/*.so

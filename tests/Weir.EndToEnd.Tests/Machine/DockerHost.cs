@@ -57,8 +57,14 @@ public sealed class DockerHost : IDisposable
 
     public void Dispose()
     {
-        Agent.Dispose();
-        Sandbox.Dispose();
+        try
+        {
+            Agent.Dispose();
+        }
+        finally
+        {
+            Sandbox.Dispose();
+        }
     }
 
     /// <summary>Stops dockerd, runs what shall happen meanwhile, and starts it again.</summary>
@@ -191,9 +197,9 @@ public sealed class DockerHost : IDisposable
     private void MakeWorld(string uplink) => Sandbox.Shell($"""
         ip netns add world
         {uplink}
-        ip link set world0 addrgenmode none
         ip address add {HostAddress}/24 dev world0
         if [ -e /proc/sys/net/ipv6 ]; then
+            ip link set world0 addrgenmode none
             ip address add {HostAddress6}/64 dev world0 nodad
             # As every device has: without it the host solicits no neighbour for packets with another's source.
             ip address add fe80::1/64 dev world0 nodad
