@@ -91,8 +91,10 @@ public class Sandbox : IDisposable
     /// <summary>Starts a command that runs on.</summary>
     public BackgroundCommand Start(params string[] command) => new(StartInfo(command, null));
 
-    public virtual void Dispose()
+    public void Dispose()
     {
+        GC.SuppressFinalize(this);
+
         // The first process takes all others with it.
         _init.Kill();
         _init.WaitForExit();
