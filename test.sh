@@ -13,6 +13,9 @@ need_kernel
 setup_build
 setup_docker
 setup_tests
+if [ "$#" -eq 0 ] || [[ " $* " == *" Weir.EndToEnd.Tests "* ]]; then
+    setup_real_clients
+fi
 setup_vm
 vm_fetch
 

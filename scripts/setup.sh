@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What build.sh, test.sh, demo.sh and the benchmarks share. Sourced, never run; sets nothing at once.
 #   need_root, need_kernel         end with one line where Weir cannot run
-#   setup_build, setup_docker, setup_tests, setup_vm      install what is missing
+#   setup_build, setup_docker, setup_tests, setup_real_clients, setup_vm      install what is missing
 #   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
@@ -167,6 +167,49 @@ setup_tests() {
         missing+=(docker-compose)
     fi
     install_packages "${missing[@]}"
+}
+
+# The clients and servers of tests/Weir.EndToEnd.Tests/RealClients, as Debian has them: some 300 MB to fetch and 900 MB on
+# disk where none is there, of which Go and Java are the most.
+setup_real_clients() {
+    local missing=() program module
+    for program in git:git wget:wget openssl:openssl socat:socat skopeo:skopeo javac:default-jdk-headless node:nodejs go:golang-go \
+        nginx:nginx apache2:apache2-bin haproxy:haproxy squid:squid docker-registry:docker-registry; do
+        command -v "${program%%:*}" > /dev/null || missing+=("${program#*:}")
+    done
+    # Debian's own Python, whatever else is in the path.
+    for module in requests:requests httpx:httpx aiohttp:aiohttp websockets:websockets grpc:grpcio pip:pip; do
+        /usr/bin/python3 -c "import ${module%%:*}" 2> /dev/null || missing+=("python3-${module#*:}")
+    done
+    # HTTP/2 without TLS in Go.
+    [ -e /usr/share/gocode/src/golang.org/x/net/http2 ] || missing+=(golang-golang-x-net-dev)
+    without_services install_packages "${missing[@]}"
+}
+
+# Runs a command that may install servers, and neither starts nor enables what it brings.
+#   without_services COMMAND [ARGUMENT]...
+without_services() {
+    local policy=/usr/sbin/policy-rc.d before status=0 unit
+    before=$(mktemp)
+    ls /lib/systemd/system > "$before" 2> /dev/null || true
+    if [ -e "$policy" ]; then
+        policy=
+    else
+        printf '#!/bin/sh\nexit 101\n' > "$policy"
+        chmod +x "$policy"
+    fi
+    # In a shell of its own, so that the policy goes whatever comes.
+    ("$@") || status=$?
+    [ -z "$policy" ] || rm "$policy"
+    if command -v systemctl > /dev/null; then
+        for unit in nginx haproxy squid docker-registry; do
+            if [ -e "/lib/systemd/system/$unit.service" ] && ! grep -qx "$unit.service" "$before"; then
+                systemctl disable --quiet "$unit.service" || true
+            fi
+        done
+    fi
+    rm "$before"
+    return "$status"
 }
 
 # What it takes to run another kernel: see scripts/vm.sh.
