@@ -41,7 +41,8 @@ internal static class Scenarios
     {
         foreach ((string server, int port) in _servers)
         {
-            foreach ((string client, string[] command) in Clients)
+            // A JVM takes a second: one of its clients is enough for some.
+            foreach ((string client, string[] command) in Clients.Where(client => client.Name != "urlconnection" || server is "nginx" or "apache" or "go"))
             {
                 yield return new Scenario($"{client} at {server}", "200", Fill(command, $"http://{{A}}:{port}"));
             }
@@ -85,7 +86,7 @@ internal static class Scenarios
             .. Jvm, "-Dhttp.proxyHost={A}", "-Dhttp.proxyPort=8006", "-Dhttps.proxyHost={A}", "-Dhttps.proxyPort=8006", "-Dhttp.nonProxyHosts=",
             "-Djavax.net.ssl.trustStore=/run/lab/trust.p12", "-Djavax.net.ssl.trustStorePassword=secret", "Client"
         ];
-        foreach (string url in (string[])["http://{A}", "http://{A}:8001", "https://{A}"])
+        foreach (string url in (string[])["http://{A}", "https://{A}"])
         {
             string name = url.Replace("{A}", "nginx", StringComparison.Ordinal);
             // The others take no proxy from their environment.
