@@ -25,9 +25,10 @@ internal static class Exchanges
             AccessVerdict.Invalid => 400,
             _ => 503,
         };
-        // After a refusal the connection goes on, unless nobody could say where the next request begins, or that is far.
+        // After a refusal the connection goes on, unless nobody could say where the next request begins, or that is far, or may
+        // be: a client that is not told sends its next request into the end of the connection.
         var isLast = !head.KeepAlive
-            || (status != 0 && (status != 403 || head.ContentLength > MostDiscarded || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT"));
+            || (status != 0 && (status != 403 || head.ContentLength > MostDiscarded || head.Body == BodyKind.Chunked || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT"));
         isShown |= status != 0;
         return new Exchange
         {

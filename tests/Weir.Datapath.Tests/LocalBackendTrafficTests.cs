@@ -37,7 +37,7 @@ public sealed class LocalBackendTrafficTests
         import socket, sys, time
         address = sys.argv[1]
         family = socket.AF_INET6 if ':' in address else socket.AF_INET
-        for attempt in range(100):
+        for attempt in range(400):
             s = socket.socket(family, socket.SOCK_STREAM)
             s.settimeout(5)
             if s.connect_ex((address, 80)) == 0:

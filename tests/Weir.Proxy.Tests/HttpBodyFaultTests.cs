@@ -51,6 +51,19 @@ public sealed class HttpBodyFaultTests
         var rig = new Rig(new HttpRule("GET", null, null, [])).ClientSays(Post + Bad);
         Assert.Single(rig.Client.Received.Split("HTTP/1.1 ")[1..]);
         Assert.True(rig.Client.IsShut);
-        Assert.Equal([AccessVerdict.Refused, AccessVerdict.Invalid], rig.Told.Select(access => access.Verdict));
+        Assert.Equal([AccessVerdict.Refused], rig.Told.Select(access => access.Verdict));
+    }
+
+    /// <summary>Nobody knows whether the proxy will read all of it: a client that takes the connection for usable sends its
+    /// next request into the end of it.</summary>
+    [Theory]
+    [InlineData("Transfer-Encoding: chunked", true)]
+    [InlineData("Content-Length: 4", false)]
+    [InlineData("Content-Length: 4000000", true)]
+    public void RefusedUpload_SaysWhetherTheConnectionGoesOn(string framing, bool ends)
+    {
+        var rig = new Rig(new HttpRule("GET", null, null, [])).ClientSays($"POST / HTTP/1.1\r\nHost: a\r\n{framing}\r\n\r\n");
+        Assert.Equal(ends, rig.Client.Received.Contains("Connection: close", StringComparison.OrdinalIgnoreCase));
+        Assert.Contains("403", rig.Client.Received, StringComparison.Ordinal);
     }
 }
