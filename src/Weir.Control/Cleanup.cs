@@ -50,7 +50,7 @@ public static class Cleanup
         foreach (Subnet subnet in Networks(durable).SelectMany(network => network.Subnets))
         {
             links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-            links.DeleteUnreachable(subnet.Pool, NetworkManager.RouteMetric);
+            links.DeleteUnreachable(subnet.Pool, LinuxHost.RouteMetric);
         }
 
         ProxyRouting.Remove();

@@ -38,6 +38,7 @@ public sealed class ControlPlane : IDisposable
     private readonly NetworkManager _networks;
     private readonly EndpointManager _endpoints;
     private readonly EndpointNamespaces _namespaces;
+    private readonly RuntimeSource _runtime;
     private readonly IdentityAllocator _identities;
     private readonly Reconciler _reconciler;
     private readonly PolicyManager _policies;
@@ -63,31 +64,36 @@ public sealed class ControlPlane : IDisposable
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
-        _addresses = new AddressPools(durable, options, time, () => HostRanges.List(_links, new HashSet<IPAddress>()));
-        _networks = new NetworkManager(_writer, durable, _links, _addresses, _settings, _filter, options, time, log);
+        Func<IReadOnlySet<IPAddress>, IReadOnlyList<HostRange>> ranges = gateways => HostRanges.List(_links, gateways);
+        _addresses = new AddressPools(
+            durable, options, time, () => ranges(new HashSet<IPAddress>()), () => _writer.World.Claims.Granted.Select(claim => claim.Prefix));
         _identities = new IdentityAllocator(_writer, durable, time);
         var peers = new PolicyPeers(() => _writer.World);
         var lists = new PolicyLists(peers);
+        var tables = new ServiceTables(datapath.Services, datapath.Backends);
         _reconciler = new Reconciler(
-            _writer, datapath, new RoutedProxy(proxy, _settings), lists, new PlanOptions(options.DenyResponse, network => _doors!.IsRouted(network)), time, log);
+            _writer, datapath, tables, new LinuxHost(durable, _links, _tables, _settings, _filter, datapath.SnatPorts, log), new RoutedProxy(proxy, _settings), lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, log);
+        _networks = new NetworkManager(_writer, durable, ranges, _addresses, _reconciler, options, time, log);
         _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log);
         _policies = new PolicyManager(_writer, durable, _identities, peers, _reconciler, lists, options, log);
         _devices = new DeviceManager(datapath, _links, _tables, options, log);
         _namespaces = new EndpointNamespaces(_writer, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
-        _doors = new DoorKeeper(durable, datapath, _endpoints, _networks, options, isNew, log);
-        _claims = new ClaimKeeper(datapath, _endpoints, _networks, _addresses, _links, log);
-        _services = new ServiceManager(durable, datapath, _endpoints, _namespaces, _host, _devices, OnHealth, _doors.Mode == DoorMode.Closed, time, log);
+        _doors = new DoorKeeper(_writer, durable, _reconciler, datapath.Published.Max, options, isNew);
+        _claims = new ClaimKeeper(_writer, _reconciler, _endpoints.Events, ranges);
+        _services = new ServiceManager(
+            _writer, durable, datapath, tables, _reconciler, new StaleSockets(datapath.Sockets, _namespaces, log), _host, _devices, OnHealth, time, log);
+        _runtime = new RuntimeSource(_writer, _networks, _endpoints, _addresses, _claims, _reconciler, options.Labels, Follow, log);
         Addresses = new AddressDesk(_writer, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(_writer, _services, _devices);
         Prefilter = new PrefilterDesk(_writer, durable, datapath, _devices);
-        var obstacles = new Obstacles(_networks, _doors, datapath, () => Prefilter.All);
+        var obstacles = new Obstacles(_writer, datapath, () => Prefilter.All);
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
         Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
-        Published = new PublishDesk(_writer, _doors, _endpoints, _networks, _policies, _identities);
+        Published = new PublishDesk(_writer, _doors, _endpoints, _policies, _identities);
         Flows = new FlowContext(_writer, _policies, _services, datapath);
         _writer.Start();
     }
@@ -131,10 +137,10 @@ public sealed class ControlPlane : IDisposable
             IReadOnlyList<IpcacheRow> ipcache = _datapath.ListIpcache();
             _identities.RestoreCidrs([.. ipcache.Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
             _reconciler.Begin(ipcache);
-            _networks.PrepareHost();
+            _doors.Restore(_datapath.Published.List());
             _host.Refresh();
             _policies.Restore();
-            IReadOnlyList<Endpoint> gone = RestoreEndpoints();
+            IReadOnlyList<Endpoint> gone = _runtime.TakeUpEndpoints();
 
             _namespaces.Refresh();
             if (_endpoints.Attached.Any())
@@ -151,7 +157,6 @@ public sealed class ControlPlane : IDisposable
                 }
             }
 
-            _claims.Refresh();
             RestoreDoors();
             Prefilter.Restore();
             Watchdog.MakeSo();
@@ -182,7 +187,7 @@ public sealed class ControlPlane : IDisposable
         {
             foreach (Endpoint endpoint in _endpoints.All.Where(endpoint => endpoint.NetworkId == id).ToList())
             {
-                RemoveWithAddresses(endpoint, "its network is removed");
+                _runtime.RemoveWithAddresses(endpoint, "its network is removed");
             }
 
             _networks.Delete(id);
@@ -234,7 +239,7 @@ public sealed class ControlPlane : IDisposable
             if (_endpoints.Find(endpointId) is { Published.Count: > 0 } endpoint)
             {
                 _endpoints.SetPublished(endpoint, []);
-                _doors.Refresh();
+                _reconciler.Converge();
                 _services.Refresh();
                 _ports.Release(endpoint.Published);
             }
@@ -246,29 +251,8 @@ public sealed class ControlPlane : IDisposable
     {
         _writer.Run(() =>
         {
-            Endpoint endpoint = FindEndpoint(endpointId);
-            _networks.SetName(endpoint.NetworkId, networkName);
-            if (endpoint.State != EndpointState.Created)
-            {
-                _endpoints.Identify(endpoint, workload, _options.Labels);
-                _claims.Refresh();
-                _doors.Refresh();
-                _services.Refresh();
-            }
+            _runtime.Identify(FindEndpoint(endpointId), networkName, workload);
         });
-    }
-
-    /// <summary>One that cannot be identified must not keep others from it; it is denied what its labels would allow.</summary>
-    private void TryIdentify(string endpointId, string networkName, Workload workload)
-    {
-        try
-        {
-            Identify(endpointId, networkName, workload);
-        }
-        catch (WeirException e)
-        {
-            Log.Failed(_log, $"identifying container {workload.Name}", e.Message);
-        }
     }
 
     /// <summary>Nothing happens if it is gone.</summary>
@@ -278,7 +262,7 @@ public sealed class ControlPlane : IDisposable
         {
             if (_endpoints.Find(endpointId) is { } endpoint)
             {
-                RemoveEndpoint(endpoint, why);
+                _runtime.Remove(endpoint, why);
             }
         });
     }
@@ -290,37 +274,7 @@ public sealed class ControlPlane : IDisposable
         ArgumentNullException.ThrowIfNull(networks);
         _writer.Run(() =>
         {
-            Dictionary<string, RuntimeNetwork> byId = networks.ToDictionary(network => network.Id);
-            Adopt(networks);
-            foreach (Endpoint endpoint in _endpoints.All.ToList())
-            {
-                RuntimeNetwork? network = byId.GetValueOrDefault(endpoint.NetworkId);
-                if (network?.Endpoints.GetValueOrDefault(endpoint.ExternalId) is { } workload)
-                {
-                    TryIdentify(endpoint.ExternalId, network.Name, workload);
-                }
-                else if (endpoint.Created < settled)
-                {
-                    RemoveWithAddresses(endpoint, "the runtime does not have it");
-                }
-            }
-
-            foreach (Network network in _networks.All.Where(network => network.Created < settled && !byId.ContainsKey(network.Id)
-                && _endpoints.All.All(endpoint => endpoint.NetworkId != network.Id)).ToList())
-            {
-                _networks.Delete(network.Id);
-            }
-
-            foreach (RuntimeNetwork network in networks)
-            {
-                _networks.SetName(network.Id, network.Name);
-            }
-
-            Dictionary<string, Workload> runtime = networks.SelectMany(network => network.Endpoints).DistinctBy(endpoint => endpoint.Key).ToDictionary();
-            string[] lost = [.. _endpoints.RemoveStrays(runtime.Keys).Select(id => runtime[id].Name).Distinct().Order(StringComparer.Ordinal)];
-            _writer.Publish(world => world.Lost.SequenceEqual(lost) ? world : world with { Lost = [.. lost] });
-            _addresses.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, settled);
-
+            _runtime.Reconcile(networks, settled);
             RefreshHost();
         });
     }
@@ -407,36 +361,6 @@ public sealed class ControlPlane : IDisposable
         _tables.Dispose();
     }
 
-    /// <summary>Takes up networks of which the records are lost, and the endpoints on them.</summary>
-    private void Adopt(IReadOnlyList<RuntimeNetwork> networks)
-    {
-        RuntimeNetwork[] unknown = [.. networks.Where(network => network.Shape is not null && _networks.Find(network.Id) is null)];
-        foreach (RuntimeNetwork network in unknown)
-        {
-            _networks.Adopt(network.Id, network.Shape!);
-        }
-
-        if (unknown.Length > 0)
-        {
-            RestoreEndpoints();
-            _addresses.Confirm(_endpoints.All.SelectMany(endpoint => endpoint.Addresses));
-        }
-    }
-
-    /// <returns>Those that are gone.</returns>
-    private IReadOnlyList<Endpoint> RestoreEndpoints()
-    {
-        IReadOnlyList<Endpoint> gone = _endpoints.Restore(_doors.IsRouted);
-        foreach (Endpoint endpoint in gone)
-        {
-            _endpoints.Remove(endpoint, "its link is gone");
-        }
-
-        _reconciler.Converge();
-        _endpoints.KeepPrograms();
-        return gone;
-    }
-
     /// <returns>Whether the host's addresses changed.</returns>
     private bool RefreshHost()
     {
@@ -451,20 +375,20 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _networks.Expect(), .. _reconciler.Expect(), .. _endpoints.Expect(_networks.Find), .. _claims.Expect(), .. _devices.Expect(), .. _services.Expect()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
 
     /// <summary>Published ports, and who comes in by them: whom the datapath let in under another setting is judged again.</summary>
     private void RestoreDoors()
     {
+        DoorSetting setting = _writer.World.Doors;
         bool wereClosed = _datapath.Services.List().Any(row => row.Closed);
-        _doors.Refresh();
         _services.Restore();
-        if (wereClosed != (_doors.Mode == DoorMode.Closed))
+        if (wereClosed != (setting.Mode == DoorMode.Closed))
         {
             _datapath.BumpRevision();
         }
 
-        if (_doors.IsLeftOpen)
+        if (setting.IsLeftOpen)
         {
             Log.DoorsLeftOpen(_log);
         }
@@ -490,30 +414,21 @@ public sealed class ControlPlane : IDisposable
             throw;
         }
 
-        _doors.Refresh();
+        _reconciler.Converge();
         _services.Refresh();
     }
 
-    /// <summary>No one will release the addresses of what the runtime does not have.</summary>
-    private void RemoveWithAddresses(Endpoint endpoint, string why)
+    /// <summary>What goes by endpoints follows them.</summary>
+    /// <param name="gone">Null: none went.</param>
+    private void Follow(Endpoint? gone)
     {
-        RemoveEndpoint(endpoint, why);
-        _addresses.Release(endpoint.Addresses);
-    }
-
-    private void RemoveEndpoint(Endpoint endpoint, string why)
-    {
-        _endpoints.Remove(endpoint, why);
-        if (endpoint.WorkloadId is { } owner)
+        if (gone is not null)
         {
-            _addresses.Await(endpoint.Addresses, owner);
+            _ports.Release(gone.Published);
+            _namespaces.Refresh();
         }
 
-        _ports.Release(endpoint.Published);
-        _claims.Refresh();
-        _doors.Refresh();
         _services.Refresh();
-        _namespaces.Refresh();
     }
 
     /// <summary>A health check changed its mind, on a thread of its own.</summary>

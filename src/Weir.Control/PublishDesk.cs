@@ -3,7 +3,6 @@
 using System.Net.Sockets;
 using Weir.Control.Endpoints;
 using Weir.Control.Identities;
-using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.Publishing;
 using Weir.Control.State;
@@ -18,25 +17,23 @@ public sealed class PublishDesk
     private readonly Writer _writer;
     private readonly DoorKeeper _doors;
     private readonly EndpointManager _endpoints;
-    private readonly NetworkManager _networks;
     private readonly PolicyManager _policies;
     private readonly IdentityAllocator _identities;
 
     internal PublishDesk(
-        Writer writer, DoorKeeper doors, EndpointManager endpoints, NetworkManager networks, PolicyManager policies, IdentityAllocator identities)
+        Writer writer, DoorKeeper doors, EndpointManager endpoints, PolicyManager policies, IdentityAllocator identities)
     {
         _writer = writer;
         _doors = doors;
         _endpoints = endpoints;
-        _networks = networks;
         _policies = policies;
         _identities = identities;
     }
 
     /// <summary>"closed", "open", or that nobody decided.</summary>
-    public string Setting => _doors.IsLeftOpen
+    public string Setting => _writer.World.Doors.IsLeftOpen
         ? "open, as before this was a choice: set published-ports to closed or open in /etc/weir/agent.yaml"
-        : _doors.Mode.ToString().ToLowerInvariant();
+        : _writer.World.Doors.Mode.ToString().ToLowerInvariant();
 
     /// <summary>Every published port, by container and port.</summary>
     public IReadOnlyList<PublishedPortView> All => _endpoints.Attached
@@ -46,11 +43,11 @@ public sealed class PublishDesk
         .ToList();
 
     /// <summary>What 'weir publish allow' opened and no container publishes now.</summary>
-    public IReadOnlyList<PublishAllowance> Unused => _doors.Allowances
+    public IReadOnlyList<PublishAllowance> Unused => _writer.World.Allowances
         .Where(allowance => Find(allowance.Container, allowance.Port, allowance.Protocol) is null).ToList();
 
     /// <summary>Networks whose containers outsiders reach by their own addresses.</summary>
-    public IReadOnlyList<Network> RoutedNetworks => _networks.All.Where(network => !network.Internal && _doors.IsRouted(network)).ToList();
+    public IReadOnlyList<Network> RoutedNetworks => _writer.World.Networks.Values.Where(network => !network.Internal && _writer.World.IsRouted(network)).ToList();
 
     /// <summary>Labels that open nothing since they are wrong.</summary>
     public IReadOnlyList<string> Warnings => _endpoints.Attached.Select(LabelProblem).OfType<string>().Distinct().ToList();
@@ -59,7 +56,7 @@ public sealed class PublishDesk
     public static string? LabelProblem(Endpoint endpoint)
     {
         ArgumentNullException.ThrowIfNull(endpoint);
-        DoorKeeper.LabelOf(endpoint, out string? error);
+        DoorRules.LabelOf(endpoint, out string? error);
         return error;
     }
 
@@ -144,7 +141,7 @@ public sealed class PublishDesk
             .Select(outsider => (outsider.Source, Decision: _policies.Engine.Decide(subject, outsider.Peer, PolicyDirection.Ingress, port.Protocol, port.ContainerPort)))
             .Where(outsider => outsider.Decision is { Allowed: true, RuleId: not 0 })
             .Select(outsider => new OpenDoor(PublishText.NameOf(outsider.Source), $"policy {DescribeRule(outsider.Decision.RuleId)}", false));
-        IEnumerable<OpenDoor> others = _doors.GrantsOf(endpoint, port).Where(grant => Fits(grant.Source))
+        IEnumerable<OpenDoor> others = DoorRules.GrantsOf(_writer.World, endpoint, port).Where(grant => Fits(grant.Source))
             .Select(grant => new OpenDoor(
                 PublishText.NameOf(grant.Source),
                 grant.Why,

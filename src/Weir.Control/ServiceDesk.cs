@@ -96,11 +96,7 @@ public sealed class ServiceDesk
                 }
             }
 
-            foreach (string name in wanted)
-            {
-                _services.Remove(name);
-            }
-
+            _services.Remove(wanted);
             return wanted;
         });
     }
@@ -115,7 +111,7 @@ public sealed class ServiceDesk
 
         return _writer.Run(() =>
         {
-            BalancedService service = Find(name);
+            Service service = Find(name);
             if (service.IsPublished)
             {
                 throw new ControlException($"service \"{name}\" is a published port: it has one backend, the container");
@@ -127,7 +123,7 @@ public sealed class ServiceDesk
             }
 
             _services.Drain(service, address, undo);
-            return View(service);
+            return View(Find(name));
         });
     }
 
@@ -171,20 +167,21 @@ public sealed class ServiceDesk
         });
     }
 
-    private BalancedService Find(string name) => _services.Find(name)
+    private Service Find(string name) => _services.Find(name)
         ?? throw new ControlException($"no service is named \"{name}\"; 'weir service list' shows all");
 
-    private ServiceView View(BalancedService service)
+    private ServiceView View(Service service)
     {
+        IReadOnlyList<BalancedFamily> families = _services.FamiliesOf(service);
         Dictionary<BackendAddress, int> slots = _services.SlotsOf(service);
         return new ServiceView(
             service.Spec,
             service.IsPublished ? "docker" : service.Spec.Source?.FileAndLine ?? "command",
-            [.. service.Families.SelectMany(family => family.FrontendIds).OrderBy(pair => pair.Key).Select(pair => Frontend(pair.Key, pair.Value))],
+            [.. families.SelectMany(family => family.FrontendIds).OrderBy(pair => pair.Key).Select(pair => Frontend(pair.Key, pair.Value))],
             [.. service.Members.Select(member => new BackendView(member.Spec, member.State, member.Detail, _services.EndpointOf(member), slots.GetValueOrDefault(member.Address)))],
             ServiceManager.StateOf(service),
-            service.IsChanging,
-            (int)service.Families.Sum(family => family.SlotCount));
+            families.Any(family => family.IsChanging),
+            (int)families.Sum(family => family.SlotCount));
     }
 
     private FrontendView Frontend(Frontend address, uint id)

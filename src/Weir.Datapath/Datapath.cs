@@ -372,14 +372,32 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
-    /// <summary>Whether outsiders may open flows to the endpoint's own addresses. True: that was a change; raise the revision
-    /// afterwards.</summary>
-    public bool SetRouted(ushort id, bool routed)
+    /// <summary>Says whether outsiders may open flows to the endpoint's own addresses. Raise the revision afterwards.</summary>
+    public void SetRouted(ushort id, bool routed)
     {
         lock (_lock)
         {
-            return _endpoints.SetRouted(id, routed);
+            _endpoints.SetRouted(id, routed);
         }
+    }
+
+    /// <summary>Opens doors to these outsiders and no others. Raise the revision afterwards.</summary>
+    /// <exception cref="DatapathException">There are too many; nothing was changed.</exception>
+    public void SetDoors(IReadOnlyCollection<PublishRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        RequireRoom(rows.Count, Published.Max, "sources of published ports");
+        Published.Replace(rows);
+    }
+
+    /// <summary>Leads these addresses to endpoints beside their own, and no others. Raise the revision afterwards.</summary>
+    /// <param name="rows">No prefix twice.</param>
+    /// <exception cref="DatapathException">There are too many; nothing was changed.</exception>
+    public void SetClaims(IReadOnlyCollection<ClaimRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        RequireRoom(rows.Count, Claims.Max, "addresses that containers have by their labels");
+        Claims.Replace(rows);
     }
 
     /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface, or now.</summary>
@@ -451,6 +469,14 @@ public sealed class Datapath : IDatapath, IDisposable
 
     public IReadOnlyList<IpcacheRow> ListIpcache() =>
         [.. _ipcache.ToList().Select(e => new IpcacheRow(MappedPrefix.From(e.Key.Addr, e.Key.PrefixLen), new Identity(e.Value.Identity))).Distinct()];
+
+    private static void RequireRoom(int count, uint max, string what)
+    {
+        if (count > max)
+        {
+            throw new DatapathException($"{count} {what} are too many: {max} fit");
+        }
+    }
 
     /// <summary>The maps themselves, by name.</summary>
     public IReadOnlyList<DatapathMapRow> Maps() =>

@@ -7,7 +7,7 @@ using Weir.Policy;
 
 namespace Weir.Datapath;
 
-/// <summary>What the kernel is told of endpoints, of who is behind addresses, and of policy. <see cref="Datapath"/> is the
+/// <summary>What the kernel is told of endpoints, of who is behind addresses, of doors, and of policy. <see cref="Datapath"/> is the
 /// kernel's; tests have one in memory. Refusals are LinuxExceptions and <see cref="DatapathException"/>s.</summary>
 public interface IDatapath
 {
@@ -40,6 +40,15 @@ public interface IDatapath
 
     /// <inheritdoc cref="Datapath.RemoveIpcache"/>
     bool RemoveIpcache(IpPrefix prefix);
+
+    /// <inheritdoc cref="Datapath.SetRouted"/>
+    void SetRouted(ushort id, bool routed);
+
+    /// <inheritdoc cref="Datapath.SetDoors"/>
+    void SetDoors(IReadOnlyCollection<PublishRow> rows);
+
+    /// <inheritdoc cref="Datapath.SetClaims"/>
+    void SetClaims(IReadOnlyCollection<ClaimRow> rows);
 
     /// <inheritdoc cref="Datapath.BumpRevision"/>
     uint BumpRevision();

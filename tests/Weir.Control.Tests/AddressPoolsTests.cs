@@ -12,6 +12,7 @@ public sealed class AddressPoolsTests
     private readonly MemoryStore _store = new();
     private readonly ManualTime _time = new();
     private readonly List<HostRange> _host = [];
+    private IReadOnlyList<IpPrefix> _claimed = [];
 
     [Fact]
     public void Pools_WithoutSubnet_AreCutFromTheRange_OneAfterAnother()
@@ -226,7 +227,7 @@ public sealed class AddressPoolsTests
     {
         AddressPools pools = Make();
         string pool = pools.RequestPool("10.1.0.0/28", ipv6: false).Id;
-        pools.Claimed = [IpPrefix.Parse("10.1.0.2/32"), IpPrefix.Parse("10.1.0.8/29"), IpPrefix.Parse("10.210.0.0/24")];
+        _claimed = [IpPrefix.Parse("10.1.0.2/32"), IpPrefix.Parse("10.1.0.8/29"), IpPrefix.Parse("10.210.0.0/24")];
         string[] given = [.. Enumerable.Range(0, 6).Select(_ => pools.RequestAddress(pool, null, isGateway: false).ToString())];
         Assert.Equal(["10.1.0.1", "10.1.0.3", "10.1.0.4", "10.1.0.5", "10.1.0.6", "10.1.0.7"], given);
         Assert.Throws<ControlException>(() => pools.RequestAddress(pool, null, isGateway: false));
@@ -270,5 +271,5 @@ public sealed class AddressPoolsTests
         Assert.Equal(abandoned, pools.RequestAddress(pool, null, isGateway: false));
     }
 
-    private AddressPools Make() => new(_store, new ControlOptions(), _time, () => _host);
+    private AddressPools Make() => new(_store, new ControlOptions(), _time, () => _host, () => _claimed);
 }

@@ -94,10 +94,10 @@ public sealed class ClaimRulesTests
         Add("second", "front", "10.210.0.3", null, "10.210.0.100", age: 1);
         Add("first", "front", "10.210.0.2", null, "10.210.0.0/25,10.210.0.96/28", age: 2);
         ClaimPlan plan = Decide();
-        Assert.Equal(["first"], plan.Granted.Select(claim => claim.Endpoint.Name).Distinct());
+        Assert.Equal(["first-front"], plan.Granted.Select(claim => claim.ExternalId).Distinct());
         Assert.Contains("10.210.0.100/32 is first's", plan.Problems["second-front"], StringComparison.Ordinal);
         _endpoints.RemoveAt(1);
-        Assert.Equal("second", Assert.Single(Decide().Granted).Endpoint.Name);
+        Assert.Equal("second-front", Assert.Single(Decide().Granted).ExternalId);
         Assert.Empty(Decide().Problems);
     }
 
@@ -110,7 +110,7 @@ public sealed class ClaimRulesTests
         Assert.Empty(plan.Problems);
         Assert.Equal(
             ["10.8.0.0/24 front", "fd00:8::1/128 front", "10.210.1.100/32 back"],
-            plan.Granted.Select(claim => $"{claim.Prefix} {claim.Endpoint.NetworkId}"));
+            plan.Granted.Select(claim => $"{claim.Prefix} {claim.NetworkId}"));
     }
 
     private static Subnet Subnet(string pool, string gateway) => new(IpPrefix.Parse(pool), IPAddress.Parse(gateway));

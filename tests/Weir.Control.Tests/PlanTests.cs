@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Collections.Immutable;
 using System.Net;
+using Weir.Control.Claims;
+using Weir.Control.Host;
 using Weir.Control.Policies;
 using Weir.Control.Reconciling;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 using Xunit;
 
 namespace Weir.Control.Tests;
 
 public sealed class PlanTests
 {
-    private static readonly PlanOptions _options = new(DenyResponse.Answer, _ => false);
+    private static readonly PlanOptions _options = new(DenyResponse.Answer, Masquerade: true);
     private static readonly Network _network = new("n", 1, "net", Internal: false, 1500, [Subnet.WithUsualGateway(IpPrefix.Parse("10.1.0.0/24"))]);
     private static readonly IpPrefix _prefix = IpPrefix.Parse("198.51.100.0/24");
 
@@ -101,7 +105,57 @@ public sealed class PlanTests
 
         _world = _world with { Endpoints = _world.Endpoints.Remove("e1"), Networks = _world.Networks.Clear() };
 
-        Assert.Equal(["Detach", "BumpRevision"], Names(Make()));
+        Assert.Equal(["Detach", "BumpRevision", "RemoveHost", "RemoveHost", "RemoveHost", "Masquerade"], Names(Make()));
+    }
+
+    [Fact]
+    public void WhatTheHostNeeds_IsThereBeforeWhoNeedsIt()
+    {
+        Have(1, "role=web");
+
+        Assert.Equal(["PutHost", "PutHost", "PutHost", "Masquerade"], Names(Make()).Take(4));
+        Assert.Equal(typeof(HostNeed.Setting), Assert.IsType<Step.PutHost>(Make()[0]).Need.GetType());
+    }
+
+    [Fact]
+    public void AddressBesideItsOwn_IsMasqueradedBeforeItLeads_AndUntilItLeadsNoMore()
+    {
+        Have(1, "role=web");
+        Carry();
+
+        _world = _world with { Claims = new ClaimPlan([Claim.Of(_world.Endpoints["e1"], IpPrefix.Parse("10.8.0.1/32"))], new Dictionary<string, string>()) };
+        Assert.Equal(["Masquerade", "SetClaims", "PutHost", "BumpRevision"], Names(Make()));
+        Carry();
+
+        _world = _world with { Claims = ClaimPlan.Empty };
+        Assert.Equal(["RemoveHost", "SetClaims", "BumpRevision", "Masquerade"], Names(Make()));
+    }
+
+    [Fact]
+    public void Frontend_ThatAnotherServiceTakes_IsNeverNobodys_AndNoFlowIsJudgedAgain()
+    {
+        Carry();
+        var frontend = new Frontend(IPAddress.Parse("203.0.113.1"), 80, IpProtocol.Tcp);
+        Serve("z", frontend);
+        Assert.Equal(["Serve"], Names(Make()));
+        Carry();
+
+        _world = _world with { Services = _world.Services.Clear() };
+        Serve("a", frontend);
+
+        Assert.Equal(["Serve", "StopServing"], Names(Make()));
+    }
+
+    [Fact]
+    public void DoorThatOpens_HasFlowsJudgedAgain()
+    {
+        Have(1, "role=web");
+        Add(_world.Endpoints["e1"] with { Name = "web", Published = [new PublishedPort(IpProtocol.Tcp, 80, null, 8080)] });
+        Carry();
+
+        _world = _world with { Allowances = [new PublishAllowance("web", 8080, IpProtocol.Tcp, [_prefix])] };
+
+        Assert.Equal(["SetDoors", "BumpRevision"], Names(Make()));
     }
 
     [Fact]
@@ -137,6 +191,9 @@ public sealed class PlanTests
         Ifindex = 100 + id,
         Program = "built",
     };
+
+    private void Serve(string name, Frontend frontend) =>
+        _world = _world with { Services = _world.Services.Add(name, new Service(new ServiceSpec { Name = name, Frontends = [frontend] }, IsPublished: false)) };
 
     private IReadOnlyList<Step> Make() => Plan.Of(_world, _realized, Lists, _options);
 

@@ -27,7 +27,7 @@ public sealed class ReconcilerTests : IDisposable
 
         Assert.Contains("ENODEV", told.Message, StringComparison.Ordinal);
         Assert.True(_rig.Host.IsEndpointWhole(_rig.Endpoints[1].Id, _rig.Endpoints[1].Ifindex));
-        Expectation undone = Assert.Single(_rig.Reconciler.Expect());
+        Expectation undone = Assert.Single(_rig.Reconciler.Undone());
         Assert.Equal(broken.Id, undone.Endpoint);
         Assert.Equal(told.Message, Assert.Throws<ControlException>(undone.MakeSo).Message);
 
@@ -36,7 +36,7 @@ public sealed class ReconcilerTests : IDisposable
         _rig.Pass(TimeSpan.FromSeconds(30));
         undone.MakeSo();
 
-        Assert.Empty(_rig.Reconciler.Expect());
+        Assert.Empty(_rig.Reconciler.Undone());
         _rig.CheckWhole();
     }
 
@@ -112,6 +112,7 @@ public sealed class ReconcilerTests : IDisposable
             bool ended = Record.Exception(() => rig.Join(0)) is AgentEnds;
             rig.Host.Arm(0, 0);
             rig.Start();
+            rig.Mend();
             rig.CheckWhole();
             Assert.True(ended || rig.Endpoints.Single().State == EndpointState.Init);
         }

@@ -19,15 +19,18 @@ internal sealed class AddressPools
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
     private readonly Func<IEnumerable<HostRange>> _hostRanges;
+    private readonly Func<IEnumerable<IpPrefix>> _claimed;
     private readonly Dictionary<string, Leases> _pools = [];
 
     /// <param name="hostRanges">What is in use around here: no pool shares an address with it.</param>
-    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<HostRange>> hostRanges)
+    /// <param name="claimed">Addresses that endpoints have beside their own: nobody is given one.</param>
+    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<HostRange>> hostRanges, Func<IEnumerable<IpPrefix>> claimed)
     {
         _store = store;
         _options = options;
         _time = time;
         _hostRanges = hostRanges;
+        _claimed = claimed;
         foreach (AddressPool pool in store.List(Folder, StateContext.Default.AddressPool))
         {
             _pools[pool.Id] = new Leases(pool);
@@ -36,8 +39,7 @@ internal sealed class AddressPools
 
     internal IEnumerable<AddressPool> All => _pools.Values.Select(leases => leases.Pool);
 
-    /// <summary>Addresses that endpoints have beside their own: nobody is given one.</summary>
-    internal IReadOnlyList<IpPrefix> Claimed { get; set; } = [];
+    private IReadOnlyList<IpPrefix> Claimed => [.. _claimed()];
 
     /// <summary>Whether the range was given to a network from here.</summary>
     internal bool Has(IpPrefix prefix) => _pools.ContainsKey(IdPrefix + prefix.Masked);
@@ -74,8 +76,8 @@ internal sealed class AddressPools
         }
 
         var made = new AddressPool(IdPrefix + prefix, prefix, [], _time.GetUtcNow());
-        _pools[made.Id] = new Leases(made);
         Keep(made);
+        _pools[made.Id] = new Leases(made);
         return made;
     }
 
@@ -85,11 +87,12 @@ internal sealed class AddressPools
     /// <summary>Nothing happens if it is gone.</summary>
     internal void ReleasePool(string id)
     {
-        _pools.Remove(id);
         if (id.StartsWith(IdPrefix, StringComparison.Ordinal))
         {
             _store.Delete(KeyOf(id[IdPrefix.Length..]));
         }
+
+        _pools.Remove(id);
     }
 
     /// <summary>Releases what became no network's: its maker went away between asking for it and making the network.</summary>
@@ -216,8 +219,8 @@ internal sealed class AddressPools
             && !All.Any(pool => pool.Prefix.Overlaps(prefix)))
         {
             leases = new Leases(new AddressPool(poolId, prefix.Masked, [], _time.GetUtcNow()));
-            _pools[poolId] = leases;
             Keep(leases.Pool);
+            _pools[poolId] = leases;
             return leases;
         }
 
@@ -228,9 +231,10 @@ internal sealed class AddressPools
 
     private void Hold(Leases leases, IPAddress address)
     {
+        AddressPool pool = leases.Pool with { Held = [.. leases.Pool.Held, address] };
+        Keep(pool);
         leases.Taken.Remove(address);
-        leases.Pool = leases.Pool with { Held = [.. leases.Pool.Held, address] };
-        Keep(leases.Pool);
+        leases.Pool = pool;
     }
 
     private void Keep(AddressPool pool) => _store.Put(KeyOf(pool.Prefix.ToString()), pool, StateContext.Default.AddressPool);

@@ -25,7 +25,7 @@ internal sealed class ClaimRules(IReadOnlyCollection<Endpoint> endpoints, IReadO
             }
         }
 
-        return new ClaimPlan(_granted, problems);
+        return new ClaimPlan([.. _granted.Select(granted => Claim.Of(granted.Endpoint, granted.Prefix))], problems);
     }
 
     private IEnumerable<string> Decide(Endpoint endpoint)

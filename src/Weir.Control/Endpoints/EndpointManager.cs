@@ -158,6 +158,7 @@ internal sealed class EndpointManager
             if (renamed != endpoint)
             {
                 Keep(renamed);
+                _reconciler.Converge();
             }
 
             return;
@@ -206,7 +207,7 @@ internal sealed class EndpointManager
 
     /// <summary>Takes up what of the records is in the kernel already, after the agent's start. Endpoints without a link are
     /// returned: they are gone. What has no record is left as it is: <see cref="RemoveStrays"/>.</summary>
-    internal IReadOnlyList<Endpoint> Restore(Func<Network, bool> isRouted)
+    internal IReadOnlyList<Endpoint> Restore()
     {
         Dictionary<string, int> present = _links.List();
         Dictionary<ushort, EndpointRow> slots = _datapath.ListEndpoints().ToDictionary(row => row.Id);
@@ -219,7 +220,7 @@ internal sealed class EndpointManager
                 continue; // as it is, until its network is known again
             }
 
-            EndpointAttachment attachment = Attachments.Of(endpoint, network, isRouted(network));
+            EndpointAttachment attachment = Attachments.Of(endpoint, network, _writer.World.IsRouted(network));
             if (!present.TryGetValue(endpoint.LinkName, out int ifindex))
             {
                 gone.Add(endpoint);
@@ -246,7 +247,7 @@ internal sealed class EndpointManager
                 && slots.TryGetValue(now.Id, out EndpointRow slot)
                 && slot.Ifindex == ifindex
                 && _datapath.IsEndpointWhole(now.Id, ifindex);
-            _reconciler.TakeUp(isCurrent ? attachment with { Identity = slots[now.Id].Identity, Ifindex = ifindex } : Realized.InDoubt(attachment));
+            _reconciler.TakeUp(isCurrent ? attachment with { Identity = slots[now.Id].Identity, Routed = slots[now.Id].Routed, Ifindex = ifindex } : Realized.InDoubt(attachment));
         }
 
         return gone;

@@ -4,8 +4,8 @@ using System.Net;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Host;
+using Weir.Control.Reconciling;
 using Weir.Control.State;
-using Weir.Control.Watch;
 using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -13,39 +13,33 @@ using Weir.Store;
 
 namespace Weir.Control.Networks;
 
-/// <summary>Networks, and what the host needs to carry them: gateways' addresses, routes, its own
-/// filter. Called on the writer's thread.</summary>
+/// <summary>Networks as the runtime made them. What the host needs to carry them follows. Called on the writer's
+/// thread.</summary>
 internal sealed class NetworkManager
 {
-    /// <summary>Of the routes of networks' ranges ("weir"): nobody else's has it, and everybody else's comes first.</summary>
-    internal const uint RouteMetric = 0x77656972;
-
     /// <summary>No list of the runtime's is older when it is looked at.</summary>
     private static readonly TimeSpan _oldestList = TimeSpan.FromMinutes(10);
 
     private const string Folder = "networks";
-    private const int Loopback = 1;
 
     private readonly Writer _writer;
     private readonly IStore _store;
-    private readonly RtnetlinkSocket _links;
+    private readonly Func<IReadOnlySet<IPAddress>, IReadOnlyList<HostRange>> _hostRanges;
     private readonly AddressPools _addresses;
-    private readonly HostSettings _settings;
-    private readonly HostFilter _filter;
+    private readonly Reconciler _reconciler;
     private readonly ControlOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<string, DateTimeOffset> _deleted = []; // lately; the runtime never gives a name again
-    private IReadOnlyList<IpPrefix> _claimed = [];
 
-    internal NetworkManager(Writer writer, IStore store, RtnetlinkSocket links, AddressPools addresses, HostSettings settings, HostFilter filter, ControlOptions options, TimeProvider time, ILogger log)
+    /// <param name="hostRanges">What the host reaches by ways of its own, but for these gateways.</param>
+    internal NetworkManager(Writer writer, IStore store, Func<IReadOnlySet<IPAddress>, IReadOnlyList<HostRange>> hostRanges, AddressPools addresses, Reconciler reconciler, ControlOptions options, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _store = store;
-        _links = links;
+        _hostRanges = hostRanges;
         _addresses = addresses;
-        _settings = settings;
-        _filter = filter;
+        _reconciler = reconciler;
         _options = options;
         _time = time;
         _log = log;
@@ -58,20 +52,6 @@ internal sealed class NetworkManager
     /// <summary>As they are now: the collection does not change while it is looked at.</summary>
     internal IReadOnlyCollection<Network> All => [.. _writer.World.Networks.Values];
 
-    /// <summary>Addresses that endpoints have beside their own and that may go out: masqueraded as the others are.</summary>
-    internal IReadOnlyList<IpPrefix> Claimed
-    {
-        get => _claimed;
-        set
-        {
-            if (!_claimed.SequenceEqual(value))
-            {
-                _claimed = value;
-                ApplyFilter();
-            }
-        }
-    }
-
     /// <summary>Networks over addresses that the host reaches by a route of somebody else's: it came later.</summary>
     internal IReadOnlyList<string> FindConflicts()
     {
@@ -80,7 +60,7 @@ internal sealed class NetworkManager
             return [];
         }
 
-        IReadOnlyList<HostRange> ranges = HostRanges.List(_links, _writer.World.Networks.Values.SelectMany(network => network.Subnets).Select(subnet => subnet.Gateway).ToHashSet());
+        IReadOnlyList<HostRange> ranges = _hostRanges(_writer.World.Networks.Values.SelectMany(network => network.Subnets).Select(subnet => subnet.Gateway).ToHashSet());
         return
         [
             .. _writer.World.Networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => ranges.Where(range => range.Prefix.Overlaps(subnet.Pool)).Take(1)
@@ -129,9 +109,17 @@ internal sealed class NetworkManager
 
         ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _writer.World.Networks.Values.All(other => other.Number != n));
         var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow());
-        Prepare(network);
         Keep(network);
-        ApplyFilter();
+        try
+        {
+            _reconciler.Converge([StepObject.Host, .. WaysTo(network)]);
+        }
+        catch
+        {
+            Forget(network);
+            throw;
+        }
+
         Log.NetworkMade(_log, network.Label, number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
     }
 
@@ -161,15 +149,7 @@ internal sealed class NetworkManager
             return;
         }
 
-        foreach (Subnet subnet in network.Subnets)
-        {
-            _links.DeleteAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback);
-            _links.DeleteUnreachable(subnet.Pool, RouteMetric);
-        }
-
-        _store.Delete($"{Folder}/{id}");
-        _writer.Publish(world => world with { Networks = world.Networks.Remove(id) });
-        ApplyFilter();
+        Forget(network);
         Log.NetworkRemoved(_log, network.Label, network.Number);
     }
 
@@ -181,75 +161,22 @@ internal sealed class NetworkManager
         }
     }
 
-    /// <summary>Makes the host as networks need it: after a reboot nothing of it is there.</summary>
-    internal void PrepareHost()
+    private static StepObject[] WaysTo(Network network) => [.. network.Subnets.Select(subnet => StepObject.OfRange(subnet.Pool.Masked))];
+
+    /// <summary>As long as there is a record, the next agent takes away what is left of it in the host.</summary>
+    private void Forget(Network network)
     {
-        foreach (Network network in _writer.World.Networks.Values)
+        _writer.Publish(world => world with { Networks = world.Networks.Remove(network.Id) });
+        try
         {
-            try
-            {
-                Prepare(network);
-            }
-            catch (Exception e) when (e is LinuxException or IOException)
-            {
-                // The watchdog goes on trying, and says so.
-                Log.Failed(_log, $"preparing the host for network {network.Label}", e.Message);
-            }
+            _reconciler.Converge(WaysTo(network));
+            _store.Delete($"{Folder}/{network.Id}");
         }
-
-        ApplyFilter();
-    }
-
-    /// <summary>What the networks need of the host, one by one.</summary>
-    internal IEnumerable<Expectation> Expect() => _writer.World.Networks.Values.SelectMany(network => network.Subnets.SelectMany(subnet => Expect(network, subnet)));
-
-    private void ApplyFilter()
-    {
-        _filter.Apply(_options.Masquerade
-            ? [.. _writer.World.Networks.Values.Where(network => !network.Internal).SelectMany(network => network.Subnets).Select(subnet => subnet.Pool).Concat(_claimed).Distinct()]
-            : []);
-        if (_filter.Problem is { } problem)
+        catch
         {
-            Log.Failed(_log, "masquerading containers' traffic", problem);
-        }
-    }
-
-    /// <summary>Forwarding for IPv6 only with an IPv6 network: it makes interfaces deaf to routers' announcements.</summary>
-    private void Prepare(Network network)
-    {
-        _settings.Require("net/ipv4/ip_forward", "1");
-        if (network.Gateway(ipv6: true) is not null && Sysctl.Exists("net/ipv6/conf/all/forwarding"))
-        {
-            _settings.Require("net/ipv6/conf/all/forwarding", "1");
-        }
-
-        foreach (Expectation one in network.Subnets.SelectMany(subnet => Expect(network, subnet)).Where(one => !one.IsIpv6 || Ipv6.IsOn))
-        {
-            one.MakeSo();
-        }
-    }
-
-    private IEnumerable<Expectation> Expect(Network network, Subnet subnet)
-    {
-        // What no container has is answered at once, instead of going out by the default route.
-        yield return new Expectation(
-            "route",
-            $"route for what no container has of {subnet.Pool}",
-            picture => picture.HasRoute(subnet.Pool, RouteKind.Unreachable),
-            () => _links.AddUnreachable(subnet.Pool, RouteMetric))
-        {
-            IsIpv6 = subnet.Pool.IsIpv6,
-        };
-        if (!network.Internal)
-        {
-            yield return new Expectation(
-                "address",
-                $"address {subnet.Gateway} of the loopback interface",
-                picture => picture.HasAddress(Loopback, subnet.Gateway),
-                () => _links.AddAddress(subnet.Gateway, subnet.Pool.AddressBits, Loopback))
-            {
-                IsIpv6 = subnet.Pool.IsIpv6,
-            };
+            Publish(network);
+            _reconciler.Converge();
+            throw;
         }
     }
 

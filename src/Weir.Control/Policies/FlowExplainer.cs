@@ -73,7 +73,7 @@ internal sealed class FlowExplainer(PolicyManager policies, ServiceManager servi
     }
 
     /// <summary>The frontend that the flow is opened to.</summary>
-    private (BalancedService Service, Frontend Frontend)? FindService(Party from, Party to, IpProtocol protocol, ushort port)
+    private (Service Service, Frontend Frontend)? FindService(Party from, Party to, IpProtocol protocol, ushort port)
     {
         if (to.Service is { } named)
         {

@@ -2,8 +2,6 @@
 
 using System.Net;
 using System.Net.Sockets;
-using Weir.Control.Networks;
-using Weir.Control.Publishing;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
@@ -15,7 +13,7 @@ namespace Weir.Control.Policies;
 
 /// <summary>Finds what decides about a flow beside policy, as the datapath does: where it goes (multicast, networks),
 /// and by which door it comes in. Called on the writer's thread.</summary>
-internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datapath.Datapath datapath, Func<IReadOnlyList<IpPrefix>> prefilter)
+internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath, Func<IReadOnlyList<IpPrefix>> prefilter)
 {
     /// <summary>What is in the way before policy is asked.</summary>
     /// <param name="frontend">The service's, by which it goes; null: straight.</param>
@@ -69,7 +67,7 @@ internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datap
             return to.Endpoints.Any(IsRouted) ? null : Obstacle.Of(DropReason.NotRouted, "; published ports and policy let outsiders in");
         }
 
-        return !isPublished || doors.Mode == DoorMode.Open || (from.Place is { } source && to.Endpoints.Any(endpoint => IsOpen(endpoint, by, source)))
+        return !isPublished || writer.World.Doors.Mode == DoorMode.Open || (from.Place is { } source && to.Endpoints.Any(endpoint => IsOpen(endpoint, by, source)))
             ? null
             : Obstacle.Of(DropReason.NotPublished, $"; 'weir publish allow {to.Endpoints[0].Name} {by.Port}{(by.Protocol == IpProtocol.Udp ? "/udp" : "")}' opens it");
     }
@@ -99,11 +97,13 @@ internal sealed class Obstacles(NetworkManager networks, DoorKeeper doors, Datap
     private bool IsOpen(Endpoint endpoint, Frontend frontend, IpPrefix source) => datapath.Published.List().Any(row =>
         row.Source.Contains(source) && (row.EndpointId == 0 || (row.EndpointId == endpoint.Id && row.Port == frontend.Port && row.Protocol == frontend.Protocol)));
 
-    private bool IsRouted(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network && doors.IsRouted(network);
+    private bool IsRouted(Endpoint endpoint) => NetworkOf(endpoint) is { } network && writer.World.IsRouted(network);
 
-    private bool IsInternal(Endpoint endpoint) => networks.Find(endpoint.NetworkId)?.Internal == true;
+    private bool IsInternal(Endpoint endpoint) => NetworkOf(endpoint)?.Internal == true;
 
-    private Network? NetworkWith(IPAddress address) => networks.All.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
+    private Network? NetworkWith(IPAddress address) => writer.World.Networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
 
-    private string NameOf(Endpoint endpoint) => networks.Find(endpoint.NetworkId) is { } network ? network.Label : endpoint.NetworkId;
+    private string NameOf(Endpoint endpoint) => NetworkOf(endpoint)?.Label ?? endpoint.NetworkId;
+
+    private Network? NetworkOf(Endpoint endpoint) => writer.World.Networks.GetValueOrDefault(endpoint.NetworkId);
 }

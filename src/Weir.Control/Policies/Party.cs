@@ -20,7 +20,7 @@ internal sealed record Party(PolicyPeer Peer)
     internal IpPrefix? Place { get; init; }
 
     /// <summary>The service that was named.</summary>
-    internal BalancedService? Service { get; init; }
+    internal Service? Service { get; init; }
 
     /// <summary>The one address that was named.</summary>
     internal IPAddress? Address => Place is { IsSingleAddress: true } place ? place.Address : null;

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Host;
+using Weir.Control.Publishing;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Http.Rules;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 
 namespace Weir.Control.Reconciling;
 
-/// <summary>What is to be done, and in which order, so that kernel and proxy are as the <see cref="World"/> says. Pure: the same
+/// <summary>What is to be done, and in which order, so that kernel, host and proxy are as the <see cref="World"/> says. Pure: the same
 /// world and the same <see cref="Realized"/> make the same plan, and a plan made after any of its steps is the rest of it.
 /// The rules of order live here alone:
 /// <list type="number">
@@ -19,6 +23,9 @@ namespace Weir.Control.Reconciling;
 /// <item>Every map has its decisions for a number before an address or an endpoint gets the number; the old policy's where it
 /// is still in force then.</item>
 /// <item>An address loses its number after the maps of the new policy are in place.</item>
+/// <item>What the host needs is there before who needs it, and goes after him; nothing leads to who is gone.</item>
+/// <item>What leaves the host has the host's address from before it may leave until after it may not.</item>
+/// <item>A service is served after its backends are there; a frontend that another takes over is never nobody's.</item>
 /// <item>Flows are judged again when all that judges them is there.</item>
 /// </list></summary>
 internal sealed class Plan
@@ -52,12 +59,17 @@ internal sealed class Plan
             // One whose network's record is lost stays as it is.
             if (_world.Networks.GetValueOrDefault(endpoint.NetworkId) is { } network)
             {
-                wanted[endpoint.Id] = (endpoint, Attachments.Of(endpoint, network, options.IsRouted(network)));
+                wanted[endpoint.Id] = (endpoint, Attachments.Of(endpoint, network, _world.IsRouted(network)));
             }
         }
 
         Endpoint[] endpoints = [.. wanted.Values.Select(one => one.Endpoint).OrderBy(endpoint => endpoint.Id)];
+        HostNeed[] host = [.. HostNeed.Of(_world)];
+        IpPrefix[] masqueraded = options.Masquerade ? [.. HostNeed.MasqueradedOf(_world)] : [];
+        RemoveFromHost(host.OfType<HostNeed.ClaimRoute>(), _realized.Host.OfType<HostNeed.ClaimRoute>());
         RemoveGone(wanted.ToDictionary(one => one.Key, one => one.Value.Attachment));
+        PutIntoHost(host.Where(need => need is not HostNeed.ClaimRoute));
+        Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()]);
         ImmutableDictionary<IpPrefix, Identity> ipcache = _lists.IpcacheOf(_world);
         PutIpcache(ipcache, endpoints);
         ApplyPolicies(_world.Engine, endpoints);
@@ -71,14 +83,95 @@ internal sealed class Plan
             Bring(endpoint, wanted[endpoint.Id].Attachment, options);
         }
 
-        if (_steps.Exists(step => step is not Step.SetDenyAnswer))
+        Lead();
+        PutIntoHost(host);
+        OpenDoors();
+        Serve();
+        if (_steps.Exists(IsForFlows))
         {
             Add(new Step.BumpRevision());
         }
 
         RemoveIpcache(ipcache);
         ForgetHttp(endpoints);
+        RemoveFromHost(host, _realized.Host);
+        Masquerade(masqueraded);
     }
+
+    /// <summary>Whether flows that are known have to be judged again after it.</summary>
+    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.Serve or Step.LetGo or Step.StopServing);
+
+    private void PutIntoHost(IEnumerable<HostNeed> wanted)
+    {
+        foreach (HostNeed need in wanted.Where(need => !_realized.Host.Contains(need)))
+        {
+            Add(new Step.PutHost(need));
+        }
+    }
+
+    private void RemoveFromHost(IEnumerable<HostNeed> wanted, IEnumerable<HostNeed> present)
+    {
+        HashSet<HostNeed> kept = [.. wanted];
+        foreach (HostNeed need in present.Where(need => !kept.Contains(need)).OrderBy(need => need.ToString(), StringComparer.Ordinal))
+        {
+            Add(new Step.RemoveHost(need));
+        }
+    }
+
+    private void Masquerade(IpPrefix[] ranges)
+    {
+        if (_realized.Masqueraded is not { } known || !known.SequenceEqual(ranges))
+        {
+            Add(new Step.Masquerade(ranges));
+        }
+    }
+
+    private void Lead()
+    {
+        ClaimRow[] wanted = [.. _world.Claims.Granted.Select(claim => new ClaimRow(claim.Prefix, claim.EndpointId))];
+        if (_realized.Claims is not { } known || !known.SetEquals(wanted))
+        {
+            Add(new Step.SetClaims([.. wanted]));
+        }
+    }
+
+    private void OpenDoors()
+    {
+        PublishRow[] wanted = [.. DoorRules.RowsOf(_world)];
+        if (_realized.Doors is not { } known || !known.SetEquals(wanted))
+        {
+            Add(new Step.SetDoors([.. wanted]));
+        }
+    }
+
+    /// <summary>Who takes over a frontend has it before who had it lets go.</summary>
+    private void Serve()
+    {
+        foreach (Service service in _world.Services.Values)
+        {
+            if (_realized.Services.GetValueOrDefault(service.Name)?.Service is not { } known || !known.IsServedAs(service))
+            {
+                Add(new Step.Serve(service));
+            }
+        }
+
+        foreach ((string name, Served served) in _realized.Services.OrderBy(known => known.Key, StringComparer.Ordinal).ToList())
+        {
+            Service? wanted = _world.Services.GetValueOrDefault(name);
+            Frontend[] left = [.. served.Frontends.Except(wanted?.Spec.Frontends ?? [])];
+            if (wanted is null)
+            {
+                Add(new Step.StopServing(name, TakersOf(left)));
+            }
+            else if (left.Length > 0)
+            {
+                Add(new Step.LetGo(wanted, TakersOf(left)));
+            }
+        }
+    }
+
+    private string[] TakersOf(Frontend[] frontends) =>
+        frontends.Length == 0 ? [] : [.. _world.Services.Values.Where(service => service.Spec.Frontends.Intersect(frontends).Any()).Select(service => service.Name)];
 
     private void RemoveGone(Dictionary<ushort, EndpointAttachment> wanted)
     {
@@ -183,6 +276,11 @@ internal sealed class Plan
         else if (known.Identity != wanted.Identity)
         {
             Add(new Step.SetIdentity(endpoint.Id, wanted.Identity));
+        }
+
+        if (_realized.Endpoints[endpoint.Id].Routed != wanted.Routed)
+        {
+            Add(new Step.SetRouted(endpoint.Id, wanted.Routed));
         }
 
         DenyAnswer answer = _lists.Of(_world.Engine, _world, endpoint).Response switch

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Host;
+using Weir.Control.Services;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Http.Rules;
@@ -9,7 +11,7 @@ using Weir.Policy;
 
 namespace Weir.Control.Reconciling;
 
-/// <summary>What kernel and proxy have of what the <see cref="State.World"/> says, as far as it is known: never changed, only
+/// <summary>What kernel, host and proxy have of what the <see cref="State.World"/> says, as far as it is known: never changed, only
 /// followed by another. What is not in it is put there, whether it is there or not.</summary>
 internal sealed record Realized
 {
@@ -27,6 +29,21 @@ internal sealed record Realized
 
     /// <summary>What the proxy judges by.</summary>
     internal ImmutableDictionary<uint, HttpPolicy> Http { get; init; } = ImmutableDictionary<uint, HttpPolicy>.Empty;
+
+    /// <summary>What was put into the host.</summary>
+    internal ImmutableHashSet<HostNeed> Host { get; init; } = [];
+
+    /// <summary>What leaves with the host's address; null: that is not known.</summary>
+    internal IReadOnlyList<IpPrefix>? Masqueraded { get; init; }
+
+    /// <summary>Addresses beside endpoints' own; null: that is not known.</summary>
+    internal ImmutableHashSet<ClaimRow>? Claims { get; init; }
+
+    /// <summary>To whom published ports are open; null: that is not known.</summary>
+    internal ImmutableHashSet<PublishRow>? Doors { get; init; }
+
+    /// <summary>What is served, by name.</summary>
+    internal ImmutableDictionary<string, Served> Services { get; init; } = ImmutableDictionary<string, Served>.Empty;
 
     /// <summary>Whether the proxy may judge by others beside, or instead.</summary>
     internal bool IsProxyInDoubt { get; init; }
@@ -46,6 +63,15 @@ internal sealed record Realized
         Step.SetIdentity set => this with { Endpoints = Endpoints.SetItem(set.Id, Endpoints[set.Id] with { Identity = set.Identity }) },
         Step.SetDenyAnswer set => this with { DenyAnswers = DenyAnswers.SetItem(set.Id, set.Answer) },
         Step.Speak speak => this with { Engine = speak.Engine },
+        Step.SetRouted set => this with { Endpoints = Endpoints.SetItem(set.Id, Endpoints[set.Id] with { Routed = set.Routed }) },
+        Step.PutHost put => this with { Host = Host.Add(put.Need) },
+        Step.RemoveHost remove => this with { Host = Host.Remove(remove.Need) },
+        Step.Masquerade masquerade => this with { Masqueraded = masquerade.Ranges },
+        Step.SetClaims set => this with { Claims = set.Rows },
+        Step.SetDoors set => this with { Doors = set.Rows },
+        Step.Serve serve => Serving(serve.Service, serve.Service),
+        Step.LetGo let => this with { Services = Services.SetItem(let.Service.Name, Services[let.Service.Name] with { Frontends = [.. let.Service.Spec.Frontends] }) },
+        Step.StopServing stop => this with { Services = Services.Remove(stop.Name) },
         Step.BumpRevision => this,
         _ => throw new InvalidOperationException($"a step {step.GetType().Name} is not known"),
     };
@@ -58,6 +84,11 @@ internal sealed record Realized
         Step.PutIpcache put => InDoubt(put.Rows.Select(row => row.Prefix)),
         Step.RemoveIpcache remove => InDoubt(remove.Prefixes),
         Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, InDoubt(attach.Attachment)) },
+        Step.Serve serve => Serving(serve.Service, now: null),
+        Step.StopServing stop => this with { Services = Services.SetItem(stop.Name, Services[stop.Name] with { Service = null }) },
+        Step.SetClaims => this with { Claims = null },
+        Step.SetDoors => this with { Doors = null },
+        Step.Masquerade => this with { Masqueraded = null },
         _ => this,
     };
 
@@ -68,6 +99,12 @@ internal sealed record Realized
     /// <summary>They may be there: they are removed if nothing wants them, and put again if something does.</summary>
     private Realized InDoubt(IEnumerable<IpPrefix> prefixes) =>
         this with { Ipcache = Ipcache.SetItems(prefixes.Select(prefix => KeyValuePair.Create(prefix, Identity.Unknown))) };
+
+    private Realized Serving(Service wanted, Service? now)
+    {
+        Served before = Services.GetValueOrDefault(wanted.Name, Served.Nothing);
+        return this with { Services = Services.SetItem(wanted.Name, new Served(now, before.Frontends.Union(wanted.Spec.Frontends))) };
+    }
 
     private Realized Without(ushort id) => this with
     {

@@ -2,6 +2,8 @@
 
 using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
+using Weir.Control.Host;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
@@ -10,16 +12,16 @@ using Weir.Net;
 
 namespace Weir.Control.Reconciling;
 
-/// <summary>Makes kernel and proxy be as the <see cref="World"/> says, step by step as the <see cref="Plan"/> has them. What
+/// <summary>Makes kernel, host and proxy be as the <see cref="World"/> says, step by step as the <see cref="Plan"/> has them. What
 /// fails is kept by object, told in status, and tried again later and later; who needs it now is told at once.
 /// Called on the writer's thread; what only tells may be asked from any.</summary>
-internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy proxy, PolicyLists lists, PlanOptions options, TimeProvider time, ILogger log)
+internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTables services, IHost host, IHttpProxy proxy, PolicyLists lists, PlanOptions options, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan _first = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan _longest = TimeSpan.FromSeconds(30);
 
     private volatile Realized _realized = Realized.Nothing;
-    private ImmutableSortedDictionary<ushort, string> _failures = ImmutableSortedDictionary<ushort, string>.Empty; // by endpoint; 0: of all
+    private ImmutableDictionary<StepObject, string> _failures = ImmutableDictionary<StepObject, string>.Empty;
     private TimeSpan _pause = _first;
     private DateTimeOffset _tryAgain;
 
@@ -31,7 +33,12 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
 
     /// <summary>After a start, when it is told who is behind which prefix already.</summary>
     internal void Begin(IEnumerable<IpcacheRow> rows) =>
-        _realized = Realized.Nothing with { IsProxyInDoubt = true, Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => row.Identity) };
+        _realized = Realized.Nothing with
+        {
+            IsProxyInDoubt = true,
+            Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => row.Identity),
+            Host = [.. host.List(writer.World)],
+        };
 
     /// <summary>After a start: an endpoint's programs are in the kernel already.</summary>
     internal void TakeUp(EndpointAttachment attachment) =>
@@ -42,12 +49,12 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
     internal int Converge()
     {
         HashSet<ushort> changed = [];
-        var failures = ImmutableSortedDictionary.CreateBuilder<ushort, string>();
+        var failures = ImmutableDictionary.CreateBuilder<StepObject, string>();
         foreach (Step step in Plan.Of(writer.World, _realized, lists, options))
         {
-            if (failures.ContainsKey(0) || failures.ContainsKey(step.Endpoint) || (failures.Count > 0 && step is Step.TellProxy { Forgets: true }))
+            if (IsBuiltOnAnyOf(failures, step))
             {
-                continue; // it builds upon what failed
+                continue;
             }
 
             try
@@ -59,7 +66,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
             catch (Exception e) when (WeirException.IsExpected(e))
             {
                 _realized = _realized.InDoubt(step);
-                failures[step.Endpoint] = e.Message;
+                failures[step.About] = e.Message;
             }
         }
 
@@ -75,10 +82,14 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
 
     /// <summary>The same for somebody who waits for one endpoint.</summary>
     /// <exception cref="ControlException">It is not in force for that endpoint; it is tried again.</exception>
-    internal void Converge(ushort endpoint)
+    internal void Converge(ushort endpoint) => Converge([StepObject.Policy, StepObject.OfEndpoint(endpoint)]);
+
+    /// <summary>The same for somebody who waits for certain things.</summary>
+    /// <exception cref="ControlException">One of them is not in force; it is tried again.</exception>
+    internal void Converge(IReadOnlyCollection<StepObject> awaited)
     {
         Converge();
-        if (_failures.TryGetValue(0, out string? failure) || _failures.TryGetValue(endpoint, out failure))
+        if (awaited.Select(_failures.GetValueOrDefault).FirstOrDefault(failure => failure is not null) is { } failure)
         {
             throw new ControlException(failure);
         }
@@ -90,7 +101,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
     internal int ConvergeAll()
     {
         int changed = Converge();
-        return _failures.TryGetValue(0, out string? failure) ? throw new ControlException(failure) : changed;
+        return _failures.TryGetValue(StepObject.Policy, out string? failure) ? throw new ControlException(failure) : changed;
     }
 
     /// <summary>Somebody took an endpoint's programs away: puts them there again.</summary>
@@ -117,34 +128,56 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
         }
     }
 
-    /// <summary>That nothing is left undone; to make it so is to try again when it is time.</summary>
-    internal IEnumerable<Expectation> Expect() => _failures.Select(failure => new Expectation(
+    /// <summary>That the host has what was put into it, and that nothing is left undone; to make that so is to try again when
+    /// it is time.</summary>
+    internal IEnumerable<Expectation> Expect() => LinuxHost.Expect(_realized.Host, PutAgain).Concat(Undone());
+
+    /// <summary>What is left undone.</summary>
+    internal IEnumerable<Expectation> Undone() => _failures.OrderBy(failure => failure.Key.What, StringComparer.Ordinal).Select(failure => new Expectation(
         "state",
-        failure.Key == 0 ? "what policy says" : $"what policy says for endpoint {failure.Key}",
+        failure.Key.What,
         _ => !_failures.ContainsKey(failure.Key),
         () => TryAgain(failure.Key))
     {
-        Endpoint = failure.Key,
+        Endpoint = failure.Key.Endpoint,
     });
 
-    private void TryAgain(ushort endpoint)
+    /// <summary>Whether it would not be what it should be, after these failures.</summary>
+    private static bool IsBuiltOnAnyOf(ImmutableDictionary<StepObject, string>.Builder failures, Step step) =>
+        failures.ContainsKey(step.About)
+        || (step.About.IsOfPolicy && failures.ContainsKey(StepObject.Policy))
+        || (step is Step.TellProxy { Forgets: true } && failures.Keys.Any(failed => failed.IsOfPolicy || failed == StepObject.Policy))
+        || (step switch { Step.LetGo let => let.Takers, Step.StopServing stop => stop.Takers, _ => [] }).Any(taker => failures.ContainsKey(StepObject.OfService(taker)));
+
+    /// <summary>Somebody took it away.</summary>
+    internal void PutAgain(HostNeed need)
+    {
+        if (_realized.Host.Contains(need))
+        {
+            _realized = _realized with { Host = _realized.Host.Remove(need) };
+        }
+
+        Converge([need.About]);
+    }
+
+    private void TryAgain(StepObject undone)
     {
         if (time.GetUtcNow() >= _tryAgain)
         {
             Converge();
         }
 
-        if (_failures.TryGetValue(endpoint, out string? failure))
+        if (_failures.TryGetValue(undone, out string? failure))
         {
             throw new ControlException(failure);
         }
     }
 
-    private void Keep(ImmutableSortedDictionary<ushort, string> failures)
+    private void Keep(ImmutableDictionary<StepObject, string> failures)
     {
-        foreach ((ushort endpoint, string failure) in failures.Where(failure => _failures.GetValueOrDefault(failure.Key) != failure.Value))
+        foreach ((StepObject failed, string failure) in failures.Where(failure => _failures.GetValueOrDefault(failure.Key) != failure.Value))
         {
-            Log.Failed(log, endpoint == 0 ? "bringing into force what policy says" : $"bringing endpoint {endpoint} into force", failure);
+            Log.Failed(log, $"bringing into force {failed.What}", failure);
         }
 
         _pause = failures.IsEmpty || _failures.IsEmpty ? _first : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, _longest.Ticks));
@@ -180,6 +213,33 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IHttpProxy p
                 break;
             case Step.SetIdentity set:
                 datapath.SetIdentity(set.Id, set.Identity);
+                break;
+            case Step.SetRouted set:
+                datapath.SetRouted(set.Id, set.Routed);
+                break;
+            case Step.SetClaims set:
+                datapath.SetClaims(set.Rows);
+                break;
+            case Step.SetDoors set:
+                datapath.SetDoors(set.Rows);
+                break;
+            case Step.Serve serve:
+                services.Serve(serve.Service);
+                break;
+            case Step.LetGo let:
+                services.LetGo(let.Service);
+                break;
+            case Step.StopServing stop:
+                services.StopServing(stop.Name);
+                break;
+            case Step.PutHost put:
+                host.Put(put.Need);
+                break;
+            case Step.RemoveHost remove:
+                host.Remove(remove.Need);
+                break;
+            case Step.Masquerade masquerade:
+                host.Masquerade(masquerade.Ranges);
                 break;
             case Step.SetDenyAnswer set:
                 datapath.SetDenyAnswer(set.Id, set.Answer);

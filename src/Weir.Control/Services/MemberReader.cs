@@ -42,7 +42,7 @@ internal sealed class MemberReader : IDisposable
     /// <summary>The container with this address, if it is on this host.</summary>
     internal Endpoint? FindLocal(IPAddress address) => _local.GetValueOrDefault(address);
 
-    internal IReadOnlyList<Member> Read(BalancedService service)
+    internal IReadOnlyList<Member> Read(Service service)
     {
         List<Member> members = [.. BackendsOf(service).Select(backend => Judge(service, backend))];
 
@@ -60,13 +60,13 @@ internal sealed class MemberReader : IDisposable
         ];
     }
 
-    private IEnumerable<BackendSpec> BackendsOf(BalancedService service) => service.Spec.Selector is null
+    private IEnumerable<BackendSpec> BackendsOf(Service service) => service.Spec.Selector is null
         ? service.Spec.Backends
         : _local.Where(local => local.Value.State == EndpointState.Ready && service.Spec.Selects(local.Value.Labels))
             .Select(local => new BackendSpec(new BackendAddress(local.Key, service.Spec.TargetPort)))
             .OrderBy(backend => backend.Address);
 
-    private Member Judge(BalancedService service, BackendSpec backend)
+    private Member Judge(Service service, BackendSpec backend)
     {
         Endpoint? local = FindLocal(backend.Address.Address);
         NextHop? hop = local is null ? Find(backend.Address.Address) : null;

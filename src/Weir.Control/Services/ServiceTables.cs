@@ -4,15 +4,14 @@ using System.Collections.Concurrent;
 using System.Net;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Services;
 using ServiceMode = Weir.Services.ServiceMode;
 
 namespace Weir.Control.Services;
 
 /// <summary>Writes services into the kernel's tables: what a packet may meet first is written last.</summary>
-/// <param name="closePublished">Whether published ports are closed to outsiders whom nothing lets in.</param>
-/// <param name="reservePorts">Called before there is a flow by SNAT.</param>
-internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, bool closePublished, Action reservePorts)
+internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) : IServiceTables
 {
     /// <summary>How long a flow may be silent until a change no longer waits for it: as long as most
     /// applications keep a connection without a word.</summary>
@@ -21,6 +20,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     /// <summary>In place of a backend that is gone: no backend has this number.</summary>
     private const uint Nobody = uint.MaxValue;
 
+    private readonly Dictionary<string, List<BalancedFamily>> _families = []; // one for each address family, by service
+    private readonly Dictionary<Frontend, BalancedFamily> _owners = []; // one that another service takes over is never nobody's
     private readonly NumberPool _frontendIds = new(kernel.MaxFrontends);
     private readonly NumberPool _backendIds = new(backends.Max);
     private readonly ConcurrentDictionary<uint, string> _names = []; // of services, by the frontend's number
@@ -32,17 +33,25 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     /// <summary>The service that a frontend belongs to, or did until lately. May be asked from any thread.</summary>
     internal string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
 
+    /// <summary>What is in the kernel of a service: one for each address family of its frontends.</summary>
+    internal IReadOnlyList<BalancedFamily> FamiliesOf(string name) => _families.GetValueOrDefault(name) ?? [];
+
+    /// <summary>What is in the kernel of all services.</summary>
+    internal IEnumerable<BalancedFamily> Families => _families.Values.SelectMany(families => families);
+
     /// <summary>Takes up what the kernel has of these services, and removes what it has of others.</summary>
-    internal void Restore(IEnumerable<BalancedService> services)
+    /// <returns>Backends that got new connections, by service.</returns>
+    internal ILookup<string, BackendAddress> Restore(IEnumerable<Service> services)
     {
         Dictionary<Frontend, ServiceRow> rows = kernel.List().ToDictionary(row => new Frontend(row.Address, row.Port, row.Protocol));
         Dictionary<uint, BackendRow> known = backends.List().ToDictionary(row => row.Id);
         HashSet<uint> kept = [];
-        foreach (BalancedService service in services)
+        List<(string Service, BackendAddress Backend)> chosen = [];
+        foreach (Service service in services)
         {
             foreach (var group in service.Spec.Frontends.Where(rows.ContainsKey).GroupBy(frontend => frontend.IsIpv6))
             {
-                BalancedFamily family = FamilyOf(service, group.Key);
+                BalancedFamily family = FamilyOf(service.Name, group.Key);
                 ServiceRow first = rows[group.First()];
 
                 // A row that has another run is written anew with the family's.
@@ -50,15 +59,16 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
                 {
                     rows.Remove(frontend, out ServiceRow row);
                     family.FrontendIds[frontend] = row.FrontendId;
+                    _owners[frontend] = family;
                     _frontendIds.Claim(row.FrontendId);
-                    _names[row.FrontendId] = service.Spec.Name;
+                    _names[row.FrontendId] = service.Name;
                 }
 
                 if (_slots.TryReserve(first.FirstSlot, first.Slots))
                 {
                     family.FirstSlot = first.FirstSlot;
                     family.SlotCount = first.Slots;
-                    RestoreBackends(service, family, known, kept);
+                    chosen.AddRange(RestoreBackends(family, known, kept).Select(backend => (service.Name, backend)));
                 }
             }
         }
@@ -76,6 +86,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
             _backendIds.Claim(id);
             _goneBackends.Add(id);
         }
+
+        return chosen.ToLookup(one => one.Service, one => one.Backend);
     }
 
     /// <summary>Whether something was removed that the kernel may speak of still: see <see cref="Collect"/>.</summary>
@@ -109,30 +121,28 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     }
 
     /// <summary>Finds room for what these services will need, for all of them or for none.</summary>
-    /// <param name="membersOf">Their backends as they will be.</param>
     /// <exception cref="ControlException">It does not fit.</exception>
-    internal void Reserve(IReadOnlyList<BalancedService> services, Func<BalancedService, IReadOnlyList<Member>> membersOf, ulong nowNs)
+    internal void Reserve(IReadOnlyList<Service> services)
     {
-        Require(services.Sum(service => service.Spec.Frontends.Count - service.Families.Sum(family => family.FrontendIds.Count)), _frontendIds, "frontends", "max-frontends");
-        Require(services.Sum(service => membersOf(service).Count - service.Families.Sum(family => family.BackendIds.Count)), _backendIds, "backends", "max-backends");
+        Require(services.Sum(service => service.Spec.Frontends.Count - FamiliesOf(service.Name).Sum(family => family.FrontendIds.Count)), _frontendIds, "frontends", "max-frontends");
+        Require(services.Sum(service => service.Members.Count - FamiliesOf(service.Name).Sum(family => family.BackendIds.Count)), _backendIds, "backends", "max-backends");
         List<uint> taken = [];
-        foreach (BalancedService service in services)
+        foreach (Service service in services)
         {
-            IReadOnlyList<Member> members = membersOf(service);
             foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
             {
-                BalancedFamily? known = service.Families.Find(family => family.IsIpv6 == isIpv6);
-                uint count = SizeFor(service, members, isIpv6, 0);
+                BalancedFamily? known = FamiliesOf(service.Name).FirstOrDefault(family => family.IsIpv6 == isIpv6);
+                uint count = SizeFor(service, service.Members, isIpv6, 0);
                 if (known is { SlotCount: > 0 } && known.SlotCount >= count)
                 {
                     continue;
                 }
 
-                if (!_slots.TryAllocate(count, nowNs, out uint first))
+                if (!_slots.TryAllocate(count, Clock.MonotonicNs(), out uint first))
                 {
                     taken.ForEach(run => _slots.Free(run, 0));
                     throw new ControlException(
-                        $"service \"{service.Spec.Name}\" needs {count} slots and there is no room for them: nothing was changed. Delete services, or raise max-slots ({kernel.MaxSlots})");
+                        $"service \"{service.Name}\" needs {count} slots and there is no room for them: nothing was changed. Delete services, or raise max-slots ({kernel.MaxSlots})");
                 }
 
                 taken.Add(first);
@@ -143,36 +153,60 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         taken.ForEach(run => _slots.Free(run, 0));
     }
 
-    /// <summary>Makes the kernel serve the service by these members.</summary>
-    internal void Program(BalancedService service, IReadOnlyList<Member> members, ulong nowNs)
+    /// <inheritdoc/>
+    public void Serve(Service service)
     {
-        if (service.Spec.Mode == ServiceMode.Snat && members.Any(member => member.Hop is not null))
+        if (service.NeedsSnat)
         {
-            reservePorts();
             // Never off again: flows may live longer than the service that began them.
             kernel.SetNat(true);
         }
 
         foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
         {
-            ProgramFamily(service, FamilyOf(service, isIpv6), [.. members.Where(member => member.Address.IsIpv6 == isIpv6)], nowNs);
-        }
-
-        foreach (BalancedFamily unused in service.Families.Where(family => service.Spec.Frontends.All(frontend => frontend.IsIpv6 != family.IsIpv6)).ToList())
-        {
-            RemoveFamily(unused);
-            service.Families.Remove(unused);
+            ServeFamily(service, FamilyOf(service.Name, isIpv6), [.. service.Members.Where(member => member.Address.IsIpv6 == isIpv6)], Clock.MonotonicNs());
         }
     }
 
-    internal void Remove(BalancedService service)
+    /// <inheritdoc/>
+    public void LetGo(Service service)
     {
-        service.Families.ForEach(RemoveFamily);
-        service.Families.Clear();
+        foreach (BalancedFamily family in FamiliesOf(service.Name).ToList())
+        {
+            foreach (Frontend frontend in family.FrontendIds.Keys.Except(service.Spec.Frontends).ToList())
+            {
+                RemoveFrontend(family, frontend);
+            }
+
+            if (family.FrontendIds.Count == 0)
+            {
+                RemoveFamily(family);
+                _families[service.Name].Remove(family);
+            }
+        }
     }
 
-    /// <summary>Ends a change when the last flow from before it was silent long enough.</summary>
-    internal void EndChange(BalancedFamily family, ulong nowNs)
+    /// <inheritdoc/>
+    public void StopServing(string name)
+    {
+        foreach (BalancedFamily family in FamiliesOf(name))
+        {
+            RemoveFamily(family);
+        }
+
+        _families.Remove(name);
+    }
+
+    /// <summary>Ends changes where the last flow from before was silent long enough.</summary>
+    internal void EndChanges(ulong nowNs)
+    {
+        foreach (BalancedFamily family in Families.Where(family => family.IsChanging))
+        {
+            EndChange(family, nowNs);
+        }
+    }
+
+    private void EndChange(BalancedFamily family, ulong nowNs)
     {
         ulong last = family.FrontendIds.Values.Select(kernel.ReadChange).Select(change => Math.Max(change.StartedNs, change.LastOldNs)).DefaultIfEmpty().Max();
         if (nowNs - last > (ulong)_settle.TotalNanoseconds)
@@ -185,10 +219,10 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
 
     internal ServiceStats StatsOf(uint frontendId) => kernel.Stats(frontendId);
 
-    internal Dictionary<BackendAddress, int> SlotsOf(BalancedService service)
+    internal Dictionary<BackendAddress, int> SlotsOf(string name)
     {
         Dictionary<BackendAddress, int> counts = [];
-        foreach (BalancedFamily family in service.Families)
+        foreach (BalancedFamily family in FamiliesOf(name))
         {
             Dictionary<uint, int> byId = kernel.ReadSlots(family.FirstSlot, family.SlotCount).CountBy(slot => slot.Backend).ToDictionary();
             foreach ((BackendAddress address, uint id) in family.BackendIds)
@@ -200,13 +234,14 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         return counts;
     }
 
-    private static BalancedFamily FamilyOf(BalancedService service, bool isIpv6)
+    private BalancedFamily FamilyOf(string name, bool isIpv6)
     {
-        BalancedFamily? family = service.Families.Find(known => known.IsIpv6 == isIpv6);
+        List<BalancedFamily> families = _families.TryGetValue(name, out List<BalancedFamily>? known) ? known : _families[name] = [];
+        BalancedFamily? family = families.Find(one => one.IsIpv6 == isIpv6);
         if (family is null)
         {
             family = new BalancedFamily(isIpv6);
-            service.Families.Add(family);
+            families.Add(family);
         }
 
         return family;
@@ -221,14 +256,14 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     }
 
     /// <summary>A published port has one backend for ever: there is nothing to choose, so one slot does.</summary>
-    private static uint SizeFor(BalancedService service, IEnumerable<Member> members, bool isIpv6, uint current) => service.IsPublished
+    private static uint SizeFor(Service service, IEnumerable<Member> members, bool isIpv6, uint current) => service.IsPublished
         ? Math.Max(current, 1)
         : (uint)MaglevTable.SizeFor([.. members.Where(member => member.Address.IsIpv6 == isIpv6).Select(member => ShareOf(member, 1))], (int)current);
 
     /// <summary>By its address, so that every node makes the same table.</summary>
     private static MaglevBackend ShareOf(Member member, uint id) => new(member.Address.ToString(), id, Math.Max(member.Spec.Weight, 1));
 
-    private void RestoreBackends(BalancedService service, BalancedFamily family, Dictionary<uint, BackendRow> known, HashSet<uint> kept)
+    private IEnumerable<BackendAddress> RestoreBackends(BalancedFamily family, Dictionary<uint, BackendRow> known, HashSet<uint> kept)
     {
         (uint Backend, uint Previous)[] slots = kernel.ReadSlots(family.FirstSlot, family.SlotCount);
         family.IsChanging = SlotPlan.IsUnderChange(slots);
@@ -245,12 +280,12 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
             kept.Add(id);
             if (!row.Flags.HasFlag(BackendFlag.NoNew))
             {
-                service.Health[address] = BackendHealth.Good;
+                yield return address;
             }
         }
     }
 
-    private void ProgramFamily(BalancedService service, BalancedFamily family, Member[] members, ulong nowNs)
+    private void ServeFamily(Service service, BalancedFamily family, Member[] members, ulong nowNs)
     {
         HashSet<BackendAddress> wanted = [.. members.Select(member => member.Address)];
         KeyValuePair<BackendAddress, uint>[] gone = [.. family.BackendIds.Where(backend => !wanted.Contains(backend.Key))];
@@ -295,14 +330,14 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
     }
 
     /// <summary>Slots before the entries that lead to them, and the time of the change before the slots.</summary>
-    private void WriteFrontends(BalancedService service, BalancedFamily family, (uint Backend, uint Previous)[] slots, ulong nowNs)
+    private void WriteFrontends(Service service, BalancedFamily family, (uint Backend, uint Previous)[] slots, ulong nowNs)
     {
         Frontend[] frontends = [.. service.Spec.Frontends.Where(frontend => frontend.IsIpv6 == family.IsIpv6)];
         foreach (Frontend frontend in frontends.Where(frontend => !family.FrontendIds.ContainsKey(frontend)))
         {
             uint id = _frontendIds.Take();
             family.FrontendIds[frontend] = id;
-            _names[id] = service.Spec.Name;
+            _names[id] = service.Name;
             kernel.ResetStats(id);
         }
 
@@ -318,15 +353,11 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         foreach (Frontend frontend in frontends)
         {
             kernel.Put(RowOf(service, family, frontend));
-        }
-
-        foreach (Frontend frontend in family.FrontendIds.Keys.Except(frontends).ToList())
-        {
-            RemoveFrontend(family, frontend);
+            _owners[frontend] = family;
         }
     }
 
-    private ServiceRow RowOf(BalancedService service, BalancedFamily family, Frontend frontend) => new(
+    private static ServiceRow RowOf(Service service, BalancedFamily family, Frontend frontend) => new(
         frontend.Address,
         frontend.Port,
         frontend.Protocol,
@@ -341,9 +372,9 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
         },
         (uint)service.Spec.AffinitySeconds,
         IPAddress.IsLoopback(frontend.Address),
-        closePublished && service.IsPublished);
+        service.IsClosed);
 
-    private void WriteBackend(BalancedService service, BalancedFamily family, Member member)
+    private void WriteBackend(Service service, BalancedFamily family, Member member)
     {
         BackendFlag flags = BackendFlag.Present | (member.IsLocal ? BackendFlag.Local : 0) | (member.IsChosen ? 0 : BackendFlag.NoNew);
         NextHop? hop = member.Hop is { Mac: { } mac } known ? new NextHop(known.Ifindex, mac, known.SourceMac, known.Source) : null;
@@ -384,13 +415,18 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends, 
 
         if (family.SlotCount > 0)
         {
-            _slots.Free(family.FirstSlot, Linux.Clock.MonotonicNs());
+            _slots.Free(family.FirstSlot, Clock.MonotonicNs());
         }
     }
 
     private void RemoveFrontend(BalancedFamily family, Frontend frontend)
     {
-        kernel.Remove(frontend.Address, frontend.Port, frontend.Protocol);
+        if (_owners.GetValueOrDefault(frontend) == family)
+        {
+            kernel.Remove(frontend.Address, frontend.Port, frontend.Protocol);
+            _owners.Remove(frontend);
+        }
+
         family.FrontendIds.Remove(frontend, out uint id);
         _goneFrontends.Add(id);
         _hasLost = true;

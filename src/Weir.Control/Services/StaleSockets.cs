@@ -18,10 +18,11 @@ internal sealed class StaleSockets(SocketTable sockets, EndpointNamespaces names
 {
     private readonly ulong _host = NetworkNamespace.CurrentCookie();
 
-    internal void End(IEnumerable<BalancedService> services)
+    /// <param name="families">All that is served.</param>
+    internal void End(IEnumerable<BalancedFamily> families)
     {
         Dictionary<uint, IReadOnlyCollection<BackendAddress>> backends = [];
-        foreach (BalancedFamily family in services.SelectMany(service => service.Families))
+        foreach (BalancedFamily family in families)
         {
             foreach (uint id in family.FrontendIds.Values)
             {

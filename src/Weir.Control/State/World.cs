@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Claims;
+using Weir.Control.Services;
+using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 
@@ -42,11 +45,30 @@ internal sealed record World
     /// <summary>The same by number, and with those that policy named until lately: maps may have them still.</summary>
     internal ImmutableDictionary<Identity, IpPrefix> Prefixes { get; init; } = ImmutableDictionary<Identity, IpPrefix>.Empty;
 
+    /// <summary>Where nothing says who comes in by published ports.</summary>
+    internal DoorSetting Doors { get; init; } = new(DoorMode.Closed, IsLeftOpen: false);
+
+    /// <summary>To whom administrators opened published ports.</summary>
+    internal ImmutableList<PublishAllowance> Allowances { get; init; } = [];
+
+    /// <summary>The runtime's own bridges: who comes by them comes in by every port.</summary>
+    internal ImmutableList<PublishRow> Bridges { get; init; } = [];
+
+    /// <summary>Who has which addresses beside its own.</summary>
+    internal ClaimPlan Claims { get; init; } = ClaimPlan.Empty;
+
+    /// <summary>By name; published ports among them.</summary>
+    internal ImmutableSortedDictionary<string, Service> Services { get; init; } = ImmutableSortedDictionary.Create<string, Service>(StringComparer.Ordinal);
+
     /// <summary>Containers whose endpoints the runtime has and of which the records are lost.</summary>
     internal ImmutableList<string> Lost { get; init; } = [];
 
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
+
+    /// <summary>Whether outsiders with a route may open flows to containers' own addresses. A network of before that was a
+    /// choice goes with the setting.</summary>
+    internal bool IsRouted(Network network) => network.Routed ?? Doors.Mode == DoorMode.Open;
 
     /// <summary>Whether all of the prefix is the host's, so that no rule for a CIDR means it.</summary>
     internal bool IsHost(IpPrefix prefix) => HostPrefixes.Any(own => own.Contains(prefix));

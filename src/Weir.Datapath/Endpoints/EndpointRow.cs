@@ -5,5 +5,6 @@ using Weir.Net;
 namespace Weir.Datapath;
 
 /// <summary>An endpoint as the datapath has it.</summary>
+/// <param name="Routed">As in <see cref="EndpointAttachment.Routed"/>.</param>
 /// <param name="Flows">Conntrack entries that it opened, about.</param>
-public readonly record struct EndpointRow(ushort Id, Identity Identity, int Ifindex, uint NetworkId, bool Internal, byte[] Mac, uint Flows);
+public readonly record struct EndpointRow(ushort Id, Identity Identity, int Ifindex, uint NetworkId, bool Internal, bool Routed, byte[] Mac, uint Flows);

@@ -35,18 +35,14 @@ internal sealed class EndpointTable(BpfMapMemory<EndpointEntry> endpoints, BpfMa
 
     internal void SetDenyAnswer(ushort id, DenyAnswer answer) => SlotOf(id).DenyAnswer = answer;
 
-    /// <summary>Nothing happens if it is so already, or is not there.</summary>
-    internal bool SetRouted(ushort id, bool routed)
+    /// <summary>Nothing happens if it is not there.</summary>
+    internal void SetRouted(ushort id, bool routed)
     {
         ref EndpointEntry slot = ref SlotOf(id);
-        EndpointFlag flags = routed ? slot.Flags | EndpointFlag.Routed : slot.Flags & ~EndpointFlag.Routed;
-        if ((slot.Flags & EndpointFlag.Present) == 0 || flags == slot.Flags)
+        if ((slot.Flags & EndpointFlag.Present) != 0)
         {
-            return false;
+            slot.Flags = routed ? slot.Flags | EndpointFlag.Routed : slot.Flags & ~EndpointFlag.Routed;
         }
-
-        slot.Flags = flags;
-        return true;
     }
 
     internal void RemoveAddresses(ushort id, IEnumerable<IPAddress> addresses)
@@ -84,6 +80,7 @@ internal sealed class EndpointTable(BpfMapMemory<EndpointEntry> endpoints, BpfMa
                     (int)entry.Ifindex,
                     entry.NetworkId,
                     (entry.Flags & EndpointFlag.Internal) != 0,
+                    (entry.Flags & EndpointFlag.Routed) != 0,
                     ((ReadOnlySpan<byte>)entry.Mac).ToArray(),
                     entry.CtCount));
             }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.Control.State;
 using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
@@ -21,6 +22,15 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
         Restart,
         LoseProgram,
         LoseLink,
+        LoseNeed,
+        MakeNetwork,
+        DropNetwork,
+        Publish,
+        Allow,
+        Serve,
+        AskForList,
+        OldListComes,
+        NewListComes,
     }
 
     /// <param name="Choice">Which endpoint, policy or labels.</param>
@@ -31,6 +41,8 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
     private static readonly What[] _often = [.. Enum.GetValues<What>(), What.Join, What.Join, What.Identify, What.Identify, What.Enforce, What.Enforce];
 
     private static readonly string[] _labels = ["container:role=web", "container:role=api", "container:role=db", "container:app=shop;container:role=web", "container:tier=x"];
+
+    private static readonly string[] _claims = ["", "", "10.8.0.1", "10.8.0.0/28", "10.8.0.1,10.8.0.2", "10.210.0.250"];
 
     private static readonly PolicyDocument[] _documents =
     [
@@ -128,7 +140,7 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
     {
         int choice = happening.Choice;
         var endpoints = rig.Endpoints;
-        if (happening.What is What.Identify or What.Remove or What.LoseProgram or What.LoseLink && endpoints.Count == 0)
+        if (happening.What is What.Identify or What.Remove or What.LoseProgram or What.LoseLink or What.Publish or What.Allow && endpoints.Count == 0)
         {
             return;
         }
@@ -139,7 +151,7 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
                 rig.Join(choice);
                 break;
             case What.Identify:
-                rig.Identify(endpoints[choice % endpoints.Count], LabelSet.Parse(_labels[choice / 64 % _labels.Length]));
+                rig.Identify(endpoints[choice % endpoints.Count], LabelSet.Parse(_labels[choice / 64 % _labels.Length]), _claims[choice / 512 % _claims.Length], choice / 4096 % 3 == 0 ? "192.0.2.128/25" : "");
                 break;
             case What.Remove:
                 rig.Remove(endpoints[choice % endpoints.Count]);
@@ -161,6 +173,34 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
                 break;
             case What.LoseLink:
                 rig.LoseLink(endpoints[choice % endpoints.Count]);
+                break;
+            case What.LoseNeed:
+                rig.LoseNeed(choice);
+                break;
+            case What.MakeNetwork:
+                rig.MakeNetwork(isInternal: choice % 3 == 0, isRouted: choice % 2 == 0);
+                break;
+            case What.DropNetwork:
+                rig.DropNetwork(choice);
+                break;
+            case What.Publish:
+                rig.Publish(endpoints[choice % endpoints.Count], choice / 64 % 3 == 0 ? [] : [new PublishedPort(IpProtocol.Tcp, 80, null, (ushort)(8080 + (choice / 256 % 2)))]);
+                break;
+            case What.Allow:
+                rig.Allow($"c{endpoints[choice % endpoints.Count].Id}");
+                break;
+            case What.Serve:
+                rig.Serve(choice);
+                break;
+            case What.AskForList:
+                rig.AskForList();
+                break;
+            case What.OldListComes:
+                rig.OldListComes();
+                break;
+            case What.NewListComes:
+                rig.AskForList();
+                rig.OldListComes();
                 break;
             default:
                 throw new InvalidOperationException($"{happening.What}");

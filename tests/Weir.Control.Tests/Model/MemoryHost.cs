@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Net;
 using Weir.Control.Endpoints;
+using Weir.Control.Host;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
@@ -9,12 +11,13 @@ using Weir.Http.Rules;
 using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 
 namespace Weir.Control.Tests.Model;
 
-/// <summary>Kernel, links and proxy in memory: what the agent does to them, it does here, and it outlives the agent. Any effect
+/// <summary>Kernel, links, host and proxy in memory: what the agent does to them, it does here, and it outlives the agent. Any effect
 /// can fail, half done or not at all, and the agent can end at any of them.</summary>
-internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
+internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IHost, IHttpProxy
 {
     private int _nextIfindex = 10;
     private int _effects;
@@ -33,6 +36,19 @@ internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
     internal Dictionary<IpPrefix, Identity> Ipcache { get; } = [];
 
     internal Dictionary<uint, HttpPolicy> Http { get; private set; } = [];
+
+    internal HashSet<PublishRow> Doors { get; private set; } = [];
+
+    internal HashSet<ClaimRow> Claims { get; private set; } = [];
+
+    internal Dictionary<string, Service> Services { get; } = [];
+
+    /// <summary>By whom each is served.</summary>
+    internal Dictionary<Frontend, string> Frontends { get; } = [];
+
+    internal HashSet<HostNeed> Needs { get; } = [];
+
+    internal HashSet<IpPrefix> Masqueraded { get; private set; } = [];
 
     /// <summary>After so many effects one fails; 0: none.</summary>
     internal int FailAt { get; set; }
@@ -91,6 +107,54 @@ internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
         return wasThere;
     }
 
+    public void SetRouted(ushort id, bool routed) =>
+        Do("set routed", () => Slots[id] = Slots[id] with { Attachment = Slots[id].Attachment with { Routed = routed } });
+
+    public void SetDoors(IReadOnlyCollection<PublishRow> rows) =>
+        Do("open doors", [() => Doors.IntersectWith(rows), .. rows.Select(row => (Action)(() => Doors.Add(row)))], isOne: false);
+
+    public void SetClaims(IReadOnlyCollection<ClaimRow> rows) =>
+        Do("lead claims", [() => Claims.IntersectWith(rows), .. rows.Select(row => (Action)(() => Claims.Add(row)))], isOne: false);
+
+    public void Serve(Service service) => Do("serve", () =>
+    {
+        Services[service.Name] = service;
+        foreach (Frontend frontend in service.Spec.Frontends)
+        {
+            Frontends[frontend] = service.Name;
+        }
+    });
+
+    public void LetGo(Service service) => Do("let go", () => LetGo(service.Name, except: service.Spec.Frontends));
+
+    public void StopServing(string name) => Do("stop serving", () =>
+    {
+        LetGo(name, except: []);
+        Services.Remove(name);
+    });
+
+    private void LetGo(string name, IReadOnlyList<Frontend> except)
+    {
+        foreach (Frontend frontend in Frontends.Where(owned => owned.Value == name && !except.Contains(owned.Key)).Select(owned => owned.Key).ToList())
+        {
+            Frontends.Remove(frontend);
+        }
+    }
+
+    public IReadOnlyList<HostNeed> List(World world) => [.. Needs.OfType<HostNeed.ClaimRoute>()];
+
+    public void Put(HostNeed need) => Do("put into the host", () =>
+    {
+        if (need is not HostNeed.ClaimRoute route || Links.ContainsValue(route.Ifindex))
+        {
+            Needs.Add(need);
+        }
+    });
+
+    public void Remove(HostNeed need) => Do("take from the host", () => Needs.Remove(need));
+
+    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges) => Do("masquerade", () => Masqueraded = [.. ranges]);
+
     public uint BumpRevision()
     {
         Do("raise revision", () => Revision++);
@@ -98,7 +162,7 @@ internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
     }
 
     public IReadOnlyList<EndpointRow> ListEndpoints() => [.. Slots.Values.Select(slot => slot.Attachment)
-        .Select(one => new EndpointRow(one.Id, one.Identity, one.Ifindex, one.NetworkId, one.Internal, one.Mac, 0))];
+        .Select(one => new EndpointRow(one.Id, one.Identity, one.Ifindex, one.NetworkId, one.Internal, one.Routed, one.Mac, 0))];
 
     public IReadOnlyList<LocalRow> ListLocal() => [.. Slots.Values.SelectMany(slot => slot.Attachment.Addresses.Select(address => new LocalRow(address, slot.Attachment.Id)))];
 
@@ -116,10 +180,7 @@ internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
 
     public void Delete(string name) => Do("delete link", () =>
     {
-        if (Links.Remove(name, out int ifindex))
-        {
-            LoseProgram(ifindex);
-        }
+        LoseLink(name);
     });
 
     public Dictionary<string, int> List() => new(Links);
@@ -128,6 +189,16 @@ internal sealed class MemoryHost : IDatapath, IEndpointLinks, IHttpProxy
 
     /// <summary>An effect on a disk.</summary>
     internal void Write(Action effect) => Do("write", effect);
+
+    /// <summary>Somebody takes it away, and with it what leads there.</summary>
+    internal void LoseLink(string name)
+    {
+        if (Links.Remove(name, out int ifindex))
+        {
+            LoseProgram(ifindex);
+            Needs.RemoveWhere(need => need is HostNeed.ClaimRoute route && route.Ifindex == ifindex);
+        }
+    }
 
     /// <summary>Somebody else does so.</summary>
     internal void LoseProgram(int ifindex)

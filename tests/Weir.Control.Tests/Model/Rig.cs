@@ -2,35 +2,32 @@
 using System.Globalization;
 using System.Net;
 using Microsoft.Extensions.Logging.Abstractions;
+using Weir.Control.Addresses;
+using Weir.Control.Claims;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
+using Weir.Control.Networks;
 using Weir.Control.Policies;
+using Weir.Control.Publishing;
 using Weir.Control.Reconciling;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
-using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 using Weir.Store;
 using Xunit;
 
 namespace Weir.Control.Tests.Model;
 
-/// <summary>The agent's heart on a host in memory: endpoints, identities and policy. It can end at any effect and start
+/// <summary>The agent on a host in memory, with a runtime that asks of it what Docker does. It can end at any effect and start
 /// again.</summary>
-internal sealed class Rig : IDisposable
+internal sealed partial class Rig : IDisposable
 {
-    private static readonly IpProtocol[] _protocols = [IpProtocol.Tcp, IpProtocol.Udp];
-    private static readonly ushort[] _ports = [80, 53, 9000];
-
-    private static readonly Network[] _networks =
-    [
-        new("n1", 1, "one", Internal: false, 1500, [Subnet.WithUsualGateway(IpPrefix.Parse("10.1.0.0/24"))], Routed: false),
-        new("n2", 2, "two", Internal: true, 1500, [Subnet.WithUsualGateway(IpPrefix.Parse("10.2.0.0/24"))], Routed: false),
-    ];
-
     private readonly MemoryStore _durable = new();
     private readonly MemoryStore _runtime = new();
     private readonly ManualTime _time = new();
@@ -45,8 +42,19 @@ internal sealed class Rig : IDisposable
     private EndpointManager _endpoints = null!;
     private PolicyManager _policies = null!;
     private HostAddresses _hostAddresses = null!;
+    private AddressPools _pools = null!;
+    private NetworkManager _networks = null!;
+    private ClaimKeeper _claims = null!;
+    private DoorKeeper _doors = null!;
+    private RuntimeSource _source = null!;
+    private (IReadOnlyList<RuntimeNetwork> List, DateTimeOffset Taken)? _oldList; // asked for by this agent, and still on its way
     private List<IpPrefix> _hostPrefixes = [IpPrefix.Parse("192.0.2.1")];
+    private HashSet<string> Allowed => [.. _durable.Get("published", StateContext.Default.KeptAllowances)?.Allowances.Select(allowance => allowance.Container) ?? []];
+
+    private Service[] _kept = [];
+    private HashSet<Frontend> _served = []; // when all was in force last
     private int _lastName;
+    private int _lastAddress;
 
     // What a policy said that was never kept, the next agent cannot tell the proxy: until the maps are its own, requests get an error.
     private bool _isStarting;
@@ -55,7 +63,11 @@ internal sealed class Rig : IDisposable
     {
         Host.Looked = CheckBetween;
         Start();
+        MakeNetwork(isInternal: false);
+        MakeNetwork(isInternal: true);
     }
+
+    internal MemoryRuntime Runtime { get; } = new();
 
     internal MemoryHost Host { get; } = new();
 
@@ -79,48 +91,161 @@ internal sealed class Rig : IDisposable
         var durable = new FaultyStore(_durable, Host);
         var peers = new PolicyPeers(() => _writer.World);
         var lists = new PolicyLists(peers);
-        var options = new ControlOptions();
+        var options = new ControlOptions { PublishedPorts = DoorMode.Closed };
+        _oldList = null;
         _allocator = new IdentityAllocator(_writer, durable, _time);
-        _reconciler = new Reconciler(_writer, Host, Host, lists, new PlanOptions(options.DenyResponse, _ => false), _time, NullLogger.Instance);
+        _reconciler = new Reconciler(_writer, Host, Host, Host, Host, lists, new PlanOptions(options.DenyResponse, options.Masquerade), _time, NullLogger.Instance);
         _endpoints = new EndpointManager(_writer, new FaultyStore(_runtime, Host), Host, Host, _allocator, _reconciler, _time, NullLogger.Instance);
         _policies = new PolicyManager(_writer, durable, _allocator, peers, _reconciler, lists, options, NullLogger.Instance);
         _hostAddresses = new HostAddresses(_writer, () => [.. _hostPrefixes.Select(prefix => new RouteInfo(prefix, 255, RouteKind.Local, 1, null))]);
-        _writer.Publish(world => world with { Networks = world.Networks.AddRange(_networks.Select(network => KeyValuePair.Create(network.Id, network))) });
+        _pools = new AddressPools(durable, options, _time, () => [], () => _writer.World.Claims.Granted.Select(claim => claim.Prefix));
+        _networks = new NetworkManager(_writer, durable, _ => [], _pools, _reconciler, options, _time, NullLogger.Instance);
+        _doors = new DoorKeeper(_writer, durable, _reconciler, 1000, options, isNew: true);
+        _claims = new ClaimKeeper(_writer, _reconciler, _endpoints.Events, _ => []);
+        _source = new RuntimeSource(_writer, _networks, _endpoints, _pools, _claims, _reconciler, LabelFilter.Default, _ => { }, NullLogger.Instance);
         _engines.Add(_policies.Engine);
         _allocator.RestoreCidrs([.. Host.ListIpcache().Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
         _reconciler.Begin(Host.ListIpcache());
         _hostAddresses.Refresh();
         _policies.Restore();
-        foreach (Endpoint gone in _endpoints.Restore(_ => false))
+        _doors.Restore(Host.Doors);
+        _source.TakeUpEndpoints();
+        _pools.Confirm(Endpoints.SelectMany(endpoint => endpoint.Addresses));
+
+        // Its tables are read by the services that are kept, and hold no others then.
+        foreach (string gone in Host.Services.Keys.Where(name => !_kept.Any(service => service.Name == name)))
         {
-            _endpoints.Remove(gone, "its link is gone");
+            Host.Services.Remove(gone);
         }
 
-        _reconciler.Converge();
-        _endpoints.KeepPrograms();
-        _endpoints.RemoveStrays([]);
+        foreach (Frontend frontend in Host.Frontends.Keys.Where(frontend => !_kept.Any(service => service.Spec.Frontends.Contains(frontend))))
+        {
+            Host.Frontends.Remove(frontend);
+        }
+
+        Serve();
         _isStarting = false;
     }
 
-    internal void Join(int network)
+    /// <summary>A runtime asks for a range, then for a network with it, and has the network if both went well.</summary>
+    internal void MakeNetwork(bool isInternal, bool isRouted = false)
     {
-        Network where = _networks[network % _networks.Length];
-        HashSet<IPAddress> taken = [.. Endpoints.SelectMany(endpoint => endpoint.Addresses)];
-        IPAddress address = Enumerable.Range(2, 200).Select(last => IPAddress.Parse($"10.{where.Number}.0.{last}")).First(free => !taken.Contains(free));
-        Endpoint created = _endpoints.Create(where, string.Create(CultureInfo.InvariantCulture, $"{++_lastName:d8}endpoint"), address, null, null);
-        _identities[created.Id] = [Identity.Init];
-        _endpoints.Join(created, where, "");
+        IpPrefix range = _pools.RequestPool(null, ipv6: false).Prefix;
+        IPAddress gateway = _pools.RequestAddress($"weir/{range}", AddressMath.Add(range.Address, 1), isGateway: true);
+        var shape = new NetworkShape(isInternal, isRouted, null, [new Subnet(range, gateway)]);
+        string id = string.Create(CultureInfo.InvariantCulture, $"n{++_lastName:d8}network");
+        _networks.Create(id, isInternal, isRouted, null, shape.Subnets, []);
+        Runtime.Networks[id] = new MemoryRuntime.Made(shape, []);
     }
 
-    internal void Identify(Endpoint endpoint, LabelSet labels)
+    /// <summary>Only one without containers can be removed.</summary>
+    internal void DropNetwork(int choice)
     {
-        if (endpoint.State != EndpointState.Created)
+        string[] empty = [.. Runtime.Networks.Where(network => network.Value.Endpoints.Count == 0).Select(network => network.Key)];
+        if (empty.Length > 0)
         {
-            _endpoints.Identify(endpoint, new Workload($"c{endpoint.Id}", $"c{endpoint.Id}", "", labels.ToDictionary(label => label.Key, label => label.Value)), LabelFilter.Default);
+            string id = empty[choice % empty.Length];
+            Runtime.Networks.Remove(id, out MemoryRuntime.Made? dropped); // Docker forgets it whatever its driver says
+            _networks.Delete(id);
+            _pools.ReleasePool($"weir/{dropped!.Shape.Subnets[0].Pool}");
         }
     }
 
-    internal void Remove(Endpoint endpoint) => _endpoints.Remove(endpoint, "told to");
+    internal void Join(int choice)
+    {
+        if (Runtime.Networks.Count == 0 || _networks.Find(Runtime.Networks.Keys.ElementAt(choice % Runtime.Networks.Count)) is not { } where)
+        {
+            return;
+        }
+
+        IPAddress address = AddressMath.Add(where.Subnets[0].Pool.Address, (uint)(2 + (_lastAddress++ % 200)));
+        Endpoint created = _endpoints.Create(where, string.Create(CultureInfo.InvariantCulture, $"{++_lastName:d8}endpoint"), address, null, null);
+        _identities[created.Id] = [Identity.Init];
+        Runtime.Networks[where.Id].Endpoints[created.ExternalId] = null;
+        try
+        {
+            _endpoints.Join(created, where, "");
+        }
+        catch
+        {
+            // The runtime gives it up, and says so to whom it finds.
+            Runtime.Forget(created.ExternalId);
+            throw;
+        }
+    }
+
+    /// <param name="claims">Addresses that it shall have beside its own; "": none.</param>
+    /// <param name="doors">To whom its ports are open; "": to nobody.</param>
+    internal void Identify(Endpoint endpoint, LabelSet labels, string claims = "", string doors = "")
+    {
+        if (endpoint.State != EndpointState.Created && Runtime.Networks.GetValueOrDefault(endpoint.NetworkId) is { } network && network.Endpoints.ContainsKey(endpoint.ExternalId))
+        {
+            var workload = new Workload($"c{endpoint.Id}", $"c{endpoint.Id}", "", labels.ToDictionary(label => label.Key, label => label.Value), Label(doors), Label(claims));
+            network.Endpoints[endpoint.ExternalId] = workload;
+            _source.Identify(endpoint, "a name", workload);
+        }
+
+        static WorkloadLabel? Label(string text) => text.Length == 0 ? null : new WorkloadLabel(text, IsOfImage: false);
+    }
+
+    internal void Publish(Endpoint endpoint, IReadOnlyList<PublishedPort> ports)
+    {
+        _endpoints.SetPublished(endpoint, ports);
+        _reconciler.Converge();
+    }
+
+    internal void Allow(string container)
+    {
+        if (Allowed.Contains(container))
+        {
+            _doors.Deny(container, 8080, IpProtocol.Tcp, []);
+        }
+        else
+        {
+            _doors.Allow(container, 8080, IpProtocol.Tcp, [IpPrefix.Parse("198.51.100.0/24")]);
+        }
+    }
+
+    /// <summary>Other services than before, of a few that quarrel for frontends.</summary>
+    internal void Serve(int choice)
+    {
+        Frontend[] frontends = [.. Enumerable.Range(1, 3).Select(last => new Frontend(IPAddress.Parse($"203.0.113.{last}"), 80, IpProtocol.Tcp))];
+        ILookup<int, Frontend> owners = frontends.Select((frontend, i) => (frontend, Owner: choice >> (2 * i) & 3)).ToLookup(one => one.Owner, one => one.frontend);
+        Service[] wanted =
+        [
+            .. owners.Where(owner => owner.Key != 0).Select(owner => new Service(new ServiceSpec { Name = $"s{owner.Key}", Frontends = [.. owner] }, IsPublished: false)
+            {
+                Members = [.. Endpoints.Where(endpoint => endpoint.State == EndpointState.Ready).Select(endpoint =>
+                    new Member(new BackendSpec(new BackendAddress(endpoint.Ipv4!, 80)), BackendState.Active, "", endpoint.Id, null, IsChosen: true))],
+            }),
+        ];
+        _kept = wanted;
+        Serve();
+    }
+
+    private void Serve()
+    {
+        _writer.Publish(world => world with { Services = world.Services.Clear().AddRange(_kept.Select(service => KeyValuePair.Create(service.Name, service))) });
+        _reconciler.Converge();
+    }
+
+    /// <summary>A list of the runtime's that is asked for now, and comes when it comes.</summary>
+    internal void AskForList() => _oldList = (Runtime.List(), _time.GetUtcNow());
+
+    internal void OldListComes()
+    {
+        if (_oldList is { } old)
+        {
+            _oldList = null;
+            _source.Reconcile(old.List, old.Taken);
+        }
+    }
+
+    internal void Remove(Endpoint endpoint)
+    {
+        Runtime.Forget(endpoint.ExternalId);
+        _source.Remove(endpoint, "told to");
+    }
 
     internal void Enforce(PolicySet set) => _policies.Enforce(set);
 
@@ -146,9 +271,17 @@ internal sealed class Rig : IDisposable
 
     internal void LoseLink(Endpoint endpoint)
     {
-        Host.Links.Remove(endpoint.LinkName);
-        Host.LoseProgram(endpoint.Ifindex);
-        _endpoints.Remove(endpoint, "its link is gone");
+        Host.LoseLink(endpoint.LinkName);
+        Remove(endpoint);
+    }
+
+    internal void LoseNeed(int choice)
+    {
+        HostNeed[] needs = [.. Host.Needs.Where(need => need is not HostNeed.Setting).OrderBy(need => need.ToString(), StringComparer.Ordinal)];
+        if (needs.Length > 0)
+        {
+            Host.Needs.Remove(needs[choice % needs.Length]);
+        }
     }
 
     /// <summary>What the watchdog does until nothing is missing: whatever failed before is in force now.</summary>
@@ -158,10 +291,20 @@ internal sealed class Rig : IDisposable
         {
             _time.Pass(TimeSpan.FromMinutes(1));
 
-            // The runtime says again which are gone.
-            foreach (Endpoint gone in Endpoints.Where(endpoint => endpoint.State != EndpointState.Created && !Host.Links.ContainsKey(endpoint.LinkName)))
+            _source.Reconcile(Runtime.List(isComplete: false), default);
+            foreach (Endpoint gone in Endpoints.Where(endpoint => !Runtime.Has(endpoint.ExternalId)))
             {
-                _endpoints.Remove(gone, "the runtime does not have it");
+                _source.RemoveWithAddresses(gone, "the runtime does not have it");
+            }
+
+            foreach (Network gone in _networks.All.Where(network => !Runtime.Networks.ContainsKey(network.Id)))
+            {
+                _networks.Delete(gone.Id);
+            }
+
+            foreach (HostNeed lost in _reconciler.Realized.Host.Where(need => need is not (HostNeed.Setting or HostNeed.SnatPorts) && !Host.Needs.Contains(need)).ToList())
+            {
+                _reconciler.PutAgain(lost);
             }
 
             foreach (Expectation lost in _endpoints.Expect(id => _writer.World.Networks.GetValueOrDefault(id)).Where(one => one.Kind == "program").ToList())
@@ -173,7 +316,7 @@ internal sealed class Rig : IDisposable
                 }
             }
 
-            List<Expectation> undone = [.. _reconciler.Expect()];
+            List<Expectation> undone = [.. _reconciler.Undone()];
             if (undone.Count == 0)
             {
                 return;
@@ -182,113 +325,6 @@ internal sealed class Rig : IDisposable
             undone.ForEach(one => one.MakeSo());
         }
 
-        Assert.Empty(_reconciler.Expect());
-    }
-
-    /// <summary>All is in force, and nothing else.</summary>
-    internal void CheckWhole()
-    {
-        World world = _writer.World;
-        Endpoint[] attached = [.. world.Attached];
-        Assert.Equal(attached.Select(endpoint => endpoint.Id).Order(), Host.Slots.Keys.Order());
-        Assert.Equal(attached.Select(endpoint => endpoint.LinkName).Order(), Host.Links.Keys.Order());
-        foreach (Endpoint endpoint in attached)
-        {
-            MemoryHost.Slot slot = Host.Slots[endpoint.Id];
-            Assert.True(slot.IsWhole);
-            Assert.Equal(Host.Links[endpoint.LinkName], slot.Attachment.Ifindex);
-            Assert.Equal(endpoint.Identity, slot.Attachment.Identity);
-            Assert.Equal(endpoint.Addresses, slot.Attachment.Addresses);
-            Assert.Equal(_networks.Single(network => network.Id == endpoint.NetworkId).Number, slot.Attachment.NetworkId);
-            Assert.True(Host.DenyAnswers.ContainsKey(endpoint.Id));
-        }
-
-        Dictionary<IpPrefix, Identity> ipcache = _hostPrefixes.ToDictionary(prefix => prefix, _ => Identity.Host);
-        foreach (IpPrefix prefix in _policies.Set.CidrPrefixes.Where(prefix => !_hostPrefixes.Exists(own => own.Contains(prefix))))
-        {
-            ipcache[prefix] = world.Cidrs[prefix];
-        }
-
-        Assert.Equal(ipcache.OrderBy(row => row.Key), Host.Ipcache.OrderBy(row => row.Key));
-        Assert.Equal(HttpInMaps().Order(), Host.Http.Keys.Order());
-        Assert.Equal(Host.Slots.Keys.Where(Host.Policies.ContainsKey).Order(), Host.Policies.Keys.Order());
-        _engines.Clear();
-        _engines.Add(_policies.Engine);
-        _identities.Clear();
-        CheckDecisions();
-        Assert.Equal(_endpoints.All.Count(), _runtime.Keys.Count());
-    }
-
-    /// <summary>Between any two effects: every decision is that of the policy before or of the one after, by who the endpoint
-    /// was or is; what the maps name, the proxy knows.</summary>
-    private void CheckBetween()
-    {
-        _engines.Add(_policies.Engine);
-        if (!_isStarting)
-        {
-            Assert.Empty(HttpInMaps().Except(Host.Http.Keys));
-        }
-
-        CheckDecisions();
-    }
-
-    /// <summary>Of endpoints that packets meet: one without a link is none of them.</summary>
-    private IEnumerable<uint> HttpInMaps() => Host.Policies
-        .Where(policy => Host.Slots.TryGetValue(policy.Key, out MemoryHost.Slot? slot) && Host.Links.ContainsValue(slot.Attachment.Ifindex))
-        .SelectMany(policy => policy.Value).Select(entry => entry.HttpPolicyId).Where(id => id != 0).Distinct();
-
-    private void CheckDecisions()
-    {
-        foreach ((Identity identity, LabelSet labels) in _writer.World.Identities)
-        {
-            _labels[identity] = labels;
-        }
-
-        foreach ((Identity number, IpPrefix prefix) in _writer.World.Prefixes)
-        {
-            _prefixes[number] = prefix;
-        }
-
-        HashSet<Identity> peers = [Identity.Host, Identity.WorldIpv4, .. Host.Ipcache.Values, .. Host.Slots.Values.Select(slot => slot.Attachment.Identity)];
-        foreach ((ushort id, MemoryHost.Slot slot) in Host.Slots)
-        {
-            IReadOnlyList<PolicyMapEntry>? entries = Host.Policies.GetValueOrDefault(id);
-            HashSet<Identity> own = _identities.TryGetValue(id, out HashSet<Identity>? known) ? known : _identities[id] = [];
-            own.Add(slot.Attachment.Identity);
-            own.UnionWith(_writer.World.Attached.Where(endpoint => endpoint.Id == id).Select(endpoint => endpoint.Identity));
-            PolicyPeer[] subjects = [.. own.Select(PeerOf)];
-            foreach (Identity peer in peers)
-            {
-                foreach (PolicyDirection direction in Enum.GetValues<PolicyDirection>())
-                {
-                    foreach (IpProtocol protocol in _protocols)
-                    {
-                        foreach (ushort port in _ports)
-                        {
-                            (bool allowed, uint _) = PolicyMapReader.Read(entries, peer, direction, protocol, port);
-                            bool mayBe = (entries is null && own.Contains(Identity.Init))
-                                || _engines.Any(engine => subjects.Any(subject => engine.Decide(subject, PeerOf(peer), direction, protocol, port).Allowed == allowed));
-                            Assert.True(mayBe, $"endpoint {id} ({slot.Attachment.Identity.Value}): {direction} {peer.Value} {protocol} {port}: {allowed}");
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// <summary>One object for each, for the engine remembers by object. After a restart a number may be another's.</summary>
-    private PolicyPeer PeerOf(Identity identity)
-    {
-        LabelSet? labels = _labels.GetValueOrDefault(identity);
-        IpPrefix? prefix = _prefixes.TryGetValue(identity, out IpPrefix own) ? own : null;
-        if (!_peers.TryGetValue(identity, out PolicyPeer? peer) || peer.Cidr != prefix || (labels is not null && !peer.Labels.Equals(labels)))
-        {
-            peer = labels is not null ? new PolicyPeer(identity, labels, null)
-                : prefix is { } cidr ? PolicyPeer.ForCidr(identity, cidr)
-                : PolicyPeer.ForReserved(identity);
-            _peers[identity] = peer;
-        }
-
-        return peer;
+        Assert.Empty(_reconciler.Undone());
     }
 }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Microsoft.Extensions.Logging;
+using Weir.Control.Claims;
+using Weir.Control.State;
+using Weir.Control.Watch;
+using Weir.Linux;
+using Weir.Linux.Netlink;
+using Weir.Net;
+using Weir.Store;
+
+namespace Weir.Control.Host;
+
+/// <summary>The host as it is: its settings, addresses, routes and filter. Called on the writer's thread.</summary>
+internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTables tables, HostSettings settings, HostFilter filter, PortRange snatPorts, ILogger log) : IHost
+{
+    /// <summary>Of the routes of networks' ranges ("weir"): nobody else's has it, and everybody else's comes first.</summary>
+    internal const uint RouteMetric = 0x77656972;
+
+    private const int Loopback = 1;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<HostNeed> List(World world)
+    {
+        Dictionary<string, ushort> ids = world.Endpoints.Values.ToDictionary(endpoint => endpoint.LinkName, endpoint => endpoint.Id);
+        return
+        [
+            .. links.ListLinks().Where(link => ids.ContainsKey(link.Name)).SelectMany(link => tables.RoutesThrough(link.Index)
+                .Where(route => route is { Kind: RouteKind.Unicast, Gateway: not null })
+                .Select(route => new HostNeed.ClaimRoute(ids[link.Name], link.Name, link.Index, route.Gateway!, route.Destination))),
+        ];
+    }
+
+    /// <inheritdoc/>
+    public void Put(HostNeed need)
+    {
+        switch (need)
+        {
+            case HostNeed.Setting setting:
+                if (Sysctl.Exists(setting.Name))
+                {
+                    settings.Require(setting.Name, setting.Value);
+                }
+
+                break;
+            case HostNeed.SnatPorts:
+                if (SnatPorts.Reserve(store, snatPorts))
+                {
+                    Log.PortsReserved(log, snatPorts.ToString());
+                }
+
+                break;
+            case { IsIpv6: true } when !Ipv6.IsOn:
+                break; // once it is on, it is expected
+            case HostNeed.Gateway gateway:
+                links.AddAddress(gateway.Address, gateway.Pool.AddressBits, Loopback);
+                break;
+            case HostNeed.Unreachable unreachable:
+                links.AddUnreachable(unreachable.Pool, RouteMetric);
+                break;
+            case HostNeed.ClaimRoute route when links.GetLink(route.LinkName) is { IsUp: true } link && link.Index == route.Ifindex:
+                links.AddRoute(route.Prefix, route.Via, route.Ifindex);
+                break;
+            default:
+                break; // to a container whose link is down or gone leads nothing; once it is up, it is expected
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Remove(HostNeed need)
+    {
+        switch (need)
+        {
+            case HostNeed.Gateway gateway:
+                links.DeleteAddress(gateway.Address, gateway.Pool.AddressBits, Loopback);
+                break;
+            case HostNeed.Unreachable unreachable:
+                links.DeleteUnreachable(unreachable.Pool, RouteMetric);
+                break;
+            case HostNeed.ClaimRoute route:
+                links.DeleteRoute(route.Prefix, route.Ifindex);
+                break;
+            default:
+                break; // settings stay
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges)
+    {
+        filter.Apply(ranges);
+        if (filter.Problem is { } problem)
+        {
+            Log.Failed(log, "masquerading containers' traffic", problem);
+        }
+    }
+
+    /// <summary>What must be so for these needs, but for settings: those are expected by who keeps them.</summary>
+    /// <param name="again">Puts one there that somebody took away.</param>
+    internal static IEnumerable<Expectation> Expect(IEnumerable<HostNeed> needs, Action<HostNeed> again)
+    {
+        foreach (HostNeed need in needs)
+        {
+            (string kind, string what, Func<HostPicture, bool> isSo) = need switch
+            {
+                HostNeed.Gateway gateway => ("address", $"address {gateway.Address} of the loopback interface", picture => picture.HasAddress(Loopback, gateway.Address)),
+                HostNeed.Unreachable unreachable => ("route", $"route for what no container has of {unreachable.Pool}", picture => picture.HasRoute(unreachable.Pool, RouteKind.Unreachable)),
+                HostNeed.ClaimRoute route => (
+                    "route",
+                    $"route {route.Prefix} to {route.LinkName} (label {ClaimText.Label})",
+                    picture => picture.Link(route.LinkName) is not { IsUp: true } link || link.Index != route.Ifindex
+                        || picture.HasRoute(route.Prefix, RouteKind.Unicast, route.Ifindex, gateway: route.Via)),
+                _ => default((string, string, Func<HostPicture, bool>)),
+            };
+            if (isSo is not null)
+            {
+                yield return new Expectation(kind, what, isSo, () => again(need)) { Endpoint = need.About.Endpoint, IsIpv6 = need.IsIpv6 };
+            }
+        }
+    }
+}
