@@ -107,9 +107,10 @@ internal sealed class RuntimeSource(
     private void Adopt(IReadOnlyList<RuntimeNetwork> listed)
     {
         RuntimeNetwork[] unknown = [.. listed.Where(network => network.Shape is not null && networks.Find(network.Id) is null)];
-        foreach (RuntimeNetwork network in unknown)
+        // Those first whose numbers are in use.
+        foreach (RuntimeNetwork network in unknown.OrderByDescending(network => network.Endpoints.Count))
         {
-            Attempt($"taking up network {network.Name}", () => networks.Adopt(network.Id, network.Shape!));
+            Attempt($"taking up network {network.Name}", () => networks.Adopt(network.Id, network.Shape!, endpoints.FindNetworkNumber(network.Id)));
         }
 
         if (unknown.Length > 0)

@@ -70,17 +70,17 @@ public sealed class PolicyEngine
     {
         ArgumentNullException.ThrowIfNull(subjects);
         ArgumentNullException.ThrowIfNull(peers);
-        var compiler = new PolicyCompiler(DistinctPeers(peers), _anyPeer, Keep);
-        var results = new List<IReadOnlyList<PolicyMapEntry>>(subjects.Count);
-        foreach (var subject in subjects)
-        {
-            var entries = new List<PolicyMapEntry>();
-            compiler.Compile(subject, PolicyDirection.Ingress, ForSubject(subject, PolicyDirection.Ingress), entries);
-            compiler.Compile(subject, PolicyDirection.Egress, ForSubject(subject, PolicyDirection.Egress), entries);
-            results.Add(entries);
-        }
+        return CompileAll(subjects, DistinctPeers(peers.Concat(Identity.Reserved.Select(PolicyPeer.ForReserved))), isWhole: true);
+    }
 
-        return results;
+    /// <summary>What <see cref="CompileAll"/> has more for these peers, and nothing of others: an entry of the one never depends
+    /// on another.</summary>
+    /// <param name="peers">None of them reserved.</param>
+    public IReadOnlyList<IReadOnlyList<PolicyMapEntry>> CompileMore(IReadOnlyList<PolicyPeer> subjects, IReadOnlyCollection<PolicyPeer> peers)
+    {
+        ArgumentNullException.ThrowIfNull(subjects);
+        ArgumentNullException.ThrowIfNull(peers);
+        return CompileAll(subjects, DistinctPeers(peers), isWhole: false);
     }
 
     /// <summary>"rule shop at shop.yaml:3 allows only GET /public".</summary>
@@ -139,6 +139,21 @@ public sealed class PolicyEngine
     internal SubjectPolicy ForSubject(PolicyPeer subject, PolicyDirection direction) =>
         _subjects.GetValue(subject, key => [Select(key, PolicyDirection.Ingress), Select(key, PolicyDirection.Egress)])[(int)direction];
 
+    private List<IReadOnlyList<PolicyMapEntry>> CompileAll(IReadOnlyList<PolicyPeer> subjects, List<CompiledPeer> peers, bool isWhole)
+    {
+        var compiler = new PolicyCompiler(peers, _anyPeer, Keep);
+        var results = new List<IReadOnlyList<PolicyMapEntry>>(subjects.Count);
+        foreach (var subject in subjects)
+        {
+            var entries = new List<PolicyMapEntry>();
+            compiler.Compile(subject, PolicyDirection.Ingress, ForSubject(subject, PolicyDirection.Ingress), isWhole, entries);
+            compiler.Compile(subject, PolicyDirection.Egress, ForSubject(subject, PolicyDirection.Egress), isWhole, entries);
+            results.Add(entries);
+        }
+
+        return results;
+    }
+
     private uint Keep(HttpPolicy policy)
     {
         var kept = _http.GetOrAdd(policy.Id, policy);
@@ -181,11 +196,11 @@ public sealed class PolicyEngine
             : SubjectPolicy.Off;
     }
 
-    private List<CompiledPeer> DistinctPeers(IReadOnlyCollection<PolicyPeer> peers)
+    private List<CompiledPeer> DistinctPeers(IEnumerable<PolicyPeer> peers)
     {
-        var byIdentity = new Dictionary<uint, int>(peers.Count);
-        var distinct = new List<CompiledPeer>(peers.Count + Identity.Reserved.Count);
-        foreach (var peer in peers.Concat(Identity.Reserved.Select(PolicyPeer.ForReserved)))
+        var byIdentity = new Dictionary<uint, int>();
+        var distinct = new List<CompiledPeer>();
+        foreach (var peer in peers)
         {
             if (peer.Identity == Identity.Unknown)
             {

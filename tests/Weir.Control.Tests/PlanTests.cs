@@ -105,7 +105,7 @@ public sealed class PlanTests
 
         _world = _world with { Endpoints = _world.Endpoints.Remove("e1"), Networks = _world.Networks.Clear() };
 
-        Assert.Equal(["Detach", "BumpRevision", "RemoveHost", "RemoveHost", "RemoveHost", "Masquerade"], Names(Make()));
+        Assert.Equal(["Detach", "BumpRevision", "RemoveHost", "RemoveHost", "RemoveHost"], Names(Make()));
     }
 
     [Fact]

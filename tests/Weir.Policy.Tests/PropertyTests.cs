@@ -46,6 +46,23 @@ public sealed class PropertyTests(ITestOutputHelper output)
     }, Rounds / 10);
 
     [Fact]
+    public void CompileMore_IsWhatIsMissing() => ForSeeds((seed, random) =>
+    {
+        var engine = Engine(random, out _);
+        var peers = random.Peers().DistinctBy(peer => peer.Identity).ToList();
+        var subjects = peers.Where(peer => peer.Identity.IsEndpoint).ToList();
+        var later = peers.Where((peer, i) => i % 2 == 0 && !Identity.Reserved.Contains(peer.Identity)).ToList();
+        var whole = engine.CompileAll(subjects, peers);
+        var first = engine.CompileAll(subjects, [.. peers.Except(later)]);
+        var more = engine.CompileMore(subjects, later);
+        for (var i = 0; i < subjects.Count; i++)
+        {
+            Assert.True(whole[i].ToHashSet().SetEquals(first[i].Concat(more[i])), $"seed {seed}");
+            Assert.Equal(whole[i].Count, first[i].Count + more[i].Count);
+        }
+    }, Rounds / 10);
+
+    [Fact]
     public void AddingAllow_RemovesNothing() => ForSeeds((seed, random) =>
     {
         var before = Engine(random, out var set);

@@ -230,7 +230,7 @@ internal sealed class EndpointManager
 
             Endpoint now = endpoint with
             {
-                Identity = endpoint.State == EndpointState.Ready ? _identities.Acquire(endpoint.Labels, out _) : endpoint.Identity,
+                Identity = endpoint.State == EndpointState.Ready ? _identities.Acquire(endpoint.Labels, out _, endpoint.Identity) : endpoint.Identity,
                 Ifindex = ifindex,
             };
             if (now != endpoint)
@@ -246,11 +246,21 @@ internal sealed class EndpointManager
             bool isCurrent = now.Program == _program
                 && slots.TryGetValue(now.Id, out EndpointRow slot)
                 && slot.Ifindex == ifindex
+                && slot.NetworkId == network.Number
+                && slot.Internal == network.Internal
                 && _datapath.IsEndpointWhole(now.Id, ifindex);
             _reconciler.TakeUp(isCurrent ? attachment with { Identity = slots[now.Id].Identity, Routed = slots[now.Id].Routed, Ifindex = ifindex } : Realized.InDoubt(attachment));
         }
 
         return gone;
+    }
+
+    /// <summary>The datapath's number for a network of which there is no record, by the endpoints on it; null: it has none.</summary>
+    internal ushort? FindNetworkNumber(string networkId)
+    {
+        HashSet<ushort> there = [.. Attached.Where(endpoint => endpoint.NetworkId == networkId).Select(endpoint => endpoint.Id)];
+        return there.Count == 0 ? null
+            : _datapath.ListEndpoints().Where(row => there.Contains(row.Id)).Select(row => (ushort?)row.NetworkId).FirstOrDefault();
     }
 
     /// <summary>Keeps which build of the programs is attached, once it is.</summary>

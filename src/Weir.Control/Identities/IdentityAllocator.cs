@@ -44,12 +44,14 @@ internal sealed class IdentityAllocator
 
     /// <summary>The number of a label set.</summary>
     /// <param name="isNew">Policy has to be compiled for it.</param>
-    internal Identity Acquire(LabelSet labels, out bool isNew)
+    /// <param name="before">Its number as an endpoint's record tells it, where its own record may be lost: maps speak of it.</param>
+    internal Identity Acquire(LabelSet labels, out bool isNew, Identity? before = null)
     {
         isNew = !_writer.World.NumbersOfLabels.TryGetValue(labels, out Identity identity);
         if (isNew)
         {
-            var kept = new LabelIdentity(NextFree(), labels);
+            Identity number = before is { IsLabelSet: true } known && !_writer.World.Identities.ContainsKey(known) ? known : NextFree();
+            var kept = new LabelIdentity(number, labels);
             _store.Put($"{Folder}/{kept.Identity.Value}", kept, StateContext.Default.LabelIdentity);
             Publish(kept);
             identity = kept.Identity;
@@ -147,11 +149,12 @@ internal sealed class IdentityAllocator
     private Identity NextFree()
     {
         // Round and round, so that a number rests before it means other labels.
+        HashSet<Identity> used = [.. _writer.World.Endpoints.Values.Select(endpoint => endpoint.Identity)];
         do
         {
             _last = _last >= LastAllocated ? Identity.FirstAllocated : _last + 1;
         }
-        while (_writer.World.Identities.ContainsKey(new Identity(_last)));
+        while (_writer.World.Identities.ContainsKey(new Identity(_last)) || used.Contains(new Identity(_last)));
 
         return new Identity(_last);
     }

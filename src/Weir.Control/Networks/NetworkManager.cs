@@ -82,6 +82,35 @@ internal sealed class NetworkManager
             return;
         }
 
+        Network network = Record(id, isInternal, isRouted, mtu, subnets, held);
+        try
+        {
+            _reconciler.Converge([StepObject.Host, .. WaysTo(network)]);
+        }
+        catch
+        {
+            Forget(network);
+            throw;
+        }
+
+        Log.NetworkMade(_log, network.Label, network.Number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
+    }
+
+    /// <summary>Takes up a network that the runtime has and whose record is lost; it is brought into force when its endpoints
+    /// are taken up. One that was deleted since the runtime told stays so.</summary>
+    /// <param name="number">By which its endpoints' programs know it; null: none does.</param>
+    internal void Adopt(string id, NetworkShape shape, ushort? number)
+    {
+        if (!_deleted.ContainsKey(id) && Find(id) is null)
+        {
+            shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool));
+            Network network = Record(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, [], number);
+            Log.NetworkMade(_log, network.Label, network.Number, string.Join(", ", shape.Subnets.Select(subnet => subnet.Pool)));
+        }
+    }
+
+    private Network Record(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held, ushort? known = null)
+    {
         if (subnets.Count == 0 || subnets.GroupBy(subnet => subnet.Pool.IsIpv6).Any(family => family.Count() > 1))
         {
             throw new ControlException("a weir network has one IPv4 subnet, one IPv6 subnet, or one of each");
@@ -107,31 +136,11 @@ internal sealed class NetworkManager
             _addresses.HoldAddress(subnet.Pool, subnet.Gateway);
         }
 
-        ushort number = Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => _writer.World.Networks.Values.All(other => other.Number != n));
+        HashSet<ushort> taken = [.. _writer.World.Networks.Values.Select(other => other.Number)];
+        ushort number = known is { } kept && !taken.Contains(kept) ? kept : Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => !taken.Contains(n));
         var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow());
         Keep(network);
-        try
-        {
-            _reconciler.Converge([StepObject.Host, .. WaysTo(network)]);
-        }
-        catch
-        {
-            Forget(network);
-            throw;
-        }
-
-        Log.NetworkMade(_log, network.Label, number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
-    }
-
-    /// <summary>Takes up a network that the runtime has and whose record is lost. One that was deleted since the runtime told
-    /// stays so.</summary>
-    internal void Adopt(string id, NetworkShape shape)
-    {
-        if (!_deleted.ContainsKey(id))
-        {
-            shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool));
-            Create(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, []);
-        }
+        return network;
     }
 
     /// <summary>Nothing happens if it is gone.</summary>

@@ -69,7 +69,12 @@ internal sealed class Plan
         RemoveFromHost(host.OfType<HostNeed.ClaimRoute>(), _realized.Host.OfType<HostNeed.ClaimRoute>());
         RemoveGone(wanted.ToDictionary(one => one.Key, one => one.Value.Attachment));
         PutIntoHost(host.Where(need => need is not HostNeed.ClaimRoute));
-        Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()]);
+        bool isAllKnown = _world.Attached.All(endpoint => _world.Networks.ContainsKey(endpoint.NetworkId));
+        if (isAllKnown || _realized.Masqueraded is not null)
+        {
+            Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()]);
+        }
+
         ImmutableDictionary<IpPrefix, Identity> ipcache = _lists.IpcacheOf(_world);
         PutIpcache(ipcache, endpoints);
         ApplyPolicies(_world.Engine, endpoints);
@@ -95,7 +100,11 @@ internal sealed class Plan
         RemoveIpcache(ipcache);
         ForgetHttp(endpoints);
         RemoveFromHost(host, _realized.Host);
-        Masquerade(masqueraded);
+        if (isAllKnown)
+        {
+            // Else some are masqueraded of whose network the record is lost: they stay so.
+            Masquerade(masqueraded);
+        }
     }
 
     /// <summary>Whether flows that are known have to be judged again after it.</summary>

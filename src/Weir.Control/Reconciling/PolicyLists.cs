@@ -67,7 +67,13 @@ internal sealed class PolicyLists(PolicyPeers peers)
         Compilation? known = _compilations.Find(one => one.Engine == engine && one.Identities == world.Identities && one.Prefixes == world.Prefixes);
         if (known is null)
         {
+            Compilation? before = _compilations.Find(one => one.Engine == engine && one.Prefixes == world.Prefixes);
             known = new Compilation(engine, world.Identities, world.Prefixes, peers.All(world));
+            if (before is not null)
+            {
+                Follow(before, known);
+            }
+
             _compilations.Insert(0, known);
             if (_compilations.Count > MostCompilations)
             {
@@ -76,6 +82,24 @@ internal sealed class PolicyLists(PolicyPeers peers)
         }
 
         return known;
+    }
+
+    /// <summary>Another label set changes few entries of few lists: what is the same stays the same object, and need be
+    /// neither compiled nor put into the kernel again.</summary>
+    private static void Follow(Compilation before, Compilation now)
+    {
+        HashSet<PolicyPeer> kept = new(before.Peers, ReferenceEqualityComparer.Instance);
+        PolicyPeer[] come = [.. now.Peers.Where(peer => !kept.Remove(peer))];
+        HashSet<uint> gone = [.. kept.Select(peer => peer.Identity.Value)];
+        PolicyPeer[] subjects = [.. before.Lists.Keys.Where(subject => !kept.Contains(subject))];
+        IReadOnlyList<IReadOnlyList<PolicyMapEntry>> more = now.Engine.CompileMore(subjects, come);
+        for (int i = 0; i < subjects.Length; i++)
+        {
+            PolicyList list = before.Lists[subjects[i]];
+            bool loses = gone.Count > 0 && list.Entries.Any(entry => gone.Contains(entry.Identity));
+            now.Lists[subjects[i]] = more[i].Count == 0 && !loses ? list
+                : list with { Entries = [.. list.Entries.Where(entry => !gone.Contains(entry.Identity)), .. more[i]] };
+        }
     }
 
     private sealed record Compilation(PolicyEngine Engine, object Identities, object Prefixes, IReadOnlyCollection<PolicyPeer> Peers)

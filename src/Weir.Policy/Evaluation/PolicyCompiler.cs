@@ -25,17 +25,26 @@ internal sealed class PolicyCompiler
         _mask = new ulong[anyPeer.Length];
     }
 
-    public void Compile(PolicyPeer subject, PolicyDirection direction, SubjectPolicy policy, List<PolicyMapEntry> result)
+    /// <param name="isWhole">With what holds for every identity, known or not.</param>
+    public void Compile(PolicyPeer subject, PolicyDirection direction, SubjectPolicy policy, bool isWhole, List<PolicyMapEntry> result)
     {
         if (!policy.IsEnforced)
         {
-            result.Add(new PolicyMapEntry(0, direction, null, 0, 0, Allow: true, RuleId: 0));
+            if (isWhole)
+            {
+                result.Add(new PolicyMapEntry(0, direction, null, 0, 0, Allow: true, RuleId: 0));
+            }
+
             return;
         }
 
         var subjectNames = policy.HasNamedPorts && direction == PolicyDirection.Ingress ? PortNames.Of(subject) : PortNames.None;
         var fallback = Selected(policy, _anyPeer);
-        Add(result, Identity.Unknown, direction, Flatten(policy, _anyPeer, fallback, subjectNames, null));
+        if (isWhole)
+        {
+            Add(result, Identity.Unknown, direction, Flatten(policy, _anyPeer, fallback, subjectNames, null));
+        }
+
         foreach (var peer in _peers)
         {
             var names = policy.HasNamedPorts && direction == PolicyDirection.Egress ? peer.Names : subjectNames;

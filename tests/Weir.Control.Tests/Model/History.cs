@@ -31,6 +31,7 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
         AskForList,
         OldListComes,
         NewListComes,
+        LoseRecords,
     }
 
     /// <param name="Choice">Which endpoint, policy or labels.</param>
@@ -92,7 +93,7 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
             }
 
             rig.Host.Arm(0, 0);
-            if (ended)
+            if (ended || rig.IsStarting) // one that cannot start is started again
             {
                 rig.Start();
             }
@@ -197,6 +198,9 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
                 break;
             case What.OldListComes:
                 rig.OldListComes();
+                break;
+            case What.LoseRecords:
+                rig.LoseRecords();
                 break;
             case What.NewListComes:
                 rig.AskForList();

@@ -127,13 +127,13 @@ internal sealed partial class Rig
     private void CheckBetween()
     {
         _engines.Add(_policies.Engine);
-        if (!_isStarting)
+        if (!IsStarting)
         {
             Assert.Empty(HttpInMaps().Except(Host.Http.Keys));
         }
 
         CheckDecisions();
-        if (!_isStarting)
+        if (!IsStarting)
         {
             // Nobody leaves the host with an address of the inside, and nothing leads to who is gone.
             Assert.All(

@@ -28,7 +28,7 @@ namespace Weir.Control.Tests.Model;
 /// again.</summary>
 internal sealed partial class Rig : IDisposable
 {
-    private readonly MemoryStore _durable = new();
+    private MemoryStore _durable = new();
     private readonly MemoryStore _runtime = new();
     private readonly ManualTime _time = new();
     private readonly HashSet<PolicyEngine> _engines = []; // of which packets may meet decisions now
@@ -57,7 +57,7 @@ internal sealed partial class Rig : IDisposable
     private int _lastAddress;
 
     // What a policy said that was never kept, the next agent cannot tell the proxy: until the maps are its own, requests get an error.
-    private bool _isStarting;
+    internal bool IsStarting { get; private set; }
 
     internal Rig()
     {
@@ -85,7 +85,7 @@ internal sealed partial class Rig : IDisposable
     /// <summary>What the agent does first, over what an earlier one left.</summary>
     internal void Start()
     {
-        _isStarting = true;
+        IsStarting = true;
         _writer?.Dispose();
         _writer = new Writer();
         var durable = new FaultyStore(_durable, Host);
@@ -124,7 +124,7 @@ internal sealed partial class Rig : IDisposable
         }
 
         Serve();
-        _isStarting = false;
+        IsStarting = false;
     }
 
     /// <summary>A runtime asks for a range, then for a network with it, and has the network if both went well.</summary>
@@ -273,6 +273,14 @@ internal sealed partial class Rig : IDisposable
     {
         Host.LoseLink(endpoint.LinkName);
         Remove(endpoint);
+    }
+
+    /// <summary>Another agent comes, with a folder that is lost: of policy and numbers nothing is left, of endpoints all.</summary>
+    internal void LoseRecords()
+    {
+        _durable = new MemoryStore();
+        _kept = [];
+        Start();
     }
 
     internal void LoseNeed(int choice)
