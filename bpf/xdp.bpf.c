@@ -14,22 +14,22 @@
 #include "lib/xdp_parse.h"
 #include "lib/xdp_send.h"
 
-/* Set before load by the tests that hold the short way and the general one against each other. */
-volatile const bool weir_no_plain = false;
-
-/* A client's packet to a frontend. */
+/* A client's packet to a frontend; "id" is its backend's, 0: to be chosen. */
 static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival *a,
-				       const struct service_entry *service, __u32 flags,
+				       const struct service_entry *service, __u32 id, __u32 flags,
 				       struct route *route)
 {
-	__u32 frontend_id = service->frontend_id, id;
+	__u32 frontend_id = service->frontend_id;
 	struct backend_entry *backend;
-	struct balance_flow f;
 
 	if (service->flags & SERVICE_HOST_ONLY)
 		return FATE_PASS;
-	flow_of_packet(&a->p, &f);
-	id = balance_choose(&f, service);
+	if (!id) {
+		struct balance_flow f;
+
+		flow_of_packet(&a->p, &f);
+		id = balance_choose(&f, service);
+	}
 	device_count(frontend_id, frame_length(ctx));
 	backend = id ? backend_of(id) : 0;
 	if (!backend)
@@ -49,7 +49,7 @@ static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival 
 /* The service that the packet is for. Null: "fate" is the packet's. */
 static __always_inline struct service_entry *find_service(struct xdp_md *ctx, struct arrival *a,
 							  const struct settings *settings,
-							  struct route *route, enum fate *fate)
+							  enum fate *fate)
 {
 	*fate = FATE_PASS;
 	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP)) {
@@ -63,10 +63,11 @@ static __always_inline struct service_entry *find_service(struct xdp_md *ctx, st
 		return 0;
 	}
 	if (settings->lb_flags & LB_NAT && nat_is_port(a->p.dport, settings)) {
-		enum fate reply = prepare_reply(ctx, a, route);
+		struct scratch *s = scratch_get();
+		enum fate reply = s ? prepare_reply(ctx, a, &s->route) : FATE_NOT_MINE;
 
 		if (reply != FATE_NOT_MINE) {
-			*fate = reply == FATE_GO ? send_rewritten(ctx, a, route) : reply;
+			*fate = reply == FATE_GO ? send_rewritten(ctx, a, &s->route) : reply;
 			return 0;
 		}
 	}
@@ -97,17 +98,24 @@ static __noinline enum fate drop_plain(struct xdp_md *ctx, __u32 flags)
 
 /* The shortest way through, for the packets that are most of a service's: plain ones to a service
  * by DSR whose slot is at rest. Changes and counts nothing until the packet can go: whatever stands
- * in its way is FATE_NOT_MINE, and the general way tells what. */
+ * in its way is FATE_NOT_MINE, and the general way tells what. "id" becomes the backend's by SNAT,
+ * where it is known. */
 static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct plain *p,
-					    const struct service_entry *service)
+					    const struct service_entry *service, __u32 *id)
 {
 	struct backend_entry *backend;
 	struct service_slot slot;
 	struct ethhdr *eth;
 	struct hop hop;
 
-	if (service->flags || service->mode == SERVICE_MODE_SNAT)
+	if (service->flags)
 		return FATE_NOT_MINE;
+	if (service->mode == SERVICE_MODE_SNAT) {
+		slot = balance_slot(service, p->hash);
+		if (!slot.previous)
+			*id = slot.backend;
+		return FATE_NOT_MINE;
+	}
 	slot = balance_slot(service, p->hash);
 	backend = backend_of(slot.backend);
 	if (slot.previous || !backend || backend->flags & BACKEND_LOCAL)
@@ -126,7 +134,7 @@ static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct pla
 /* Reads any packet, and finds its service. Null: "fate" is the packet's. */
 static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
 						    const struct settings *settings,
-						    struct route *route, enum fate *fate)
+						    enum fate *fate)
 {
 	__u32 lb_flags = settings->lb_flags, l3 = arrival_link(ctx, a);
 	bool sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, a) : l3 == L3_IPV6 && arrival_ipv6(ctx, a);
@@ -139,45 +147,51 @@ static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct a
 	/* A frame to a group is not for this host alone (RFC 1122 §3.3.6). */
 	if (!sound || !(lb_flags & (LB_SERVICES | LB_NAT)) || a->group || !arrival_is_whole(ctx, a))
 		return 0;
-	return find_service(ctx, a, settings, route, fate);
+	return find_service(ctx, a, settings, fate);
 }
 
-/* The way of every packet that no shorter one takes; of a plain one, the service may be known. */
+/* The way of every packet that no shorter one takes; of a plain one, the service may be known, and
+ * the "id" of its backend, if not 0. */
 static __always_inline enum fate forward(struct xdp_md *ctx, const struct settings *settings,
-					 const struct service_entry *service)
+					 const struct service_entry *service, __u32 id)
 {
-	struct scratch *s = scratch_get();
 	enum fate fate = FATE_PASS;
 	struct arrival a = {};
+	struct scratch *s;
 
-	if (!s)
-		return FATE_PASS;
 	if (!service)
-		service = arrive(ctx, &a, settings, &s->route, &fate);
+		service = arrive(ctx, &a, settings, &fate);
 	else if (!plain_arrival(ctx, &a))
 		return FATE_PASS;
-	if (service)
-		fate = serve(ctx, &a, service, settings->flags, &s->route);
+	if (!service)
+		return fate;
+	s = scratch_get();
+	if (!s)
+		return FATE_PASS;
+	fate = serve(ctx, &a, service, id, settings->flags, &s->route);
 	/* Told here, where the stack is deep enough. */
 	if (fate == FATE_TOO_BIG)
 		return too_big_answer(ctx, &a, s->route.mtu) ? FATE_SENT : FATE_DROP;
 	return fate;
 }
 
-/* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, where that is known. */
+/* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, and "id" its backend's,
+ * where they are known. */
 static __always_inline enum fate forward_plain(struct xdp_md *ctx, const struct plain *p,
 					       const struct settings *settings,
-					       const struct service_entry **service)
+					       const struct service_entry **service, __u32 *id)
 {
-	struct ip_addr src = p->flow.client;
-
 	if (settings->flags & SETTINGS_TRACE ||
 	    (settings->lb_flags & LB_NAT && nat_is_port(p->flow.port, settings)))
 		return FATE_NOT_MINE;
-	if (is_prefiltered(&src, settings->lb_flags))
-		return drop_plain(ctx, settings->flags);
+	if (settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)) {
+		struct ip_addr src = p->flow.client;
+
+		if (prefilter_has(&src, settings->lb_flags))
+			return drop_plain(ctx, settings->flags);
+	}
 	*service = service_find(&p->flow.addr, p->flow.port, p->flow.protocol);
-	return *service ? send_plain(ctx, p, *service) : FATE_PASS;
+	return *service ? send_plain(ctx, p, *service, id) : FATE_PASS;
 }
 
 SEC("xdp")
@@ -188,15 +202,16 @@ int weir_xdp(struct xdp_md *ctx)
 	const struct service_entry *service = 0;
 	struct plain p;
 	enum fate fate;
-
+	__u32 id = 0;
 	if (!settings || !settings->lb_flags)
 		return XDP_PASS;
-	if (settings->lb_flags & LB_SERVICES && !weir_no_plain && plain_parse(ctx, &p)) {
-		fate = forward_plain(ctx, &p, settings, &service);
+	if ((settings->lb_flags & (LB_SERVICES | LB_GENERAL)) == LB_SERVICES &&
+	    plain_parse(ctx, &p)) {
+		fate = forward_plain(ctx, &p, settings, &service, &id);
 		if (fate != FATE_NOT_MINE)
 			return (int)fate;
 	}
-	return (int)forward(ctx, settings, service);
+	return (int)forward(ctx, settings, service, id);
 }
 
 char _license[] SEC("license") = "GPL";

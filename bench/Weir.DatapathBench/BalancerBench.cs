@@ -94,6 +94,7 @@ internal sealed class BalancerBench : IDisposable
         Add($"{where}  L2, known,     4096 live", h, _known with { DestinationPort = 81 }, 4_096, Length.Known);
         Frame opening = _known with { DestinationPort = 82, TcpFlags = 2 };
         Add($"{where}  SNAT, SYN, new", h, opening with { Source = "203.10.113.7" }, Live, Length.New);
+        Add($"{where}  SNAT, SYN, again", h, opening with { Source = "203.11.113.7" }, 1, Length.Known);
         foreach (uint live in new[] { 1u, 4_096u })
         {
             // The flows are opened before; only then they are known.

@@ -8,7 +8,7 @@
 
 #define HOP_MAC 0xffffffffffffULL /* the bytes of a word that a MAC takes */
 
-/* Reads a MAC that has two bytes of padding behind it, in one word: it may be changing. */
+/* Reads a MAC that has two more bytes behind it, in one word: it may be changing. */
 static __always_inline __u64 hop_mac(const __u8 *mac)
 {
 	return *(const volatile __u64 *)mac & HOP_MAC;

@@ -4,6 +4,7 @@
  * may have been pushed out, or its port given to another flow after it had ended. */
 #pragma once
 #include "balance.h"
+#include "hop.h"
 #include "maps.h"
 #include "scratch.h"
 
@@ -152,34 +153,47 @@ static __always_inline void nat_touch(struct xdp_md *ctx, struct nat_entry *reve
 		reverse->last_ns = now;
 }
 
+/* A MAC of an entry and its padding, which stays zero: read and written as one word. */
+static __always_inline volatile __u64 *nat_mac(__u8 *mac)
+{
+	return (volatile __u64 *)mac;
+}
+
 /* Remembers where the client's packets come from: replies go there. */
 static __always_inline void nat_learn(struct xdp_md *ctx, struct nat_entry *reverse)
 {
 	struct ethhdr *eth = PARSE_AT(ctx, 0, struct ethhdr);
+	__u64 mac, own_mac;
 
 	if (!eth)
 		return;
+	mac = hop_mac(eth->h_source);
+	own_mac = hop_mac(eth->h_dest);
+	/* Written only where it is another: other CPUs read the same entry. */
 	if (reverse->ifindex != ctx->ingress_ifindex)
 		reverse->ifindex = ctx->ingress_ifindex;
-	if (__builtin_memcmp(reverse->mac, eth->h_source, 2) ||
-	    __builtin_memcmp(reverse->mac + 2, eth->h_source + 2, 4))
-		__builtin_memcpy(reverse->mac, eth->h_source, ETH_ALEN);
-	if (__builtin_memcmp(reverse->own_mac, eth->h_dest, 2) ||
-	    __builtin_memcmp(reverse->own_mac + 2, eth->h_dest + 2, 4))
-		__builtin_memcpy(reverse->own_mac, eth->h_dest, ETH_ALEN);
+	if (*nat_mac(reverse->mac) != mac)
+		*nat_mac(reverse->mac) = mac;
+	if (*nat_mac(reverse->own_mac) != own_mac)
+		*nat_mac(reverse->own_mac) = own_mac;
 }
 
 /* The reverse entry of a client's new flow. */
 static __always_inline void nat_begin(struct xdp_md *ctx, struct nat_entry *reverse,
 				      const struct packet *p, const struct nat_path *path)
 {
-	__builtin_memset(reverse, 0, sizeof(*reverse));
+	struct ethhdr *eth = PARSE_AT(ctx, 0, struct ethhdr);
+
 	reverse->addr = p->src;
 	reverse->port = p->sport;
+	reverse->flags = 0;
 	reverse->backend = path->backend_id;
 	reverse->frontend_id = path->frontend_id;
+	reverse->ifindex = ctx->ingress_ifindex;
+	*nat_mac(reverse->mac) = eth ? hop_mac(eth->h_source) : 0;
+	*nat_mac(reverse->own_mac) = eth ? hop_mac(eth->h_dest) : 0;
 	reverse->last_ns = path->now;
-	nat_learn(ctx, reverse);
+	*(__u64 *)&reverse->ack = 0; /* and the padding */
 }
 
 /* The forward entry of a flow that has its port. */

@@ -28,70 +28,40 @@ static __always_inline __be32 nat_behind(__be32 seq)
 /* A flow that is not open gave its port back, or has its proof. */
 static __always_inline void nat_give_back(__u32 backend_id, __be16 port)
 {
-	__u64 *given = nat_given(backend_id, port);
+	__u64 *given = nat_given(nat_places(backend_id), port);
 
 	if (given)
 		*given = 0;
 }
 
-/* Opens a flow by the SYN; returns its port, 0: none is free. */
-static __noinline __u32 nat_open_tcp(struct xdp_md *ctx, const struct arrival *a,
-				     const struct nat_path *path, __be32 ack)
-{
-	const struct backend_entry *backend = backend_of(path->backend_id);
-	struct scratch *s = scratch_get();
-	struct nat_search search = {};
-	__u64 *given;
-
-	if (!s || !backend || !nat_search_begin(&search, &a->p, path))
-		return 0;
-	nat_key_from_backend(&s->key, backend, 0, L4_TCP);
-	bpf_loop(NAT_TRIES, nat_try_tcp, &search, 0);
-	given = nat_given(path->backend_id, search.port);
-	if (!search.port || !given)
-		return 0;
-	*given = path->now;
-	nat_begin(ctx, &s->entry, &a->p, path);
-	s->key.dport = search.port;
-	s->key.ack = ack;
-	if (bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_ANY))
-		return 0;
-	nat_key_of(&s->key, &a->p, NAT_FORWARD);
-	nat_begin_forward(&s->entry, backend, path->backend_id, search.port);
-	s->entry.ack = ack;
-	return bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_ANY) ? 0 : search.port;
-}
-
-/* Moves the flow to those that are proved; the scratch has its reverse key. False: another of the
+/* Moves the flow to those that are proved; the scratch has both its keys. False: another of the
  * same port came first. */
 static __noinline bool nat_prove(struct xdp_md *ctx, const struct arrival *a,
-				 const struct nat_path *path, __be16 port)
+				 const struct nat_path *path, __be16 port, struct scratch *s)
 {
 	const struct backend_entry *backend = backend_of(path->backend_id);
-	struct scratch *s = scratch_get();
 	struct nat_entry *other;
 
-	if (!s || !backend)
+	if (!backend)
 		return false;
-	bpf_map_delete_elem(&weir_nat_open, &s->key);
-	s->key.ack = 0;
-	other = bpf_map_lookup_elem(&weir_nat, &s->key);
+	bpf_map_delete_elem(&weir_nat_open, &s->back);
+	s->back.ack = 0;
+	other = bpf_map_lookup_elem(&weir_nat, &s->back);
 	if (other && !nat_has_ended(other) && !nat_is_over(other, L4_TCP, path->now))
 		return false;
 	if (other)
-		bpf_map_delete_elem(&weir_nat, &s->key);
+		bpf_map_delete_elem(&weir_nat, &s->back);
 	nat_begin(ctx, &s->entry, &a->p, path);
 	nat_touch(ctx, &s->entry, a, true, path->now);
-	if (bpf_map_update_elem(&weir_nat, &s->key, &s->entry, BPF_NOEXIST))
+	if (bpf_map_update_elem(&weir_nat, &s->back, &s->entry, BPF_NOEXIST))
 		return false;
 	nat_give_back(path->backend_id, port);
-	nat_key_of(&s->key, &a->p, NAT_FORWARD);
 	bpf_map_delete_elem(&weir_nat_open, &s->key);
 	nat_begin_forward(&s->entry, backend, path->backend_id, port);
 	return !bpf_map_update_elem(&weir_nat, &s->key, &s->entry, BPF_ANY);
 }
 
-/* The flow that is being opened; the scratch has its reverse key. Null: there is none. */
+/* The flow that is being opened; the scratch gets its reverse key. Null: there is none. */
 static __always_inline struct nat_entry *nat_opening_of(struct scratch *s, const struct packet *p,
 							const struct nat_path *path, __be16 port,
 							__be32 ack)
@@ -101,58 +71,109 @@ static __always_inline struct nat_entry *nat_opening_of(struct scratch *s, const
 
 	if (!backend)
 		return 0;
-	nat_key_from_backend(&s->key, backend, port, L4_TCP);
-	s->key.ack = ack;
-	reverse = bpf_map_lookup_elem(&weir_nat_open, &s->key);
+	nat_key_from_backend(&s->back, backend, port, L4_TCP);
+	s->back.ack = ack;
+	reverse = bpf_map_lookup_elem(&weir_nat_open, &s->back);
 	return reverse && nat_is_of(reverse, p, path->frontend_id) ? reverse : 0;
 }
 
-/* The port for a client's packet of no proved flow; 0: path has the reason. Global: verified once. */
+/* The port of the flow that the same SYN opened before; 0: it did not. The scratch has its forward
+ * key. */
+static __noinline __u32 nat_opened_before(struct xdp_md *ctx, const struct arrival *a,
+					  const struct nat_path *path, __be32 ack,
+					  struct scratch *s)
+{
+	struct nat_entry *forward, *reverse;
+	__be16 port;
+
+	forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
+	/* A SYN that is sent again stays; another one goes by the table. */
+	if (!forward || forward->ack != ack || forward->backend != path->backend_id)
+		return 0;
+	port = forward->port;
+	reverse = nat_opening_of(s, &a->p, path, port, ack);
+	if (!reverse)
+		return 0;
+	nat_learn(ctx, reverse);
+	reverse->last_ns = path->now;
+	return port;
+}
+
+/* Opens a flow by its SYN, or finds what the same SYN opened before; returns its port, 0: none is
+ * free. The scratch has its forward key. */
+static __noinline __u32 nat_open_tcp(struct xdp_md *ctx, const struct arrival *a,
+				     const struct nat_path *path,
+				     const struct backend_entry *backend, struct scratch *s)
+{
+	struct nat_search search;
+	struct tcp_head *tcp = nat_tcp_head(ctx, a);
+	__u64 *given;
+	__be32 ack;
+
+	if (!tcp || !nat_search_begin(&search, &a->p, path, backend))
+		return 0;
+	ack = nat_behind(tcp->seq);
+	/* Most find one at once: the loop has its price. */
+	if (!nat_try_tcp(0, &search))
+		bpf_loop(NAT_TRIES - 1, nat_try_tcp, &search, 0);
+	nat_begin_forward(&s->entry, backend, path->backend_id, search.port);
+	s->entry.ack = ack;
+	/* Most SYNs are the first of their flow: whether it is there is not asked before. */
+	if (!search.port ||
+	    bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_NOEXIST)) {
+		__u32 known = nat_opened_before(ctx, a, path, ack, s);
+
+		if (known || !search.port ||
+		    bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_ANY))
+			return known;
+	}
+	given = nat_given(search.places, search.port);
+	if (given)
+		*given = path->now;
+	nat_begin(ctx, &s->entry, &a->p, path);
+	search.key.dport = search.port;
+	search.key.ack = ack;
+	return bpf_map_update_elem(&weir_nat_open, &search.key, &s->entry, BPF_ANY) ? 0
+										    : search.port;
+}
+
+/* The port for a client's packet that opens no flow and is of no proved one; 0: path has the
+ * reason. The scratch has its forward key. Global: verified once. */
 __noinline int nat_tcp_opening(struct xdp_md *ctx, const struct arrival *a, struct nat_path *path)
 {
 	struct scratch *s = scratch_get();
 	struct nat_entry *forward, *reverse = 0;
 	struct nat_path known;
 	struct tcp_head *tcp;
-	__be32 behind, ack;
 	__be16 port = 0;
+	__be32 ack;
 
 	if (!a || !path || !s)
 		return 0;
 	tcp = nat_tcp_head(ctx, a);
 	if (!tcp)
 		return 0;
-	behind = nat_behind(tcp->seq);
 	ack = tcp->ack_seq;
-	nat_key_of(&s->key, &a->p, NAT_FORWARD);
 	forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
 	known = *path;
-	/* A SYN that is sent again stays; another one goes by the table. */
-	if (forward && (!path->opens || (forward->ack == behind &&
-					 forward->backend == path->backend_id))) {
+	if (forward) {
 		port = forward->port;
 		known.backend_id = forward->backend;
 		reverse = nat_opening_of(s, &a->p, &known, port, forward->ack);
 	}
 	if (!reverse) {
-		if (!path->opens) {
-			if (!backend_of(known.backend_id))
-				path->reason = DROP_REASON_NO_BACKEND;
-			return 0;
-		}
-		path->reason = DROP_REASON_NAT_NO_PORT;
-		return (int)nat_open_tcp(ctx, a, path, behind);
+		if (!backend_of(known.backend_id))
+			path->reason = DROP_REASON_NO_BACKEND;
+		return 0;
 	}
 	path->backend_id = known.backend_id;
 	nat_learn(ctx, reverse);
-	if (path->opens)
-		reverse->last_ns = path->now;
-	else if (a->p.tcp_flags & TCP_RST)
+	if (a->p.tcp_flags & TCP_RST)
 		nat_give_back(path->backend_id, port);
 	else if (a->p.tcp_flags & TCP_ACK && reverse->flags & NAT_ANSWERED &&
 		 bpf_ntohl(ack) - bpf_ntohl(reverse->ack) < NAT_PROOF_WINDOW) {
 		path->reason = DROP_REASON_NAT_NO_PORT;
-		return nat_prove(ctx, a, path, port) ? port : 0;
+		return nat_prove(ctx, a, path, port, s) ? port : 0;
 	}
 	return port;
 }

@@ -4,28 +4,24 @@
 #pragma once
 #include "nat_port.h"
 
-/* Opens a flow; returns its port, 0: none is free. Global: verified once. */
-__noinline int nat_open_udp(struct xdp_md *ctx, const struct arrival *a,
-			    const struct nat_path *path)
+/* Opens a flow; returns its port, 0: none is free. The scratch has its forward key. */
+static __noinline __u32 nat_open_udp(struct xdp_md *ctx, const struct arrival *a,
+				     const struct nat_path *path,
+				     const struct backend_entry *backend, struct scratch *s)
 {
-	const struct backend_entry *backend;
-	struct scratch *s = scratch_get();
-	struct nat_search search = {};
+	struct nat_search search;
 
-	if (!a || !path || !s)
+	if (!nat_search_begin(&search, &a->p, path, backend))
 		return 0;
-	backend = backend_of(path->backend_id);
-	if (!backend || !nat_search_begin(&search, &a->p, path))
-		return 0;
-	nat_key_from_backend(&s->key, backend, 0, L4_UDP);
-	bpf_loop(NAT_TRIES, nat_try_udp, &search, 0);
+	/* Most find one at once: the loop has its price. */
+	if (!nat_try_udp(0, &search))
+		bpf_loop(NAT_TRIES - 1, nat_try_udp, &search, 0);
 	if (!search.port)
 		return 0;
-	s->key.dport = search.port;
+	search.key.dport = search.port;
 	nat_begin(ctx, &s->entry, &a->p, path);
-	if (bpf_map_update_elem(&weir_nat_udp, &s->key, &s->entry, BPF_ANY))
+	if (bpf_map_update_elem(&weir_nat_udp, &search.key, &s->entry, BPF_ANY))
 		return 0;
-	nat_key_of(&s->key, &a->p, NAT_FORWARD);
 	nat_begin_forward(&s->entry, backend, path->backend_id, search.port);
 	return bpf_map_update_elem(&weir_nat_udp, &s->key, &s->entry, BPF_ANY) ? 0 : search.port;
 }

@@ -10,7 +10,8 @@ struct scratch {
 	struct packet forth;   /* the same as the other end sent it */
 	struct route route;    /* of the packet that is there */
 	struct ends inner;     /* what the quoted packet gets */
-	struct nat_key key;
+	struct nat_key key;    /* of a flow by SNAT: by the packet that is there */
+	struct nat_key back;   /* the other end's */
 	struct nat_entry entry;
 };
 

@@ -91,12 +91,12 @@ static __always_inline enum fate check_nat_hop(struct xdp_md *ctx, const struct 
 /* Global functions (not static) are verified once, not once a caller and state. Their pointers may
  * be null as far as the verifier knows. */
 
-/* The port of a flow that is known; 0: it is not, or a new one begins. */
+/* The port of a flow that is known; 0: it is not, or a new one begins. "backend" is the table's. */
 static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
-					const struct arrival *a, struct nat_path *path)
+					const struct arrival *a, struct nat_path *path,
+					const struct backend_entry *backend)
 {
 	bool tcp = a->p.protocol == L4_TCP;
-	const struct backend_entry *backend;
 	struct nat_entry *forward, *reverse;
 	__u32 backend_id;
 	__be16 port;
@@ -110,13 +110,14 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 	/* UDP's goes by the table, which knows of old flows as much as there is to know. */
 	if (!tcp && path->opens && backend_id != path->backend_id)
 		return 0;
-	backend = backend_of(backend_id);
+	if (backend_id != path->backend_id)
+		backend = backend_of(backend_id);
 	if (!backend) {
 		path->reason = DROP_REASON_NO_BACKEND;
 		return 0;
 	}
-	nat_key_from_backend(&s->key, backend, port, a->p.protocol);
-	reverse = nat_lookup(&s->key, tcp);
+	nat_key_from_backend(&s->back, backend, port, a->p.protocol);
+	reverse = nat_lookup(&s->back, tcp);
 	if (!reverse || !nat_is_of(reverse, &a->p, path->frontend_id))
 		return 0;
 	/* A SYN ends no flow that lives: its backend says what it thinks of it (RFC 5961 §4). */
@@ -129,18 +130,18 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 }
 
 static __always_inline __be16 nat_port(struct xdp_md *ctx, struct scratch *s,
-				       const struct arrival *a, struct nat_path *path)
+				       const struct arrival *a, struct nat_path *path,
+				       const struct backend_entry *backend)
 {
-	__be16 port = nat_known(ctx, s, a, path);
+	__be16 port = nat_known(ctx, s, a, path, backend);
 
 	if (port)
 		return port;
-	if (a->p.protocol == L4_TCP)
-		return (__be16)nat_tcp_opening(ctx, a, path);
 	if (!path->opens)
-		return 0;
+		return a->p.protocol == L4_TCP ? (__be16)nat_tcp_opening(ctx, a, path) : 0;
 	path->reason = DROP_REASON_NAT_NO_PORT;
-	return (__be16)nat_open_udp(ctx, a, path);
+	return (__be16)(a->p.protocol == L4_TCP ? nat_open_tcp(ctx, a, path, backend, s)
+						: nat_open_udp(ctx, a, path, backend, s));
 }
 
 /* Finds or opens a client's flow. FATE_GO: the route has the ends and the hop that its packet gets.
@@ -167,7 +168,7 @@ __noinline enum fate prepare_nat(struct xdp_md *ctx, const struct arrival *a, __
 	if (fate != FATE_GO)
 		return fate;
 	path.opens = packet_opens(&a->p);
-	port = nat_port(ctx, s, a, &path);
+	port = nat_port(ctx, s, a, &path, backend);
 	if (!port)
 		return device_drop(ctx, a, path.reason, frontend_id);
 	if (path.backend_id != backend_id) {

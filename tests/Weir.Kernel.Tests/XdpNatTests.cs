@@ -150,6 +150,57 @@ public sealed class XdpNatTests : IDisposable
         var c = new XdpCase(false, XdpCase.Tcp);
         using var h = new XdpHarness(natEntries: 32768);
         c.AddService(h, ServiceMode.Snat, 1);
+        TakePorts(h, c, ended);
+
+        Outcome o = h.Run(c.Packet.Seal());
+
+        Assert.Equal(ended ? DropReason.None : DropReason.NatNoPort, o.Reason);
+        Assert.Equal(ended ? XdpHarness.Transmit : XdpHarness.Drop, o.Action);
+    }
+
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Syn_SentAgain_IsOfTheSameFlow_AndAnotherIsNot(bool v6)
+    {
+        var c = new XdpCase(v6, XdpCase.Tcp);
+        using var h = new XdpHarness(natEntries: 32768);
+        c.AddService(h, ServiceMode.Snat, 1);
+        int l4 = v6 ? 54 : 34;
+        byte[] sent = h.Run(c.Packet.Seal()).Frame;
+
+        Assert.Equal(sent, h.Run(c.Packet.Seal()).Frame);
+        Assert.Equal(2, h.NatOpen.ToList().Count);
+
+        Frame other = c.Packet with { Sequence = c.Packet.Sequence + 7 };
+        byte[] otherSent = h.Run(other.Seal()).Frame;
+        Assert.NotEqual(sent[l4..(l4 + 2)], otherSent[l4..(l4 + 2)]);
+        Assert.Equal(3, h.NatOpen.ToList().Count);
+
+        // Where no port is left, those that have one go on.
+        TakePorts(h, c, ended: false);
+        Assert.Equal(otherSent, h.Run(other.Seal()).Frame);
+        Assert.Equal(DropReason.NatNoPort, h.Run(c.Packet.Seal()).Reason);
+    }
+
+    [PrivilegedFact]
+    public void ManyFlows_HaveAPortEach()
+    {
+        var c = new XdpCase(false, XdpCase.Udp);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        HashSet<ushort> ports = [];
+        for (ushort i = 0; i < 500; i++)
+        {
+            Outcome o = _h.Run((c.Packet with { SourcePort = (ushort)(2000 + i) }).Seal());
+            Assert.True(ports.Add((ushort)(o.Frame[34] << 8 | o.Frame[35])));
+        }
+
+        Assert.All(ports, p => Assert.InRange(p, (int)NatPorts.FirstPort, (int)NatPorts.LastPort));
+    }
+
+    /// <summary>Fills the ports with flows of others, ended long ago or alive.</summary>
+    private static void TakePorts(XdpHarness h, XdpCase c, bool ended)
+    {
         BpfMap<NatKey, NatEntry> nat = h.Nat;
         var key = new NatKey
         {
@@ -166,26 +217,6 @@ public sealed class XdpNatTests : IDisposable
                 Flags = (ushort)(ended ? NatFlag.ClientRst : 0),
             });
         }
-
-        Outcome o = h.Run(c.Packet.Seal());
-
-        Assert.Equal(ended ? DropReason.None : DropReason.NatNoPort, o.Reason);
-        Assert.Equal(ended ? XdpHarness.Transmit : XdpHarness.Drop, o.Action);
-    }
-
-    [PrivilegedFact]
-    public void ManyFlows_HaveAPortEach()
-    {
-        var c = new XdpCase(false, XdpCase.Udp);
-        c.AddService(_h, ServiceMode.Snat, 1);
-        HashSet<ushort> ports = [];
-        for (ushort i = 0; i < 500; i++)
-        {
-            Outcome o = _h.Run((c.Packet with { SourcePort = (ushort)(2000 + i) }).Seal());
-            Assert.True(ports.Add((ushort)(o.Frame[34] << 8 | o.Frame[35])));
-        }
-
-        Assert.All(ports, p => Assert.InRange(p, (int)NatPorts.FirstPort, (int)NatPorts.LastPort));
     }
 
     private static Frame ReplyTo(XdpCase c, ushort port) => new()

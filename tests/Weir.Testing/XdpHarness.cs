@@ -29,6 +29,7 @@ public sealed class XdpHarness : IDisposable
     private readonly PerCpuMap<MetricsEntry> _metrics;
     private readonly PerCpuMap<LbStats> _stats;
     private readonly RingBuffer _events;
+    private readonly LbFlag _always;
     private uint _slots;
     private uint _frontends;
 
@@ -38,8 +39,8 @@ public sealed class XdpHarness : IDisposable
     /// <param name="plain">False: plain packets take the general way as well.</param>
     public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, bool plain = true)
     {
+        _always = plain ? 0 : LbFlag.General;
         _object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
-        _object.SetRodata([plain ? (byte)0 : (byte)1], "weir_no_plain");
         foreach (BpfMapSpec spec in _object.DeclaredMaps())
         {
             uint room = spec.Name switch
@@ -96,7 +97,7 @@ public sealed class XdpHarness : IDisposable
 
     public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat, ushort firstPort = (ushort)NatPorts.FirstPort, ushort lastPort = (ushort)NatPorts.LastPort)
     {
-        var settings = new Settings { Flags = flags, LbFlags = lbFlags, NatFirstPort = firstPort, NatLastPort = lastPort };
+        var settings = new Settings { Flags = flags, LbFlags = lbFlags | _always, NatFirstPort = firstPort, NatLastPort = lastPort };
         new BpfMap<uint, Settings>(_maps[MapNames.Settings]).Set(0, settings);
     }
 

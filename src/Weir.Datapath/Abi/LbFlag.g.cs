@@ -21,4 +21,6 @@ public enum LbFlag : ushort
     AnyNamespace = 16,
     /// <summary>weir_claim is not empty</summary>
     Claims = 32,
+    /// <summary>plain packets take the general way, too: tests compare both</summary>
+    General = 64,
 }
