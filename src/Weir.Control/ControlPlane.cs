@@ -255,6 +255,13 @@ public sealed class ControlPlane : IDisposable
         });
     }
 
+    /// <summary>The same for all endpoints of a container that was identified before.</summary>
+    public void IdentifyAgain(Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        _writer.Run(() => _runtime.IdentifyAgain(workload));
+    }
+
     /// <summary>Nothing happens if it is gone.</summary>
     public void DeleteEndpoint(string endpointId, string why)
     {

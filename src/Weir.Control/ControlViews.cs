@@ -51,6 +51,9 @@ public sealed class ControlViews
     public IReadOnlyList<string> Warnings => [.. _filter.Problem is { } problem ? [problem] : Array.Empty<string>(), .. _networks.FindConflicts(), .. _claims.Problems, .. Unidentified(), .. _writer.World.Lost.Select(name =>
         $"the record of container {name} is lost (another run folder?): what was in force for it stays, changes do not reach it; 'docker restart {name}' brings it back")];
 
+    /// <summary>Whether the runtime has said of every endpoint whose it is.</summary>
+    public bool AreAllIdentified => _endpoints.All.All(endpoint => endpoint.State == EndpointState.Ready);
+
     /// <summary>Every endpoint with what belongs to it, by number.</summary>
     public IReadOnlyList<EndpointView> Endpoints
     {

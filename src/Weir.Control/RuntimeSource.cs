@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Immutable;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Claims;
@@ -17,16 +18,34 @@ namespace Weir.Control;
 internal sealed class RuntimeSource(
     Writer writer, NetworkManager networks, EndpointManager endpoints, AddressPools addresses, ClaimKeeper claims, Reconciler reconciler, LabelFilter labels, Action<Endpoint?> follow, ILogger log)
 {
+    private ImmutableDictionary<string, Endpoint>? _followed; // those whose claims and services are as they should be
+
     /// <summary>Says who is behind an endpoint; policy is in force for it when this returns.</summary>
     internal void Identify(Endpoint endpoint, string networkName, Workload workload)
     {
         networks.SetName(endpoint.NetworkId, networkName);
         if (endpoint.State != EndpointState.Created)
         {
-            endpoints.Identify(endpoint, workload, labels);
-            claims.Refresh();
-            follow(null);
+            try
+            {
+                endpoints.Identify(endpoint, workload, labels);
+            }
+            finally
+            {
+                Follow();
+            }
         }
+    }
+
+    /// <summary>The same for all endpoints of a container that was identified before.</summary>
+    internal void IdentifyAgain(Workload workload)
+    {
+        foreach (Endpoint endpoint in endpoints.Attached.Where(endpoint => endpoint.WorkloadId == workload.Id).ToList())
+        {
+            Attempt($"identifying container {workload.Name}", () => endpoints.Identify(endpoint, workload, labels));
+        }
+
+        Follow();
     }
 
     /// <summary>Forgets an endpoint. Its addresses wait for its container, which may come again.</summary>
@@ -77,8 +96,13 @@ internal sealed class RuntimeSource(
             RuntimeNetwork? network = byId.GetValueOrDefault(endpoint.NetworkId);
             if (network?.Endpoints.GetValueOrDefault(endpoint.ExternalId) is { } workload)
             {
+                if (endpoint.State == EndpointState.Created)
+                {
+                    continue;
+                }
+
                 // Until it is identified it is denied what its labels would allow.
-                Attempt($"identifying container {workload.Name}", () => Identify(endpoint, network.Name, workload));
+                Attempt($"identifying container {workload.Name}", () => endpoints.Identify(endpoint, workload, labels));
             }
             else if (endpoint.Created < settled)
             {
@@ -96,6 +120,8 @@ internal sealed class RuntimeSource(
         {
             networks.SetName(network.Id, network.Name);
         }
+
+        Follow();
 
         Dictionary<string, Workload> runtime = listed.SelectMany(network => network.Endpoints).DistinctBy(endpoint => endpoint.Key).ToDictionary();
         string[] lost = [.. endpoints.RemoveStrays(runtime.Keys).Select(id => runtime[id].Name).Distinct().Order(StringComparer.Ordinal)];
@@ -117,6 +143,18 @@ internal sealed class RuntimeSource(
         {
             TakeUpEndpoints();
             addresses.Confirm(endpoints.All.SelectMany(endpoint => endpoint.Addresses));
+        }
+    }
+
+    /// <summary>Once for all that changed since the last time: there may be many of them.</summary>
+    private void Follow()
+    {
+        ImmutableDictionary<string, Endpoint> now = writer.World.Endpoints;
+        if (now != _followed)
+        {
+            claims.Refresh();
+            follow(null);
+            _followed = now;
         }
     }
 

@@ -55,7 +55,7 @@ public sealed class DockerClient : IDisposable
         List<RuntimeNetwork> networks = [];
         foreach (string id in list.RootElement.EnumerateArray().Select(network => network.GetProperty("Id").GetString()!))
         {
-            if (await GetNetworkAsync(id, cancel) is { } network)
+            if (await GetNetworkAsync(id, only: null, cancel) is { } network)
             {
                 networks.Add(network);
             }
@@ -85,7 +85,8 @@ public sealed class DockerClient : IDisposable
     }
 
     /// <summary>A network with its endpoints; null if it is gone.</summary>
-    internal async Task<RuntimeNetwork?> GetNetworkAsync(string id, CancellationToken cancel)
+    /// <param name="only">The one endpoint that is asked about; null: all.</param>
+    internal async Task<RuntimeNetwork?> GetNetworkAsync(string id, string? only, CancellationToken cancel)
     {
         JsonDocument document;
         try
@@ -100,8 +101,10 @@ public sealed class DockerClient : IDisposable
         using (document)
         {
             Dictionary<string, string> containerOf = document.RootElement.GetProperty("Containers").EnumerateObject()
-                .DistinctBy(container => container.Value.GetProperty("EndpointID").GetString()!)
-                .ToDictionary(container => container.Value.GetProperty("EndpointID").GetString()!, container => container.Name);
+                .Select(container => (Endpoint: container.Value.GetProperty("EndpointID").GetString()!, container.Name))
+                .Where(container => only is null || container.Endpoint == only)
+                .DistinctBy(container => container.Endpoint)
+                .ToDictionary(container => container.Endpoint, container => container.Name);
             Dictionary<string, Workload> workloads = await GetWorkloadsAsync([.. containerOf.Values], cancel);
             return new RuntimeNetwork(
                 id,
@@ -110,6 +113,9 @@ public sealed class DockerClient : IDisposable
                 ShapeOf(document.RootElement));
         }
     }
+
+    /// <summary>A container; null if it does not run any more.</summary>
+    internal async Task<Workload?> GetWorkloadAsync(string id, CancellationToken cancel) => (await GetWorkloadsAsync([id], cancel)).GetValueOrDefault(id);
 
     /// <summary>Whether there is a container of a network that was never started.</summary>
     /// <param name="name">Empty: not known; then a container of any network counts.</param>

@@ -33,7 +33,7 @@ public sealed class DockerWatcher(ControlPlane control, DockerClient docker, Tim
 
         bool isAnswered = await TryAsync("identifying an endpoint", async () =>
         {
-            RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, cancel);
+            RuntimeNetwork? network = await docker.GetNetworkAsync(networkId, endpointId, cancel);
             if (network?.Endpoints.GetValueOrDefault(endpointId) is { } workload)
             {
                 await control.RunAsync(() => control.Identify(endpointId, network.Name, workload));
@@ -109,16 +109,24 @@ public sealed class DockerWatcher(ControlPlane control, DockerClient docker, Tim
             await TryAsync("reading Docker's bridges", () => LetInAsync(cancel));
         }
 
-        bool matters = action switch
+        if (action == "rename")
         {
-            // On `docker run` the endpoint has told already; `docker network connect` does not wait for it.
-            "connect" => control.Views.Endpoints.Any(view => view.Endpoint.State != EndpointState.Ready),
-            "rename" => true,
-            _ => false,
-        };
-        if (matters)
+            await TryAsync("reading a container's name", () => IdentifyAgainAsync(id, cancel));
+        }
+
+        // On `docker run` the endpoint has told already; `docker network connect` does not wait for it.
+        if (action == "connect" && !control.Views.AreAllIdentified)
         {
             await ReconcileAsync(time.GetUtcNow() - _settled, cancel);
+        }
+    }
+
+    /// <summary>One whose name is another, and whose labels may be.</summary>
+    private async Task IdentifyAgainAsync(string container, CancellationToken cancel)
+    {
+        if (await docker.GetWorkloadAsync(container, cancel) is { } workload)
+        {
+            await control.RunAsync(() => control.IdentifyAgain(workload));
         }
     }
 

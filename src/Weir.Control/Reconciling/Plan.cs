@@ -98,11 +98,11 @@ internal sealed class Plan
         }
 
         RemoveIpcache(ipcache);
-        ForgetHttp(endpoints);
         RemoveFromHost(host, _realized.Host);
         if (isAllKnown)
         {
-            // Else some are masqueraded of whose network the record is lost: they stay so.
+            // Else some have maps that name policies of before, and are masqueraded, of whose network the record is lost.
+            ForgetHttp(endpoints);
             Masquerade(masqueraded);
         }
     }
