@@ -38,6 +38,9 @@ public sealed class Datapath : IDatapath, IDisposable
 
     private readonly Dictionary<string, DeviceAttachment> _attachments = []; // by their pins' names
     private readonly HeldLinks _held = new();
+
+    // Verifying them is most of the CPU time that attaching takes: who awaits links gets those that he has.
+    private readonly Dictionary<ushort, EndpointProgram> _awaitingLinks = [];
     private readonly ulong _namespace = NetworkNamespace.CurrentCookie();
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
@@ -254,12 +257,24 @@ public sealed class Datapath : IDatapath, IDisposable
     public void AttachEndpoint(EndpointAttachment attachment, bool atOnce = false)
     {
         ArgumentNullException.ThrowIfNull(attachment);
-        using EndpointProgram program = EndpointProgram.Load(_maps, EndpointProgram.ConfigOf(attachment));
-        lock (_lock)
+        EndpointConfig config = EndpointProgram.ConfigOf(attachment);
+        EndpointProgram? program = TakeAwaiting(attachment.Id, config) ?? EndpointProgram.Load(_maps, config);
+        try
         {
-            Attach(program.For(attachment.Id, _options.PinRoot), attachment.Ifindex, ByLinks && !atOnce);
-            _endpoints.Put(attachment);
-            _endpoints.PutAddresses(attachment);
+            lock (_lock)
+            {
+                Attach(program.For(attachment.Id, _options.PinRoot), attachment.Ifindex, ByLinks && !atOnce);
+                _endpoints.Put(attachment);
+                _endpoints.PutAddresses(attachment);
+                if (ByLinks && atOnce && _awaitingLinks.TryAdd(attachment.Id, program))
+                {
+                    program = null; // it is kept
+                }
+            }
+        }
+        finally
+        {
+            program?.Dispose();
         }
     }
 
@@ -411,6 +426,7 @@ public sealed class Datapath : IDatapath, IDisposable
             string pin = EndpointProgram.PinOf(id, _options.PinRoot);
             DeviceAttachment.Detach(_links, pin, EndpointProgram.Place, null);
             Forget(pin);
+            TakeAwaiting(id, default)?.Dispose();
         }
 
         RemovePolicy(id);
@@ -549,6 +565,7 @@ public sealed class Datapath : IDatapath, IDisposable
     public void Dispose()
     {
         _attachments.Values.ToList().ForEach(attachment => attachment.Dispose());
+        _awaitingLinks.Values.ToList().ForEach(program => program.Dispose());
         _held.Dispose();
         _xdp?.Dispose();
         _events.Dispose();
@@ -571,6 +588,21 @@ public sealed class Datapath : IDatapath, IDisposable
         DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, byLinks);
         Forget(programs.Pin);
         _attachments[programs.Pin] = attachment;
+    }
+
+    /// <summary>The programs that an endpoint awaits links with; null: it does not, or needs others, and those are gone.</summary>
+    private EndpointProgram? TakeAwaiting(ushort id, in EndpointConfig config)
+    {
+        lock (_lock)
+        {
+            if (!_awaitingLinks.Remove(id, out EndpointProgram? program) || program.IsFor(config))
+            {
+                return program;
+            }
+
+            program.Dispose();
+            return null;
+        }
     }
 
     /// <summary>What an earlier agent attached by links is taken up; by filters, or with other maps, it has to be attached

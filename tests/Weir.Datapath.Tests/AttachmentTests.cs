@@ -98,6 +98,32 @@ public sealed class AttachmentTests : IDisposable
         Assert.Equal(0, Received());
     });
 
+    /// <summary>Verifying them again would be most of the CPU time that links take.</summary>
+    [PrivilegedFact]
+    public void AttachedAtOnce_GetsLinksWithTheProgramsThatItHas() => _host.Run(() =>
+    {
+        using var links = new RtnetlinkSocket();
+        using Datapath datapath = Datapath.Open(Options(tcx: true));
+        uint Filter() => Assert.Single(links.ListBpfFilters(_endpoint.Ifindex, ingress: true)).ProgramId;
+        uint Linked()
+        {
+            using PinnedLink link = PinnedLink.Open(Path.Combine(_pins.Root, $"link_ep_{Id}_in"))!;
+            return link.Program;
+        }
+
+        datapath.AttachEndpoint(_endpoint, atOnce: true);
+        uint program = Filter();
+        datapath.AttachEndpoint(_endpoint);
+        Assert.Equal(program, Linked());
+
+        // Other constants: others.
+        datapath.AttachEndpoint(_endpoint, atOnce: true);
+        program = Filter();
+        datapath.AttachEndpoint(_endpoint with { Ipv4 = System.Net.IPAddress.Parse("10.210.0.99") });
+        Assert.NotEqual(program, Linked());
+        Assert.True(datapath.IsEndpointWhole(Id, _endpoint.Ifindex));
+    });
+
     [PrivilegedFact]
     public void Link_DisciplineOfOthersInClsactsPlace_DoesNotMatter() => _host.Run(() =>
     {

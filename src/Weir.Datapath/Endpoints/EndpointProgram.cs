@@ -17,8 +17,13 @@ internal sealed class EndpointProgram : IDisposable
     internal static FilterPlace Place { get; } = new(1, 1, MustBeFirst: true);
 
     private readonly BpfObject _object;
+    private readonly EndpointConfig _config;
 
-    private EndpointProgram(BpfObject loaded) => _object = loaded;
+    private EndpointProgram(BpfObject loaded, in EndpointConfig config)
+    {
+        _object = loaded;
+        _config = config;
+    }
 
     internal BpfProgram FromEndpoint => _object.Program(ProgramNames.FromEp);
 
@@ -26,7 +31,11 @@ internal sealed class EndpointProgram : IDisposable
 
     /// <summary>Loads the programs; nothing is attached yet.</summary>
     internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config) =>
-        new(ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config));
+        new(ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config), config);
+
+    /// <summary>Whether they were loaded with the same constants.</summary>
+    internal bool IsFor(in EndpointConfig config) =>
+        MemoryMarshal.AsBytes(new ReadOnlySpan<EndpointConfig>(in _config)).SequenceEqual(MemoryMarshal.AsBytes(new ReadOnlySpan<EndpointConfig>(in config)));
 
     internal static EndpointConfig ConfigOf(EndpointAttachment attachment)
     {
