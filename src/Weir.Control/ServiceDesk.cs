@@ -31,25 +31,16 @@ public sealed class ServiceDesk
     public int Count => _services.Count;
 
     /// <summary>Problems an operator should know of.</summary>
-    public IReadOnlyList<string> Warnings
-    {
-        get
-        {
-            if (!_services.AreServed)
-            {
-                return []; // nobody comes by a device
-            }
+    public IReadOnlyList<string> Warnings => WarningsOf(_services.AreServed, _devices.All, _devices.HookProblem);
 
-            IReadOnlyList<BalancedDevice> devices = _devices.All;
-            return
-            [
-                .. devices.Where(device => !device.IsServed || !device.IsSettled)
-                    .Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)"),
-                .. _devices.HookProblem is { } problem ? [problem] : Array.Empty<string>(),
-                .. _devices.IsNeeded && devices.Count == 0 ? ["no device serves clients of services: none has an address, or 'devices' names none that is there"] : Array.Empty<string>(),
-            ];
-        }
-    }
+    /// <param name="areServed">Whether there is anything to serve at devices now; else nobody comes by one.</param>
+    internal static IReadOnlyList<string> WarningsOf(bool areServed, IReadOnlyList<BalancedDevice> devices, string? hookProblem) => !areServed ? [] :
+    [
+        .. devices.Where(device => !device.IsServed || !device.IsSettled)
+            .Select(device => $"clients of services that come by device {device.Name}: {device.How} (set 'devices' to those that should)"),
+        .. hookProblem is { } problem ? [problem] : Array.Empty<string>(),
+        .. devices.Count == 0 ? ["no device serves clients of services: none has an address, or 'devices' names none that is there"] : Array.Empty<string>(),
+    ];
 
     /// <summary>Takes the services of all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>

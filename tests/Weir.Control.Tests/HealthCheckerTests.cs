@@ -74,6 +74,32 @@ public sealed class HealthCheckerTests : IDisposable
         Assert.False(_told.TryTake(out _, TimeSpan.FromMilliseconds(500)));
     }
 
+    [PrivilegedFact]
+    public void WhatCouldNotBeTakenIn_IsToldAgain()
+    {
+        using var told = new BlockingCollection<bool>();
+        int times = 0;
+        using var checker = new HealthChecker(
+            (_, _, healthy, _) =>
+            {
+                if (++times == 1)
+                {
+                    throw new InvalidOperationException("whoever is told has a bug");
+                }
+
+                told.Add(healthy);
+                return Task.CompletedTask;
+            },
+            TimeProvider.System,
+            NullLogger.Instance);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        checker.Set("shop", _quick, [(AddressOf(listener), true)]);
+        listener.Stop();
+        Assert.True(told.TryTake(out bool isHealthy, TimeSpan.FromSeconds(10)));
+        Assert.False(isHealthy);
+    }
+
     private static BackendAddress AddressOf(TcpListener listener) => new(IPAddress.Loopback, (ushort)((IPEndPoint)listener.LocalEndpoint).Port);
 
     private static async Task AnswerAsync(TcpListener listener, string status)

@@ -65,9 +65,10 @@ internal sealed class HealthChecker(Func<string, BackendAddress, bool, string, T
                     streak = (wrong is null) == healthy ? 0 : streak + 1;
                     if (streak > 0 && (isFirst && wrong is null || streak >= (healthy ? watch.Check.Fall : watch.Check.Rise)))
                     {
+                        // Whoever could not take it in is told again.
+                        await changed(service, backend, !healthy, wrong ?? "");
                         healthy = !healthy;
                         streak = 0;
-                        await changed(service, backend, healthy, wrong ?? "");
                     }
 
                     isFirst = false;
