@@ -14,6 +14,13 @@ public sealed unsafe class BpfProgram
         Fd = fd;
     }
 
+    /// <summary>The same program by a descriptor that outlives the object.</summary>
+    public BpfProgram By(FileDescriptor descriptor)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        return new BpfProgram(Name, descriptor.Number);
+    }
+
     public string Name { get; }
 
     public int Fd { get; }

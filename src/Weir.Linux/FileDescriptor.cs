@@ -10,6 +10,7 @@ public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
 {
     private const int ReadOnly = 0;
     private const int CloseOnExec = 0x80000;
+    private const int DuplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
 
     /// <summary>Takes ownership of an open descriptor.</summary>
     public FileDescriptor(int number)
@@ -24,6 +25,14 @@ public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
         int number = Number;
         SetHandleAsInvalid();
         return number;
+    }
+
+    /// <summary>Another number for what is open under one of somebody else's.</summary>
+    /// <exception cref="LinuxException">There are too many.</exception>
+    public static FileDescriptor Duplicate(int number)
+    {
+        int fd = Libc.Fcntl(number, DuplicateCloseOnExec, 0);
+        return fd >= 0 ? new FileDescriptor(fd) : throw LinuxException.Last($"duplicate descriptor {number}");
     }
 
     /// <summary>Opens a file or folder for reading. Throws <see cref="LinuxException"/>.</summary>

@@ -5,6 +5,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 
 namespace Weir.Datapath;
 
@@ -16,22 +17,31 @@ internal sealed class EndpointProgram : IDisposable
     /// <summary>Of the filters, where there are no links.</summary>
     internal static FilterPlace Place { get; } = new(1, 1, MustBeFirst: true);
 
-    private readonly BpfObject _object;
+    private readonly FileDescriptor _from;
+    private readonly FileDescriptor _to;
     private readonly EndpointConfig _config;
 
+    /// <summary>Of the object, which holds a copy of the whole image, nothing is kept but the two.</summary>
     private EndpointProgram(BpfObject loaded, in EndpointConfig config)
     {
-        _object = loaded;
+        BpfProgram from = loaded.Program(ProgramNames.FromEp), to = loaded.Program(ProgramNames.ToEp);
+        _from = FileDescriptor.Duplicate(from.Fd);
+        _to = FileDescriptor.Duplicate(to.Fd);
+        FromEndpoint = from.By(_from);
+        ToEndpoint = to.By(_to);
         _config = config;
     }
 
-    internal BpfProgram FromEndpoint => _object.Program(ProgramNames.FromEp);
+    internal BpfProgram FromEndpoint { get; }
 
-    internal BpfProgram ToEndpoint => _object.Program(ProgramNames.ToEp);
+    internal BpfProgram ToEndpoint { get; }
 
     /// <summary>Loads the programs; nothing is attached yet.</summary>
-    internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config) =>
-        new(ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config), config);
+    internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config)
+    {
+        using BpfObject loaded = ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config);
+        return new EndpointProgram(loaded, config);
+    }
 
     /// <summary>Whether they were loaded with the same constants.</summary>
     internal bool IsFor(in EndpointConfig config) =>
@@ -64,7 +74,11 @@ internal sealed class EndpointProgram : IDisposable
 
     internal static string PinOf(ushort id, string pinRoot) => Path.Combine(pinRoot, $"link_ep_{id}");
 
-    public void Dispose() => _object.Dispose();
+    public void Dispose()
+    {
+        _from.Dispose();
+        _to.Dispose();
+    }
 
     private static IpAddr AddressOf(IPAddress? address) => address is null ? default : IpAddr.From(address);
 }
