@@ -39,6 +39,7 @@ install -D out/weir "$root$weir"
 mkdir -p "$root$PWD/tests/Weir.EndToEnd.Tests"
 cp -a --parents scripts tests/Weir.EndToEnd.Tests/Tools "$root$PWD"
 ln -s "$PWD" "$root/clone"
+printf '%s\n' "$PWD" "$(dirname "$weir")" > "$root/places"
 
 export TMPDIR=/run VM_MEMORY=2560 VM_APPEND="$*"
 vm_boot "$root" "$seconds" -cpu max -netdev user,id=tests,restrict=on,hostfwd=tcp:127.0.0.1:7000-:7000 -device virtio-net-pci,netdev=tests,romfile=

@@ -130,8 +130,8 @@ internal sealed class ServiceManager : IDisposable
         }
         catch
         {
-            Keep([.. changed.Select(service => before.GetValueOrDefault(service.Name)).OfType<Service>()], without: changed.Select(service => service.Name).Where(name => !before.ContainsKey(name)));
             Change(_ => before);
+            Keep([.. changed.Select(service => before.GetValueOrDefault(service.Name)).OfType<Service>()], without: changed.Select(service => service.Name).Where(name => !before.ContainsKey(name)));
             throw;
         }
 
