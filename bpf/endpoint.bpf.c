@@ -59,13 +59,14 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	return answered ? gateway_send(skb) : TC_ACT_SHOT;
 }
 
-/* The same for a packet that came by the host's stack, from the host itself or from outside: the answer goes
+/* The same for a packet that came by the host's stack, from the host itself, another node or outside: the answer goes
  * where packets of this link arrive, and from there its way through the stack. */
 static __always_inline int refuse_outside(struct __sk_buff *skb, const struct packet *p,
-					  const struct report *r, enum drop_reason reason)
+					  const struct report *r, const struct ruling *v,
+					  enum drop_reason reason)
 {
 	const volatile struct endpoint_config *c = &endpoint_config;
-	__u32 asker = r->src_identity == IDENTITY_HOST ? c->endpoint_id : DENY_ASKER_OUTSIDE;
+	__u32 asker = v->node || r->src_identity == IDENTITY_HOST ? c->endpoint_id : DENY_ASKER_OUTSIDE;
 
 	drop(skb, p, r, reason);
 	/* Its ports are a service's connection's: the client takes others when it hears so. */
@@ -200,7 +201,7 @@ int weir_to_ep(struct __sk_buff *skb)
 		     ? proxy_sent(skb, &p, &r)
 		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v);
 	if (reason)
-		return refuse_outside(skb, &p, &r, reason);
+		return refuse_outside(skb, &p, &r, &v, reason);
 
 	/* 7 */
 	if (v.way == WAY_PROXY)

@@ -208,9 +208,10 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 
 /* The end of a packet for a local backend: its sender learns of it where the backend's policy wants that. */
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
-				  const struct report *r, enum drop_reason reason,
-				  const struct ip_addr *frontend)
+				  const struct report *r, const struct ruling *v,
+				  enum drop_reason reason, const struct ip_addr *frontend)
 {
+	__u32 asker = v->node ? r->endpoint_id : DENY_ASKER_OUTSIDE;
 	bool answered = false;
 
 	drop(skb, p, r, reason);
@@ -219,9 +220,9 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 		return TC_ACT_SHOT;
 	/* A connection that went without the proxy so far, or that nobody knows: that is no denial. */
 	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID)
-		answered = deny_may_answer(DENY_ASKER_OUTSIDE) && reset_answer(skb, p);
-	else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, DENY_ASKER_OUTSIDE))
-		answered = deny_answer(skb, p, DENY_ASKER_OUTSIDE, frontend);
+		answered = deny_may_answer(asker) && reset_answer(skb, p);
+	else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, asker))
+		answered = deny_answer(skb, p, asker, frontend);
 	return answered ? (int)bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
 }
 
@@ -281,7 +282,7 @@ int weir_from_dev(struct __sk_buff *skb)
 	if (reason == DROP_REASON_CT_INVALID && alias_take(&p, &w, &v))
 		reason = device_judge(skb, &p, &r, &v);
 	if (reason)
-		return refuse(skb, &p, &r, reason, &w.from);
+		return refuse(skb, &p, &r, &v, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)
 		device_remember(&p, &w, v.client_port);
 	if (!rewrite_packet(skb, &p, &w) ||

@@ -8,6 +8,7 @@
 #include "drop_reason.h"
 #include "event.h"
 #include "metrics.h"
+#include "node.h"
 #include "proxy.h"
 #include "prefilter.h"
 #include "publish.h"
@@ -28,6 +29,7 @@ KEEP_STRUCT(claim_entry);
 KEEP_STRUCT(netns_entry);
 KEEP_STRUCT(ipcache_key);
 KEEP_STRUCT(ipcache_entry);
+KEEP_STRUCT(node_entry);
 KEEP_STRUCT(policy_key);
 KEEP_STRUCT(policy_entry);
 KEEP_STRUCT(ct_key);
@@ -67,6 +69,7 @@ KEEP_ENUM(nat_flag);
 KEEP_ENUM(nat_ports);
 KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(deny_answer);
+KEEP_ENUM(node_flag);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);
 KEEP_ENUM(ct_flag);

@@ -53,4 +53,5 @@ struct settings {
 	__u16 nat_first_port;	 /* of this host's ports, those that SNAT uses */
 	__u16 nat_last_port;
 	__u32 ct_capacity;	 /* entries that weir_ct has room for */
+	__u32 overlay_ifindex;	 /* the device that leads to other nodes' endpoints; 0: there is none */
 };

@@ -70,7 +70,8 @@ struct ct_entry {
 	struct ct_sent opener; /* TCP without the proxy between */
 	struct ct_sent answerer;
 	__be16 client_port; /* CT_SERVICE: the client's own, where another stands for it; else 0 */
-	__u8 _pad0[6];
+	__u16 node; /* index into weir_node: one end is an endpoint of that node; 0: neither is */
+	__u8 _pad0[4];
 };
 
 /* weir_alias: the port that stands for a client's own towards a backend which has a flow from that

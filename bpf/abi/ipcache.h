@@ -10,4 +10,7 @@ struct ipcache_key {
 
 struct ipcache_entry {
 	__u32 identity;
+	__u32 network_id; /* of an endpoint of another node: this host's number of its network; 0: none here */
+	__u16 node;	  /* index into weir_node; 0: not an endpoint of another node */
+	__u16 flags;	  /* none yet */
 };

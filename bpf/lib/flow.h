@@ -26,8 +26,16 @@ enum judge_side {
 	JUDGE_FROM_DEVICE, /* of a service's client, to a backend on this host */
 };
 
-/* The flow of a packet at the endpoint "own". What comes through the host's stack is no local
- * endpoint's. */
+/* Has the packet a source that sends nothing this way? What comes through the host's stack is no local
+ * endpoint's, and no other node's where it came by no device. */
+static __always_inline bool flow_is_forged(const struct __sk_buff *skb, const struct packet *p,
+					   enum judge_side side)
+{
+	return identity_local_endpoint(&p->src) ||
+	       (side == JUDGE_TO_ENDPOINT && !skb->ingress_ifindex && identity_node(&p->src));
+}
+
+/* The flow of a packet at the endpoint "own". */
 static __always_inline enum drop_reason flow_of(struct __sk_buff *skb, const struct packet *p,
 						enum judge_side side, __u32 own, bool reply,
 						struct flow *f)
@@ -38,7 +46,7 @@ static __always_inline enum drop_reason flow_of(struct __sk_buff *skb, const str
 		receiver = identity_local_endpoint(&p->dst);
 	} else {
 		sender = 0;
-		if (identity_local_endpoint(&p->src))
+		if (flow_is_forged(skb, p, side))
 			return DROP_REASON_SPOOFED_ENDPOINT;
 	}
 	f->src = reply ? p->dst : p->src;
@@ -66,22 +74,36 @@ static __always_inline struct endpoint_entry *endpoint_of(__u32 id)
 }
 
 /* Networks meet only where the whole world is let in: at a service's frontend. */
-static __always_inline enum drop_reason flow_between_networks(const struct endpoint_entry *src,
-							      const struct endpoint_entry *dst,
-							      __u32 frontend_id)
+static __always_inline enum drop_reason flow_between_networks(__u16 flags, __u32 frontend_id)
 {
 	if (!frontend_id)
 		return DROP_REASON_NETWORK_ISOLATED;
-	return (src->flags | dst->flags) & ENDPOINT_INTERNAL ? DROP_REASON_NETWORK_INTERNAL
-							      : DROP_REASON_NONE;
+	return flags & ENDPOINT_INTERNAL ? DROP_REASON_NETWORK_INTERNAL : DROP_REASON_NONE;
+}
+
+/* May a local endpoint's network have to do with whoever is elsewhere? A network that is none here is no
+ * endpoint's of this host. "frontend_id" is that of a service that leads to the local one: what leads from
+ * here to another node's endpoint is forgotten on the way, and that node would let nobody in by it. */
+static __always_inline enum drop_reason flow_leaves_network(const struct endpoint_entry *own,
+							    const struct ipcache_entry *peer,
+							    __u32 frontend_id)
+{
+	if (!peer || !peer->node)
+		return own->flags & ENDPOINT_INTERNAL ? DROP_REASON_NETWORK_INTERNAL
+						      : DROP_REASON_NONE;
+	if (peer->network_id && peer->network_id == own->network_id)
+		return DROP_REASON_NONE;
+	return flow_between_networks(own->flags, frontend_id);
 }
 
 /* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule
  * decided. A local flow needs the source's egress and the destination's ingress (POLICY: both
- * ends). */
+ * ends); of one with another node each host judges its own end. */
 __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, struct ruling *v)
 {
 	struct endpoint_entry *src = 0, *dst = 0;
+	enum drop_reason reason = DROP_REASON_NONE;
+	struct ipcache_entry *peer = 0;
 	struct policy_answer answer;
 
 	if (!f || !r || !v)
@@ -98,20 +120,25 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 	}
 	r->src_endpoint = (__u16)f->src_endpoint;
 	r->dst_endpoint = (__u16)f->dst_endpoint;
-	r->src_identity = src ? src->identity : identity_of_outside(&f->src, f->v6);
-	r->dst_identity = dst ? dst->identity : identity_of_outside(&f->dst, f->v6);
+	/* One end is local, or nobody would judge here. */
+	if (!src || !dst)
+		peer = identity_entry(src ? &f->dst : &f->src);
+	v->node = peer ? peer->node : 0;
+	r->src_identity = src ? src->identity : identity_of_entry(peer, f->v6);
+	r->dst_identity = dst ? dst->identity : identity_of_entry(peer, f->v6);
 	/* Who forges the host's address, or is masqueraded with it, comes from outside all the same. */
 	if (f->forwarded && r->src_identity == IDENTITY_HOST)
 		r->src_identity = identity_of_world(f->v6);
-	if (src && dst && src->network_id != dst->network_id) {
-		enum drop_reason reason = flow_between_networks(src, dst, r->frontend_id);
-
-		if (reason)
-			return reason;
+	if (src && dst) {
+		if (src->network_id != dst->network_id)
+			reason = flow_between_networks(src->flags | dst->flags, r->frontend_id);
+	} else if (src) {
+		reason = flow_leaves_network(src, peer, 0);
+	} else if (dst) {
+		reason = flow_leaves_network(dst, peer, r->frontend_id);
 	}
-	if ((src && !dst && src->flags & ENDPOINT_INTERNAL) ||
-	    (dst && !src && dst->flags & ENDPOINT_INTERNAL))
-		return DROP_REASON_NETWORK_INTERNAL;
+	if (reason)
+		return reason;
 	if (src) {
 		r->endpoint_id = (__u16)f->src_endpoint;
 		r->direction = DIRECTION_EGRESS;
@@ -138,7 +165,8 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 			v->way = WAY_PROXY;
 		if (answer.reason)
 			return answer.reason;
-		if (!src && !answer.rule_id)
+		/* An endpoint of another node is no outsider. */
+		if (!src && !v->node && !answer.rule_id)
 			return door_judge(&f->src, f->v6, r->src_identity, v, f->dst_endpoint,
 					  dst->flags);
 	}

@@ -41,13 +41,29 @@ static __always_inline __u32 identity_of_world(bool v6)
 	return v6 ? IDENTITY_WORLD_IPV6 : IDENTITY_WORLD_IPV4;
 }
 
+/* What is known of an address that is no local endpoint; null: it is somewhere in the world. */
+static __always_inline struct ipcache_entry *identity_entry(const struct ip_addr *addr)
+{
+	struct ipcache_key key = {.prefix_len = 128, .addr = *addr};
+
+	return bpf_map_lookup_elem(&weir_ipcache, &key);
+}
+
+static __always_inline __u32 identity_of_entry(const struct ipcache_entry *entry, bool v6)
+{
+	return entry ? entry->identity : identity_of_world(v6);
+}
+
 /* The identity of an address that is no local endpoint. */
 static __always_inline __u32 identity_of_outside(const struct ip_addr *addr, bool v6)
 {
-	struct ipcache_key key = {.prefix_len = 128, .addr = *addr};
-	struct ipcache_entry *entry = bpf_map_lookup_elem(&weir_ipcache, &key);
+	return identity_of_entry(identity_entry(addr), v6);
+}
 
-	if (entry)
-		return entry->identity;
-	return identity_of_world(v6);
+/* The node whose endpoint has this address, or 0. A function of its own for the sake of the stack. */
+__noinline __u32 identity_node(const struct ip_addr *addr)
+{
+	struct ipcache_entry *entry = addr ? identity_entry(addr) : 0;
+
+	return entry ? entry->node : 0;
 }

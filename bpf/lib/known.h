@@ -88,6 +88,7 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 	entry->dst_identity = r->dst_identity;
 	entry->src_endpoint = r->src_endpoint;
 	entry->dst_endpoint = r->dst_endpoint;
+	entry->node = v->node;
 	entry->revision = v->revision;
 	return DROP_REASON_NONE;
 }
@@ -135,6 +136,9 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	/* The host's own packets come in by no device; its answers may, translated. */
 	if (side == JUDGE_TO_ENDPOINT && !reply && entry->src_identity == IDENTITY_HOST &&
 	    !(entry->flags & CT_FORWARDED) && skb->ingress_ifindex)
+		return DROP_REASON_SPOOFED_ENDPOINT;
+	/* Nor does the host send for another node's endpoint. */
+	if (side == JUDGE_TO_ENDPOINT && entry->node && !skb->ingress_ifindex)
 		return DROP_REASON_SPOOFED_ENDPOINT;
 	if (entry->flags & CT_CUT)
 		return DROP_REASON_PROXY_REQUIRED;

@@ -9,6 +9,7 @@
 #include "../abi/event.h"
 #include "../abi/ipcache.h"
 #include "../abi/metrics.h"
+#include "../abi/node.h"
 #include "../abi/policy.h"
 #include "../abi/prefilter.h"
 #include "../abi/publish.h"
@@ -19,6 +20,7 @@ enum map_size {
 	MAX_LOCAL = 8192,
 	MAX_CLAIMS = 16384,
 	MAX_PREFIXES = 131072,
+	MAX_NODES = 4096,
 	MAX_POLICY_ENTRIES = 16384,
 	MAX_FLOWS = 131072,
 	MAX_BRIEF_FLOWS = 65536,
@@ -82,6 +84,15 @@ struct {
 	__type(key, struct ipcache_key);
 	__type(value, struct ipcache_entry);
 } weir_ipcache SEC(".maps");
+
+/* By the number that weir_ipcache names. Written by the agent. Full: the agent refuses the node. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_NODES);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct node_entry);
+} weir_node SEC(".maps");
 
 struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

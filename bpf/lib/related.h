@@ -52,13 +52,16 @@ static __noinline enum drop_reason related_judge(struct __sk_buff *skb, const st
 	enum drop_reason reason;
 	bool reply;
 
-	if (side == JUDGE_TO_ENDPOINT && identity_local_endpoint(&p->src))
+	if (side == JUDGE_TO_ENDPOINT && flow_is_forged(skb, p, side))
 		return DROP_REASON_SPOOFED_ENDPOINT;
 	reason = parse_quoted(skb, p, &quoted);
 	if (reason)
 		return reason;
-	if (!related_fits(skb, p) || !ip_addr_equal(&quoted.src, &p->dst) ||
-	    (side == JUDGE_FROM_ENDPOINT && !ip_addr_equal(&quoted.dst, &p->src)))
+	if (!related_fits(skb, p) || !ip_addr_equal(&quoted.src, &p->dst))
+		return DROP_REASON_ICMP_UNRELATED;
+	/* An endpoint, here or of another node, is no router. */
+	if (!ip_addr_equal(&quoted.dst, &p->src) &&
+	    (side == JUDGE_FROM_ENDPOINT || identity_node(&p->src)))
 		return DROP_REASON_ICMP_UNRELATED;
 	entry = related_flow(&quoted, v->revision, bpf_ktime_get_coarse_ns(), &reply);
 	/* No router is between two local endpoints. */

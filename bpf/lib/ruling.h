@@ -21,6 +21,7 @@ struct ruling {
 	__u32 frontend_id;
 	__u32 ifindex;	    /* the device that the service's clients come by; 0: no service */
 	__be16 client_port; /* the client's own, where another stands for it; else 0 */
+	__u16 node;	    /* the other end is an endpoint of that node; 0: it is not */
 	__u32 revision;	    /* of the policy that is asked */
 	__u32 http_egress;  /* see struct ct_entry */
 	__u32 http_ingress;

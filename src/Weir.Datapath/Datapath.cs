@@ -32,6 +32,7 @@ public sealed class Datapath : IDatapath, IDisposable
     private readonly RingBuffer _events;
     private readonly EndpointTable _endpoints;
     private readonly PolicyTable _policies;
+    private readonly NodeTable _nodes;
     private readonly BpfMapMemory<CtUse> _conntrackUse;
     private readonly ConntrackTable _conntrack;
     private XdpProgram? _xdp;
@@ -55,6 +56,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _events = new(maps[MapNames.Events]);
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
+        _nodes = new(maps[MapNames.Node]);
         _conntrackUse = new(maps[MapNames.CtUse]);
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
@@ -476,7 +478,7 @@ public sealed class Datapath : IDatapath, IDisposable
     {
         ArgumentNullException.ThrowIfNull(rows);
         IpcacheKey[] keys = [.. rows.Select(row => KeyOf(row.Prefix))];
-        IpcacheEntry[] values = [.. rows.Select(row => new IpcacheEntry { Identity = row.Identity.Value })];
+        IpcacheEntry[] values = [.. rows.Select(row => new IpcacheEntry { Identity = row.Identity.Value, NetworkId = row.NetworkId, Node = row.Node })];
         _ipcache.SetMany(keys, values);
     }
 
@@ -484,7 +486,27 @@ public sealed class Datapath : IDatapath, IDisposable
     public bool RemoveIpcache(IpPrefix prefix) => _ipcache.Remove(KeyOf(prefix));
 
     public IReadOnlyList<IpcacheRow> ListIpcache() =>
-        [.. _ipcache.ToList().Select(e => new IpcacheRow(MappedPrefix.From(e.Key.Addr, e.Key.PrefixLen), new Identity(e.Value.Identity))).Distinct()];
+    [
+        .. _ipcache.ToList()
+            .Select(e => new IpcacheRow(MappedPrefix.From(e.Key.Addr, e.Key.PrefixLen), new Identity(e.Value.Identity), e.Value.NetworkId, e.Value.Node))
+            .Distinct(),
+    ];
+
+    /// <summary>Says which other hosts there are, these and no others. Before prefixes name them.</summary>
+    /// <exception cref="DatapathException">A number is 0, too high, or two nodes'; nothing was changed.</exception>
+    public void SetNodes(IReadOnlyCollection<NodeRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        lock (_lock)
+        {
+            _nodes.Replace(rows);
+        }
+    }
+
+    public IReadOnlyList<NodeRow> ListNodes() => _nodes.List();
+
+    /// <summary>Says by which device other nodes' endpoints are reached that no route leads to; 0: by none.</summary>
+    public void SetOverlay(int ifindex) => ChangeSettings((ref Settings s) => s.OverlayIfindex = (uint)ifindex);
 
     private static void RequireRoom(int count, uint max, string what)
     {
@@ -570,6 +592,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _xdp?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
+        _nodes.Dispose();
         Services.Dispose();
         Backends.Dispose();
         _links.Dispose();

@@ -41,6 +41,12 @@ public interface IDatapath
     /// <inheritdoc cref="Datapath.RemoveIpcache"/>
     bool RemoveIpcache(IpPrefix prefix);
 
+    /// <inheritdoc cref="Datapath.SetNodes"/>
+    void SetNodes(IReadOnlyCollection<NodeRow> rows);
+
+    /// <inheritdoc cref="Datapath.SetOverlay"/>
+    void SetOverlay(int ifindex);
+
     /// <inheritdoc cref="Datapath.SetRouted"/>
     void SetRouted(ushort id, bool routed);
 
@@ -61,4 +67,7 @@ public interface IDatapath
 
     /// <summary>Who is behind which prefix, as the kernel has it.</summary>
     IReadOnlyList<IpcacheRow> ListIpcache();
+
+    /// <summary>The other hosts, as the kernel knows them.</summary>
+    IReadOnlyList<NodeRow> ListNodes();
 }

@@ -145,11 +145,12 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>Empties the slot, as the agent does when an endpoint goes.</summary>
     public void ClearEndpoint(uint id) => _maps["weir_endpoint"].Update(Word(id), new byte[32]);
 
-    public void SetIpcache(string prefix, uint identity)
+    /// <param name="node">Whose endpoint it is; 0: none of another node's.</param>
+    public void SetIpcache(string prefix, uint identity, uint network = 0, ushort node = 0)
     {
         string[] parts = prefix.Split('/');
         int length = int.Parse(parts[1], CultureInfo.InvariantCulture) + (parts[0].Contains(':', StringComparison.Ordinal) ? 0 : 96);
-        _maps["weir_ipcache"].Update([.. Word((uint)length), .. Address(parts[0])], Word(identity));
+        _maps["weir_ipcache"].Update([.. Word((uint)length), .. Address(parts[0])], [.. Word(identity), .. Word(network), .. Word(node)]);
     }
 
     public void SetFlowLimit(uint limit)

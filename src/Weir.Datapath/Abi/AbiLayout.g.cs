@@ -40,6 +40,7 @@ internal static class AbiLayout
         NatEntry.Layout(),
         NatKey.Layout(),
         NetnsEntry.Layout(),
+        NodeEntry.Layout(),
         PolicyEntry.Layout(),
         PolicyKey.Layout(),
         PrefilterKey.Layout(),

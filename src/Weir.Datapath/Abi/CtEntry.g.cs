@@ -41,8 +41,10 @@ public partial struct CtEntry
     public CtSent Answerer;
     /// <summary>CT_SERVICE: the client&apos;s own, where another stands for it; else 0</summary>
     public BigEndianUInt16 ClientPort;
+    /// <summary>index into weir_node: one end is an endpoint of that node; 0: neither is</summary>
+    public ushort Node;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray6<byte> _pad0;
+    private InlineArray4<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
@@ -67,6 +69,7 @@ public partial struct CtEntry
             global::Weir.Datapath.AbiField.Of("opener", ref value, ref value.Opener),
             global::Weir.Datapath.AbiField.Of("answerer", ref value, ref value.Answerer),
             global::Weir.Datapath.AbiField.Of("client_port", ref value, ref value.ClientPort),
+            global::Weir.Datapath.AbiField.Of("node", ref value, ref value.Node),
         ]);
     }
 }

@@ -10,11 +10,17 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(4 bytes)</summary>
+/// <summary>(12 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct IpcacheEntry
 {
     public uint Identity;
+    /// <summary>of an endpoint of another node: this host&apos;s number of its network; 0: none here</summary>
+    public uint NetworkId;
+    /// <summary>index into weir_node; 0: not an endpoint of another node</summary>
+    public ushort Node;
+    /// <summary>none yet</summary>
+    public ushort Flags;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -22,6 +28,9 @@ public partial struct IpcacheEntry
         return new("ipcache_entry", Unsafe.SizeOf<IpcacheEntry>(),
         [
             global::Weir.Datapath.AbiField.Of("identity", ref value, ref value.Identity),
+            global::Weir.Datapath.AbiField.Of("network_id", ref value, ref value.NetworkId),
+            global::Weir.Datapath.AbiField.Of("node", ref value, ref value.Node),
+            global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
         ]);
     }
 }

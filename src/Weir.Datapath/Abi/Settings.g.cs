@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (24 bytes)</summary>
+/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (28 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct Settings
 {
@@ -28,6 +28,8 @@ public partial struct Settings
     public ushort NatLastPort;
     /// <summary>entries that weir_ct has room for</summary>
     public uint CtCapacity;
+    /// <summary>the device that leads to other nodes&apos; endpoints; 0: there is none</summary>
+    public uint OverlayIfindex;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -42,6 +44,7 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("nat_first_port", ref value, ref value.NatFirstPort),
             global::Weir.Datapath.AbiField.Of("nat_last_port", ref value, ref value.NatLastPort),
             global::Weir.Datapath.AbiField.Of("ct_capacity", ref value, ref value.CtCapacity),
+            global::Weir.Datapath.AbiField.Of("overlay_ifindex", ref value, ref value.OverlayIfindex),
         ]);
     }
 }

@@ -33,7 +33,12 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     internal Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> Policies { get; } = [];
 
-    internal Dictionary<IpPrefix, Identity> Ipcache { get; } = [];
+    internal Dictionary<IpPrefix, IpcacheRow> Ipcache { get; } = [];
+
+    internal Dictionary<ushort, NodeRow> Nodes { get; private set; } = [];
+
+    /// <summary>The overlay's device; 0: none.</summary>
+    internal int Overlay { get; private set; }
 
     internal Dictionary<uint, HttpPolicy> Http { get; private set; } = [];
 
@@ -98,7 +103,7 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
         Do("swap policies", [.. policies.Select(policy => (Action)(() => Policies[policy.Key] = policy.Value))], isOne: false);
 
     public void SetIpcache(IReadOnlyCollection<IpcacheRow> rows) =>
-        Do("write ipcache", [.. rows.Select(row => (Action)(() => Ipcache[row.Prefix] = row.Identity))], isOne: false);
+        Do("write ipcache", [.. rows.Select(row => (Action)(() => Ipcache[row.Prefix] = row))], isOne: false);
 
     public bool RemoveIpcache(IpPrefix prefix)
     {
@@ -106,6 +111,10 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
         Do("remove ipcache", () => wasThere = Ipcache.Remove(prefix));
         return wasThere;
     }
+
+    public void SetNodes(IReadOnlyCollection<NodeRow> rows) => Do("set nodes", () => Nodes = rows.ToDictionary(row => row.Id));
+
+    public void SetOverlay(int ifindex) => Do("set the overlay", () => Overlay = ifindex);
 
     public void SetRouted(ushort id, bool routed) =>
         Do("set routed", () => Slots[id] = Slots[id] with { Attachment = Slots[id].Attachment with { Routed = routed } });
@@ -166,7 +175,9 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     public IReadOnlyList<LocalRow> ListLocal() => [.. Slots.Values.SelectMany(slot => slot.Attachment.Addresses.Select(address => new LocalRow(address, slot.Attachment.Id)))];
 
-    public IReadOnlyList<IpcacheRow> ListIpcache() => [.. Ipcache.Select(row => new IpcacheRow(row.Key, row.Value))];
+    public IReadOnlyList<IpcacheRow> ListIpcache() => [.. Ipcache.Values];
+
+    public IReadOnlyList<NodeRow> ListNodes() => [.. Nodes.Values];
 
     public int Create(Endpoint endpoint, int mtu)
     {

@@ -39,7 +39,7 @@ internal sealed partial class Rig
             ipcache[prefix] = world.Cidrs[prefix];
         }
 
-        Assert.Equal(ipcache.OrderBy(row => row.Key), Host.Ipcache.OrderBy(row => row.Key));
+        Assert.Equal(ipcache.Select(row => new IpcacheRow(row.Key, row.Value)).OrderBy(row => row.Prefix), Host.Ipcache.Values.OrderBy(row => row.Prefix));
         Assert.Equal(HttpInMaps().Order(), Host.Http.Keys.Order());
         Assert.Equal(Host.Slots.Keys.Where(Host.Policies.ContainsKey).Order(), Host.Policies.Keys.Order());
         _engines.Clear();
@@ -161,7 +161,7 @@ internal sealed partial class Rig
             _prefixes[number] = prefix;
         }
 
-        HashSet<Identity> peers = [Identity.Host, Identity.WorldIpv4, .. Host.Ipcache.Values, .. Host.Slots.Values.Select(slot => slot.Attachment.Identity)];
+        HashSet<Identity> peers = [Identity.Host, Identity.WorldIpv4, .. Host.Ipcache.Values.Select(row => row.Identity), .. Host.Slots.Values.Select(slot => slot.Attachment.Identity)];
         foreach ((ushort id, MemoryHost.Slot slot) in Host.Slots)
         {
             IReadOnlyList<PolicyMapEntry>? entries = Host.Policies.GetValueOrDefault(id);
