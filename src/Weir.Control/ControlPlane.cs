@@ -86,8 +86,8 @@ public sealed class ControlPlane : IDisposable
         _runtime = new RuntimeSource(_writer, _networks, _endpoints, _addresses, _claims, _reconciler, options.Labels, Follow, log);
         Addresses = new AddressDesk(_writer, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(_writer, _services, _devices);
-        Prefilter = new PrefilterDesk(_writer, durable, datapath, _devices);
-        var obstacles = new Obstacles(_writer, datapath, () => Prefilter.All);
+        Prefilter = new PrefilterDesk(_writer, durable, _reconciler, datapath.Prefilter.Max, _devices.Need);
+        var obstacles = new Obstacles(_writer, datapath);
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
@@ -158,7 +158,7 @@ public sealed class ControlPlane : IDisposable
             }
 
             RestoreDoors();
-            Prefilter.Restore();
+            Prefilter.Need();
             Watchdog.MakeSo();
             if (_datapath.IsResizing)
             {

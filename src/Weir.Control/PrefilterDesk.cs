@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Weir.Control.Services;
+using System.Collections.Immutable;
+using Weir.Control.Reconciling;
 using Weir.Control.State;
 using Weir.Datapath;
 using Weir.Net;
@@ -15,22 +16,27 @@ public sealed class PrefilterDesk
 
     private readonly Writer _writer;
     private readonly IStore _store;
-    private readonly Datapath.Datapath _datapath;
-    private readonly DeviceManager _devices;
-    private readonly SortedSet<IpPrefix> _prefixes = [];
+    private readonly Reconciler _reconciler;
+    private readonly uint _most;
+    private readonly Action _need;
 
-    internal PrefilterDesk(Writer writer, IStore store, Datapath.Datapath datapath, DeviceManager devices)
+    /// <param name="most">Sources that the datapath has room for.</param>
+    /// <param name="need">Called when there is something to drop: devices have to have programs.</param>
+    internal PrefilterDesk(Writer writer, IStore store, Reconciler reconciler, uint most, Action need)
     {
         _writer = writer;
         _store = store;
-        _datapath = datapath;
-        _devices = devices;
+        _reconciler = reconciler;
+        _most = most;
+        _need = need;
+        ImmutableSortedSet<IpPrefix> kept = [.. store.Get(Key, StateContext.Default.KeptPrefilter)?.Prefixes ?? []];
+        writer.Publish(world => world with { Prefilter = kept });
     }
 
-    public IReadOnlyList<IpPrefix> All => _writer.Run(() => _prefixes.ToList());
+    public IReadOnlyList<IpPrefix> All => _writer.World.Prefilter;
 
     /// <summary>Adds and removes; all of it or nothing.</summary>
-    /// <exception cref="ControlException">Something is no prefix, or must not be dropped.</exception>
+    /// <exception cref="ControlException">Something is no prefix, must not be dropped, or cannot be.</exception>
     public (int Added, int Removed, int Total) Change(IReadOnlyList<string> add, IReadOnlyList<string> remove)
     {
         ArgumentNullException.ThrowIfNull(add);
@@ -44,52 +50,50 @@ public sealed class PrefilterDesk
 
         return _writer.Run(() =>
         {
-            IpPrefix? missing = removed.Where(prefix => !_prefixes.Contains(prefix)).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
+            ImmutableSortedSet<IpPrefix> before = _writer.World.Prefilter;
+            IpPrefix? missing = removed.Where(prefix => !before.Contains(prefix)).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
             if (missing is { } unknown)
             {
                 throw new ControlException($"{unknown} is not in the prefilter; nothing was changed. 'weir prefilter list' shows all");
             }
 
-            IpPrefix[] isNew = [.. added.Distinct().Where(prefix => !_prefixes.Contains(prefix))];
-            if (isNew.Length + _prefixes.Count > _datapath.Prefilter.Max)
+            ImmutableSortedSet<IpPrefix> with = before.Union(added);
+            if (with.Count > _most)
             {
-                throw new ControlException($"the prefilter has room for {_datapath.Prefilter.Max} and would have {isNew.Length + _prefixes.Count}; nothing was changed");
+                throw new ControlException($"the prefilter has room for {_most} and would have {with.Count}; nothing was changed");
             }
 
-            _datapath.Prefilter.Add(isNew);
-            _prefixes.UnionWith(isNew);
-            foreach (IpPrefix prefix in removed)
+            ImmutableSortedSet<IpPrefix> after = with.Except(removed);
+            Keep(after);
+            try
             {
-                _datapath.Prefilter.Remove(prefix);
-                _prefixes.Remove(prefix);
+                _reconciler.Converge([StepObject.Prefilter]);
+            }
+            catch (ControlException e)
+            {
+                Keep(before);
+                _reconciler.Converge();
+                throw new ControlException($"{e.Message}; the prefilter is what it was before");
             }
 
-            _store.Put(Key, new KeptPrefilter([.. _prefixes]), StateContext.Default.KeptPrefilter);
-            if (_prefixes.Count > 0)
-            {
-                _devices.Need();
-            }
-
-            return (isNew.Length, removed.Distinct().Count(), _prefixes.Count);
+            Need();
+            return (with.Count - before.Count, with.Count - after.Count, after.Count);
         });
     }
 
-    /// <summary>Makes the kernel drop what is kept, and nothing else.</summary>
-    internal void Restore()
+    /// <summary>After a start.</summary>
+    internal void Need()
     {
-        _prefixes.UnionWith(_store.Get(Key, StateContext.Default.KeptPrefilter)?.Prefixes ?? []);
-        HashSet<IpPrefix> present = [.. _datapath.Prefilter.List()];
-        foreach (IpPrefix prefix in present.Except(_prefixes))
+        if (All.Count > 0)
         {
-            _datapath.Prefilter.Remove(prefix);
+            _need();
         }
+    }
 
-        _datapath.Prefilter.Add([.. _prefixes.Except(present)]);
-
-        if (_prefixes.Count > 0)
-        {
-            _devices.Need();
-        }
+    private void Keep(ImmutableSortedSet<IpPrefix> prefixes)
+    {
+        _store.Put(Key, new KeptPrefilter(prefixes), StateContext.Default.KeptPrefilter);
+        _writer.Publish(world => world with { Prefilter = prefixes });
     }
 
     private static IpPrefix Parse(string text) => IpPrefix.TryParse(text, out IpPrefix prefix)

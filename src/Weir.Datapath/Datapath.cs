@@ -417,6 +417,15 @@ public sealed class Datapath : IDatapath, IDisposable
         Claims.Replace(rows);
     }
 
+    /// <summary>Drops packets from these sources at the devices, and from no others.</summary>
+    /// <exception cref="DatapathException">There are too many; nothing was changed.</exception>
+    public void SetPrefilter(IReadOnlyCollection<IpPrefix> prefixes)
+    {
+        ArgumentNullException.ThrowIfNull(prefixes);
+        RequireRoom(prefixes.Count, Prefilter.Max, "sources in the prefilter");
+        Prefilter.Replace(prefixes);
+    }
+
     /// <summary>Forgets the endpoint, its policy and its flows. The programs go with the interface, or now.</summary>
     public void DetachEndpoint(ushort id, IEnumerable<IPAddress> addresses)
     {
@@ -507,6 +516,8 @@ public sealed class Datapath : IDatapath, IDisposable
 
     /// <summary>Says by which device other nodes' endpoints are reached that no route leads to; 0: by none.</summary>
     public void SetOverlay(int ifindex) => ChangeSettings((ref Settings s) => s.OverlayIfindex = (uint)ifindex);
+
+    public IReadOnlyList<IpPrefix> ListPrefilter() => Prefilter.List();
 
     private static void RequireRoom(int count, uint max, string what)
     {

@@ -56,6 +56,9 @@ public interface IDatapath
     /// <inheritdoc cref="Datapath.SetClaims"/>
     void SetClaims(IReadOnlyCollection<ClaimRow> rows);
 
+    /// <inheritdoc cref="Datapath.SetPrefilter"/>
+    void SetPrefilter(IReadOnlyCollection<IpPrefix> prefixes);
+
     /// <inheritdoc cref="Datapath.BumpRevision"/>
     uint BumpRevision();
 
@@ -70,4 +73,7 @@ public interface IDatapath
 
     /// <summary>The other hosts, as the kernel knows them.</summary>
     IReadOnlyList<NodeRow> ListNodes();
+
+    /// <summary>Sources that the kernel drops at the devices.</summary>
+    IReadOnlyList<IpPrefix> ListPrefilter();
 }

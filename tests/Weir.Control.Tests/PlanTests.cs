@@ -147,6 +147,20 @@ public sealed class PlanTests
     }
 
     [Fact]
+    public void SourceThatIsBarred_IsForEveryPacket_AndNoFlowIsJudgedAgain()
+    {
+        Have(1, "role=web");
+        Carry();
+        _world = _world with { Prefilter = [_prefix] };
+
+        Assert.Equal([_prefix], Assert.IsType<Step.SetPrefilter>(Assert.Single(Make())).Prefixes);
+        Carry();
+        Assert.Empty(Make());
+        _realized = _realized.InDoubt(new Step.SetPrefilter([]));
+        Assert.Equal(["SetPrefilter"], Names(Make()));
+    }
+
+    [Fact]
     public void DoorThatOpens_HasFlowsJudgedAgain()
     {
         Have(1, "role=web");

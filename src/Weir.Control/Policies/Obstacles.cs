@@ -13,13 +13,13 @@ namespace Weir.Control.Policies;
 
 /// <summary>Finds what decides about a flow beside policy, as the datapath does: where it goes (multicast, networks),
 /// and by which door it comes in. Called on the writer's thread.</summary>
-internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath, Func<IReadOnlyList<IpPrefix>> prefilter)
+internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath)
 {
     /// <summary>What is in the way before policy is asked.</summary>
     /// <param name="frontend">The service's, by which it goes; null: straight.</param>
     internal Obstacle? Before(Party from, Party to, Frontend? frontend)
     {
-        if (from.IsOutside && from.Place is { } source && prefilter().FirstOrDefault(prefix => prefix.Contains(source)) is { Address: not null } filtered)
+        if (from.IsOutside && from.Place is { } source && writer.World.Prefilter.FirstOrDefault(prefix => prefix.Contains(source)) is { Address: not null } filtered)
         {
             return Obstacle.Of(DropReason.Prefilter, $" ({filtered})");
         }

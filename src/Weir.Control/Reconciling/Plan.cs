@@ -88,6 +88,7 @@ internal sealed class Plan
             Bring(endpoint, wanted[endpoint.Id].Attachment, options);
         }
 
+        Bar();
         Lead();
         PutIntoHost(host);
         OpenDoors();
@@ -108,7 +109,7 @@ internal sealed class Plan
     }
 
     /// <summary>Whether flows that are known have to be judged again after it.</summary>
-    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.Serve or Step.LetGo or Step.StopServing);
+    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.Serve or Step.LetGo or Step.StopServing);
 
     private void PutIntoHost(IEnumerable<HostNeed> wanted)
     {
@@ -132,6 +133,14 @@ internal sealed class Plan
         if (_realized.Masqueraded is not { } known || !known.SequenceEqual(ranges))
         {
             Add(new Step.Masquerade(ranges));
+        }
+    }
+
+    private void Bar()
+    {
+        if (!ReferenceEquals(_realized.Prefilter, _world.Prefilter) && _realized.Prefilter?.SetEquals(_world.Prefilter) != true)
+        {
+            Add(new Step.SetPrefilter(_world.Prefilter));
         }
     }
 

@@ -42,6 +42,9 @@ internal sealed record Realized
     /// <summary>To whom published ports are open; null: that is not known.</summary>
     internal ImmutableHashSet<PublishRow>? Doors { get; init; }
 
+    /// <summary>Sources that are dropped at the devices; null: that is not known.</summary>
+    internal ImmutableSortedSet<IpPrefix>? Prefilter { get; init; }
+
     /// <summary>What is served, by name.</summary>
     internal ImmutableDictionary<string, Served> Services { get; init; } = ImmutableDictionary<string, Served>.Empty;
 
@@ -69,6 +72,7 @@ internal sealed record Realized
         Step.Masquerade masquerade => this with { Masqueraded = masquerade.Ranges },
         Step.SetClaims set => this with { Claims = set.Rows },
         Step.SetDoors set => this with { Doors = set.Rows },
+        Step.SetPrefilter set => this with { Prefilter = set.Prefixes },
         Step.Serve serve => Serving(serve.Service, serve.Service),
         Step.LetGo let => this with { Services = Services.SetItem(let.Service.Name, Services[let.Service.Name] with { Frontends = [.. let.Service.Spec.Frontends] }) },
         Step.StopServing stop => this with { Services = Services.Remove(stop.Name) },
@@ -88,6 +92,7 @@ internal sealed record Realized
         Step.StopServing stop => this with { Services = Services.SetItem(stop.Name, Services[stop.Name] with { Service = null }) },
         Step.SetClaims => this with { Claims = null },
         Step.SetDoors => this with { Doors = null },
+        Step.SetPrefilter => this with { Prefilter = null },
         Step.Masquerade => this with { Masqueraded = null },
         _ => this,
     };

@@ -38,6 +38,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
             IsProxyInDoubt = true,
             Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => row.Identity),
             Host = [.. host.List(writer.World)],
+            Prefilter = [.. datapath.ListPrefilter()],
         };
 
     /// <summary>After a start: an endpoint's programs are in the kernel already.</summary>
@@ -89,9 +90,9 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
     internal void Converge(IReadOnlyCollection<StepObject> awaited)
     {
         Converge();
-        if (awaited.Select(_failures.GetValueOrDefault).FirstOrDefault(failure => failure is not null) is { } failure)
+        if (awaited.FirstOrDefault(_failures.ContainsKey) is { } failed)
         {
-            throw new ControlException(failure);
+            throw new ControlException($"{failed.What}: {_failures[failed]}");
         }
     }
 
@@ -222,6 +223,9 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
                 break;
             case Step.SetDoors set:
                 datapath.SetDoors(set.Rows);
+                break;
+            case Step.SetPrefilter set:
+                datapath.SetPrefilter(set.Prefixes);
                 break;
             case Step.Serve serve:
                 services.Serve(serve.Service);

@@ -96,6 +96,12 @@ internal abstract record Step
         internal override StepObject About => StepObject.Doors;
     }
 
+    /// <summary>Drops these sources at the devices, and no others.</summary>
+    internal sealed record SetPrefilter(ImmutableSortedSet<IpPrefix> Prefixes) : Step
+    {
+        internal override StepObject About => StepObject.Prefilter;
+    }
+
     /// <summary>Serves a service by its backends as they stand.</summary>
     internal sealed record Serve(Service Service) : Step
     {

@@ -18,6 +18,8 @@ internal sealed record StepObject(string What, ushort Endpoint = 0)
 
     internal static StepObject Doors { get; } = new("who comes in by published ports");
 
+    internal static StepObject Prefilter { get; } = new("the prefilter");
+
     internal static StepObject Masquerading { get; } = new("masquerading");
 
     /// <summary>Whether it is built upon <see cref="Policy"/>.</summary>

@@ -60,6 +60,9 @@ internal sealed record World
     /// <summary>By name; published ports among them.</summary>
     internal ImmutableSortedDictionary<string, Service> Services { get; init; } = ImmutableSortedDictionary.Create<string, Service>(StringComparer.Ordinal);
 
+    /// <summary>Sources that are dropped at the devices.</summary>
+    internal ImmutableSortedSet<IpPrefix> Prefilter { get; init; } = [];
+
     /// <summary>Containers whose endpoints the runtime has and of which the records are lost.</summary>
     internal ImmutableList<string> Lost { get; init; } = [];
 

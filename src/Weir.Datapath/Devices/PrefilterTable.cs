@@ -98,6 +98,17 @@ public sealed class PrefilterTable
         }
     }
 
+    /// <summary>Drops packets from these sources and no others; who is to stay out is never let in meanwhile.</summary>
+    public void Replace(IReadOnlyCollection<IpPrefix> prefixes)
+    {
+        HashSet<IpPrefix> present = [.. List()];
+        Add([.. prefixes.Where(prefix => !present.Contains(prefix))]);
+        foreach (IpPrefix gone in present.Except(prefixes))
+        {
+            Remove(gone);
+        }
+    }
+
     /// <summary>All of them, in order.</summary>
     public IReadOnlyList<IpPrefix> List() =>
     [

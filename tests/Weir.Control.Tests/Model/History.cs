@@ -28,6 +28,7 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
         Publish,
         Allow,
         Serve,
+        Bar,
         AskForList,
         OldListComes,
         NewListComes,
@@ -192,6 +193,9 @@ internal sealed record History(IReadOnlyList<History.Happening> Happenings)
                 break;
             case What.Serve:
                 rig.Serve(choice);
+                break;
+            case What.Bar:
+                rig.Bar(choice);
                 break;
             case What.AskForList:
                 rig.AskForList();

@@ -46,6 +46,8 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     internal HashSet<ClaimRow> Claims { get; private set; } = [];
 
+    internal HashSet<IpPrefix> Prefilter { get; } = [];
+
     internal Dictionary<string, Service> Services { get; } = [];
 
     /// <summary>By whom each is served.</summary>
@@ -125,6 +127,9 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
     public void SetClaims(IReadOnlyCollection<ClaimRow> rows) =>
         Do("lead claims", [() => Claims.IntersectWith(rows), .. rows.Select(row => (Action)(() => Claims.Add(row)))], isOne: false);
 
+    public void SetPrefilter(IReadOnlyCollection<IpPrefix> prefixes) =>
+        Do("bar sources", [.. prefixes.Select(prefix => (Action)(() => Prefilter.Add(prefix))), () => Prefilter.IntersectWith(prefixes)], isOne: false);
+
     public void Serve(Service service) => Do("serve", () =>
     {
         Services[service.Name] = service;
@@ -178,6 +183,8 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
     public IReadOnlyList<IpcacheRow> ListIpcache() => [.. Ipcache.Values];
 
     public IReadOnlyList<NodeRow> ListNodes() => [.. Nodes.Values];
+
+    public IReadOnlyList<IpPrefix> ListPrefilter() => [.. Prefilter];
 
     public int Create(Endpoint endpoint, int mtu)
     {

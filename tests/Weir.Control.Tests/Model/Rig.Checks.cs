@@ -98,6 +98,7 @@ internal sealed partial class Rig
         Assert.Equal(Texts(needs), Texts(Host.Needs.Where(need => need is not HostNeed.Setting)));
         Assert.Equal(Texts(masqueraded), Texts(Host.Masqueraded));
         Assert.Equal(Texts(claims), Texts(Host.Claims));
+        Assert.Equal(_durable.Get("prefilter", StateContext.Default.KeptPrefilter)?.Prefixes ?? [], Host.Prefilter.Order());
         Assert.Equal(world.Services.Keys.Order(StringComparer.Ordinal), Host.Services.Keys.Order(StringComparer.Ordinal));
         Assert.Equal(
             Texts(world.Services.Values.SelectMany(service => service.Spec.Frontends.Select(frontend => (frontend, service.Name)))), Texts(Host.Frontends.Select(owned => (owned.Key, owned.Value))));

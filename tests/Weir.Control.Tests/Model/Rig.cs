@@ -46,10 +46,13 @@ internal sealed partial class Rig : IDisposable
     private NetworkManager _networks = null!;
     private ClaimKeeper _claims = null!;
     private DoorKeeper _doors = null!;
+    private PrefilterDesk _prefilter = null!;
     private RuntimeSource _source = null!;
     private (IReadOnlyList<RuntimeNetwork> List, DateTimeOffset Taken)? _oldList; // asked for by this agent, and still on its way
     private List<IpPrefix> _hostPrefixes = [IpPrefix.Parse("192.0.2.1")];
     private HashSet<string> Allowed => [.. _durable.Get("published", StateContext.Default.KeptAllowances)?.Allowances.Select(allowance => allowance.Container) ?? []];
+
+    private static readonly string[] _sources = ["198.51.100.66/32", "192.0.2.128/25", "2001:db8:66::/48", "203.0.113.66/32"];
 
     private Service[] _kept = [];
     private HashSet<Frontend> _served = []; // when all was in force last
@@ -103,6 +106,7 @@ internal sealed partial class Rig : IDisposable
         _doors = new DoorKeeper(_writer, durable, _reconciler, 1000, options, isNew: true);
         _claims = new ClaimKeeper(_writer, _reconciler, _endpoints.Events, _ => []);
         _source = new RuntimeSource(_writer, _networks, _endpoints, _pools, _claims, _reconciler, LabelFilter.Default, _ => { }, NullLogger.Instance);
+        _prefilter = new PrefilterDesk(_writer, durable, _reconciler, 3, () => { });
         _engines.Add(_policies.Engine);
         _allocator.RestoreCidrs([.. Host.ListIpcache().Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
         _reconciler.Begin(Host.ListIpcache());
@@ -227,6 +231,14 @@ internal sealed partial class Rig : IDisposable
     {
         _writer.Publish(world => world with { Services = world.Services.Clear().AddRange(_kept.Select(service => KeyValuePair.Create(service.Name, service))) });
         _reconciler.Converge();
+    }
+
+    /// <summary>Bars a source, or lets it in again.</summary>
+    internal void Bar(int choice)
+    {
+        string source = _sources[choice % _sources.Length];
+        bool isBarred = _prefilter.All.Contains(IpPrefix.Parse(source));
+        _prefilter.Change(isBarred ? [] : [source], isBarred ? [source] : []);
     }
 
     /// <summary>A list of the runtime's that is asked for now, and comes when it comes.</summary>
