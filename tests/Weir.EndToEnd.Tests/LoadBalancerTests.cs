@@ -140,6 +140,27 @@ public sealed class LoadBalancerTests : IDisposable
     }
 
     [PrivilegedFact]
+    public void ServicesThatSwapTheirFrontends_AreEachWhereTheFileSays()
+    {
+        string OneEach(string ofA, string ofB) => $"""
+            services:
+              - name: a
+                frontends: [{ofA}]
+                backends: ["{Address(0)}:80"]
+              - name: b
+                frontends: [{ofB}]
+                backends: ["{Address(1)}:80"]
+            """;
+        Apply(OneEach("203.0.113.10:80/tcp, 203.0.113.20:80/tcp", "203.0.113.11:80/tcp")).OrFail();
+        Assert.Equal((_servers[0], _servers[1], _servers[0]), (FromWorld(), FromWorld("203.0.113.11"), FromWorld("203.0.113.20")));
+        using BackgroundCommand load = _host.Sandbox.StartElsewhere("world", "bash", "-c", $"for i in $(seq 100); do timeout 3 busybox wget -qO- http://{Vip}/ > /dev/null && echo good || echo bad; done; echo finished");
+        Apply(OneEach("203.0.113.11:80/tcp", "203.0.113.10:80/tcp")).OrFail();
+        Assert.Equal((_servers[1], _servers[0], ""), (FromWorld(), FromWorld("203.0.113.11"), FromWorld("203.0.113.20")));
+        load.WaitFor("finished", 60);
+        Assert.DoesNotContain("bad", load.Output, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
     public void HealthCheck_TakesABackendOutAndIn()
     {
         Update("--frontend", Frontend(80), "--backends", Backends(80), "--health-check", "http:/,interval=200ms,timeout=100ms,rise=1,fall=2");
@@ -249,8 +270,9 @@ public sealed class LoadBalancerTests : IDisposable
     }
 
     /// <summary>Which server answered; empty: none did.</summary>
-    private string FromWorld(bool v6 = false) => Who(_host.Sandbox.RunElsewhere(
-        "world", "timeout", "2", "busybox", "wget", "-qO-", $"http://{(v6 ? $"[{Vip6}]" : Vip)}/"));
+    private string FromWorld(bool v6 = false) => FromWorld(v6 ? $"[{Vip6}]" : Vip);
+
+    private string FromWorld(string vip) => Who(_host.Sandbox.RunElsewhere("world", "timeout", "2", "busybox", "wget", "-qO-", $"http://{vip}/"));
 
     private static string Who(CommandResult result) => result.Succeeded ? result.Output.Trim().Replace("hello from ", "", StringComparison.Ordinal) : "";
 

@@ -128,10 +128,15 @@ internal sealed class ServiceManager : IDisposable
         {
             Change(services => services.SetItems(changed.Select(Named)), [.. changed.Select(service => StepObject.OfService(service.Name))]);
         }
-        catch
+        catch (Exception e)
         {
             Change(_ => before);
             Keep([.. changed.Select(service => before.GetValueOrDefault(service.Name)).OfType<Service>()], without: changed.Select(service => service.Name).Where(name => !before.ContainsKey(name)));
+            if (e is ControlException)
+            {
+                throw new ControlException($"{e.Message}; nothing was changed");
+            }
+
             throw;
         }
 
