@@ -2,7 +2,7 @@
 # Runs every test: sets up what is missing, builds, and ends with "N passed, N failed, N skipped".
 # With arguments only those projects: ./test.sh Weir.Policy.Tests
 # Two at a time runs what has namespaces of its own, beside the build of the executable in native code; then
-# come the end-to-end tests, three machines at a time, with that executable. Output is one project after another.
+# come the end-to-end tests, five machines at a time, with that executable. Output is one project after another.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/setup.sh

@@ -8,11 +8,31 @@ namespace Weir.EndToEnd.Tests.HostShapes;
 /// <summary>Hosts as this machine's kernel may not be able to be them, on the oldest kernel that Weir supports: on each,
 /// every door is as open or as shut as policy says. A boot is dear, so that each has a way to the world and cgroups of
 /// its own kind at once.</summary>
-public sealed class EmulatedHostTests
+public abstract class EmulatedHostTests
 {
     private const string NoTcx = "Linux 6.1";
     private const string NoIpv6 = "IPv6 is off";
     private const string SmallDevice = "world0 carries 1420 bytes";
+
+    /// <summary>Half of them; the other half runs meanwhile.</summary>
+    public sealed class First : EmulatedHostTests
+    {
+        public static TheoryData<string> Names() => [.. _shapes[..2].Select(one => one.Shape.Name)];
+
+        [PrivilegedTheory]
+        [MemberData(nameof(Names))]
+        public void EveryDoor_IsAsPolicySays_AndTheLimitsAreTold_OnAHostWith(string name) => Try(name);
+    }
+
+    /// <inheritdoc cref="First"/>
+    public sealed class Second : EmulatedHostTests
+    {
+        public static TheoryData<string> Names() => [.. _shapes[2..].Select(one => one.Shape.Name)];
+
+        [PrivilegedTheory]
+        [MemberData(nameof(Names))]
+        public void EveryDoor_IsAsPolicySays_AndTheLimitsAreTold_OnAHostWith(string name) => Try(name);
+    }
 
     /// <summary>Each with how the limits begin that `weir check` and `weir status` tell there, in order.</summary>
     private static readonly (HostShape Shape, string[] Limits)[] _shapes =
@@ -61,11 +81,7 @@ public sealed class EmulatedHostTests
         }, [NoTcx, SmallDevice]),
     ];
 
-    public static TheoryData<string> Names() => [.. _shapes.Select(one => one.Shape.Name)];
-
-    [PrivilegedTheory]
-    [MemberData(nameof(Names))]
-    public void EveryDoor_IsAsPolicySays_AndTheLimitsAreTold_OnAHostWith(string name)
+    private static void Try(string name)
     {
         (HostShape shape, string[] limits) = _shapes.Single(one => one.Shape.Name == name);
         using var host = new DockerHost(shape with { PublishedPorts = null });

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace Weir.EndToEnd.Tests.Machine;
 
-/// <summary>The machine of the tests of HTTP policy, beside <see cref="SharedHost"/>: two run at a time.</summary>
+/// <summary>The machine of the tests of HTTP policy, beside <see cref="SharedHost"/>.</summary>
 [CollectionDefinition(Name)]
 public sealed class HttpHost : ICollectionFixture<DockerHost>
 {
