@@ -17,7 +17,7 @@
 /* A client's packet to a frontend; "id" is its backend's, 0: to be chosen. */
 static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival *a,
 				       const struct service_entry *service, __u32 id, __u32 flags,
-				       struct route *route)
+				       __u32 *mtu)
 {
 	__u32 frontend_id = service->frontend_id;
 	struct backend_entry *backend;
@@ -39,11 +39,14 @@ static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival 
 	if (flags & SETTINGS_TRACE)
 		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
 	if (service->mode == SERVICE_MODE_SNAT) {
-		enum fate fate = prepare_nat(ctx, a, id, frontend_id, route);
+		struct scratch *s = scratch_get();
+		enum fate fate = s ? prepare_nat(ctx, a, id, frontend_id, &s->route) : FATE_PASS;
 
-		return fate == FATE_GO ? send_rewritten(ctx, a, route) : fate;
+		if (fate == FATE_TOO_BIG)
+			*mtu = s->route.mtu;
+		return fate == FATE_GO ? send_rewritten(ctx, a, &s->route) : fate;
 	}
-	return send_whole(ctx, a, backend, service, route);
+	return send_whole(ctx, a, backend, service, mtu);
 }
 
 /* The service that the packet is for. Null: "fate" is the packet's. */
@@ -157,7 +160,7 @@ static __always_inline enum fate forward(struct xdp_md *ctx, const struct settin
 {
 	enum fate fate = FATE_PASS;
 	struct arrival a = {};
-	struct scratch *s;
+	__u32 mtu = 0;
 
 	if (!service)
 		service = arrive(ctx, &a, settings, &fate);
@@ -165,13 +168,10 @@ static __always_inline enum fate forward(struct xdp_md *ctx, const struct settin
 		return FATE_PASS;
 	if (!service)
 		return fate;
-	s = scratch_get();
-	if (!s)
-		return FATE_PASS;
-	fate = serve(ctx, &a, service, id, settings->flags, &s->route);
+	fate = serve(ctx, &a, service, id, settings->flags, &mtu);
 	/* Told here, where the stack is deep enough. */
 	if (fate == FATE_TOO_BIG)
-		return too_big_answer(ctx, &a, s->route.mtu) ? FATE_SENT : FATE_DROP;
+		return too_big_answer(ctx, &a, mtu) ? FATE_SENT : FATE_DROP;
 	return fate;
 }
 

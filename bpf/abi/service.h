@@ -116,7 +116,8 @@ struct change_entry {
 
 /* Flows to backends by SNAT, found from both sides. What a stranger can make up in one packet does
  * not stand beside what a client has proved: weir_nat has TCP's flows whose client has acknowledged
- * the backend's SYN, weir_nat_open TCP's whose client has not, weir_nat_udp UDP's. */
+ * the backend's SYN, weir_nat_open TCP's whose client has not, weir_nat_udp UDP's. Those in
+ * weir_nat_open have a reverse entry only, the others both. */
 enum nat_direction {
 	NAT_FORWARD = 0, /* client -> frontend */
 	NAT_REVERSE = 1, /* backend -> this host */
@@ -130,7 +131,7 @@ struct nat_key {
 	__u8 protocol;
 	__u8 direction; /* enum nat_direction */
 	__u8 _pad0[2];
-	__be32 ack; /* weir_nat_open, reverse: what the backend acknowledges; else 0 */
+	__be32 ack; /* weir_nat_open: what the backend acknowledges; else 0 */
 };
 
 enum nat_flag {
@@ -154,9 +155,26 @@ struct nat_entry {
 	__u8 own_mac[6]; /* reverse: the MAC they came to */
 	__u8 _pad1[2];
 	__u64 last_ns; /* reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used */
-	__be32 ack; /* weir_nat_open: what acknowledges the SYN; forward: of the client, by the
-		       backend; reverse: of the backend, by the client */
+	__be32 ack; /* weir_nat_open: what acknowledges the backend's SYN */
 	__u8 _pad2[4];
+};
+
+/* Where to look in weir_nat_open for a client's packet: it has reverse entries only. */
+struct nat_hint {
+	__u32 flow;    /* a part of the hash of the client's and the frontend's ends */
+	__be32 ack;    /* of the key there */
+	__u32 backend; /* its id; 0: nothing is here */
+	__be16 port;   /* of this host */
+	__u8 _pad0[2];
+};
+
+enum nat_hint_layout {
+	NAT_HINT_WAYS = 4, /* a cache line of them */
+};
+
+/* weir_nat_hint: of the flows with the other part of the hash in common the latest, newest first. */
+struct nat_hints {
+	struct nat_hint way[NAT_HINT_WAYS];
 };
 
 /* Ports of this host that SNAT uses where nothing else is set: above net.ipv4.ip_local_port_range

@@ -81,8 +81,8 @@ static __always_inline bool encap_ipv6(struct xdp_md *ctx, const struct arrival 
 	ip->payload_len = bpf_htons((__u16)a->l3_len);
 	ip->nexthdr = ENCAP_PROTOCOL6;
 	ip->hop_limit = ENCAP_TTL;
-	__builtin_memcpy(&ip->saddr, &backend->source, sizeof(ip->saddr));
-	__builtin_memcpy(&ip->daddr, &backend->addr, sizeof(ip->daddr));
+	ip_addr_copy(&ip->saddr, &backend->source);
+	ip_addr_copy(&ip->daddr, &backend->addr);
 	return true;
 }
 

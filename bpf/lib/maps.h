@@ -33,7 +33,8 @@ enum map_size {
 	MAX_MOVED_FLOWS = 65536,
 	MAX_AFFINITIES = 32768,
 	MAX_NAT_ENTRIES = 65536, /* two a flow; for UDP as many again */
-	MAX_NAT_OPEN = 131072,
+	MAX_NAT_OPEN = 65536,
+	MAX_NAT_HINTS = 65536, /* a power of two */
 	MAX_NAT_GIVEN = 65536, /* a power of two: every port of one backend has a place of its own */
 	MAX_SOCKETS = 32768,
 	MAX_PREFILTER = 131072,
@@ -281,6 +282,23 @@ struct {
 	__type(key, struct nat_key);
 	__type(value, struct nat_entry);
 } weir_nat_open SEC(".maps");
+
+/* Written by weir_xdp: the way from a client's packet to weir_nat_open. Full: of the flows whose hashes
+ * agree, the oldest is not found. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_NAT_HINTS);
+	__type(key, __u32);
+	__type(value, struct nat_hints);
+} weir_nat_hint SEC(".maps");
+
+/* Written by weir_xdp, once: what those hashes begin with, so that nobody can choose whose agree. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} weir_nat_seed SEC(".maps");
 
 /* Written by weir_xdp: when a port was last given to a flow of TCP that is not open yet. A hint: two
  * ports of different backends may share a place. */

@@ -4,6 +4,7 @@
  * two may be opened from one port, told apart by the SYN that the backend acknowledges. A flood of
  * SYNs costs the flows that are being opened their place, oldest first, and no others. */
 #pragma once
+#include "nat_hint.h"
 #include "nat_port.h"
 
 enum nat_tcp_limit {
@@ -56,42 +57,56 @@ static __noinline bool nat_prove(struct xdp_md *ctx, const struct arrival *a,
 	if (bpf_map_update_elem(&weir_nat, &s->back, &s->entry, BPF_NOEXIST))
 		return false;
 	nat_give_back(path->backend_id, port);
-	bpf_map_delete_elem(&weir_nat_open, &s->key);
 	nat_begin_forward(&s->entry, backend, path->backend_id, port);
 	return !bpf_map_update_elem(&weir_nat, &s->key, &s->entry, BPF_ANY);
 }
 
 /* The flow that is being opened; the scratch gets its reverse key. Null: there is none. */
 static __always_inline struct nat_entry *nat_opening_of(struct scratch *s, const struct packet *p,
-							const struct nat_path *path, __be16 port,
-							__be32 ack)
+							const struct nat_path *path,
+							const struct backend_entry *backend,
+							__be16 port, __be32 ack)
 {
-	const struct backend_entry *backend = backend_of(path->backend_id);
 	struct nat_entry *reverse;
 
-	if (!backend)
-		return 0;
 	nat_key_from_backend(&s->back, backend, port, L4_TCP);
 	s->back.ack = ack;
 	reverse = bpf_map_lookup_elem(&weir_nat_open, &s->back);
 	return reverse && nat_is_of(reverse, p, path->frontend_id) ? reverse : 0;
 }
 
-/* The port of the flow that the same SYN opened before; 0: it did not. The scratch has its forward
- * key. */
-static __noinline __u32 nat_opened_before(struct xdp_md *ctx, const struct arrival *a,
-					  const struct nat_path *path, __be32 ack,
-					  struct scratch *s)
+/* The same by what its client sends: path gets its backend, and "port" its port. */
+static __always_inline struct nat_entry *nat_opening_by_client(struct scratch *s,
+							       const struct packet *p,
+							       struct nat_path *path, __be16 *port)
 {
-	struct nat_entry *forward, *reverse;
-	__be16 port;
+	__u32 flow;
+	struct nat_hints *hints = nat_hints_of(p, &flow);
+	struct nat_hint *hint = hints ? nat_hint_find(hints, flow) : 0;
+	const struct backend_entry *backend;
 
-	forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
-	/* A SYN that is sent again stays; another one goes by the table. */
-	if (!forward || forward->ack != ack || forward->backend != path->backend_id)
+	if (!hint)
 		return 0;
-	port = forward->port;
-	reverse = nat_opening_of(s, &a->p, path, port, ack);
+	*port = hint->port;
+	path->backend_id = hint->backend;
+	backend = backend_of(path->backend_id);
+	return backend ? nat_opening_of(s, p, path, backend, *port, hint->ack) : 0;
+}
+
+/* The port of the flow that the same SYN opened before; 0: it did not. */
+static __always_inline __be16 nat_opened_before(struct xdp_md *ctx, const struct arrival *a,
+						const struct nat_path *path,
+						const struct backend_entry *backend,
+						const struct nat_hint *hint, __be32 ack,
+						struct scratch *s)
+{
+	__be16 port = hint->port;
+	struct nat_entry *reverse;
+
+	/* A SYN that is sent again stays; another one goes by the table. */
+	if (hint->ack != ack || hint->backend != path->backend_id)
+		return 0;
+	reverse = nat_opening_of(s, &a->p, path, backend, port, ack);
 	if (!reverse)
 		return 0;
 	nat_learn(ctx, reverse);
@@ -100,41 +115,78 @@ static __noinline __u32 nat_opened_before(struct xdp_md *ctx, const struct arriv
 }
 
 /* Opens a flow by its SYN, or finds what the same SYN opened before; returns its port, 0: none is
- * free. The scratch has its forward key. */
+ * free. */
 static __noinline __u32 nat_open_tcp(struct xdp_md *ctx, const struct arrival *a,
 				     const struct nat_path *path,
 				     const struct backend_entry *backend, struct scratch *s)
 {
-	struct nat_search search;
 	struct tcp_head *tcp = nat_tcp_head(ctx, a);
+	struct nat_search search;
+	struct nat_hints *hints;
+	struct nat_hint fresh = {}, *hint;
 	__u64 *given;
-	__be32 ack;
 
-	if (!tcp || !nat_search_begin(&search, &a->p, path, backend))
+	hints = nat_hints_of(&a->p, &fresh.flow);
+	if (!tcp || !hints)
 		return 0;
-	ack = nat_behind(tcp->seq);
+	fresh.ack = nat_behind(tcp->seq);
+	hint = nat_hint_find(hints, fresh.flow);
+	if (hint) {
+		__be16 port = nat_opened_before(ctx, a, path, backend, hint, fresh.ack, s);
+
+		if (port)
+			return port;
+	}
+	if (!nat_search_begin(&search, &a->p, path, backend))
+		return 0;
 	/* Most find one at once: the loop has its price. */
 	if (!nat_try_tcp(0, &search))
 		bpf_loop(NAT_TRIES - 1, nat_try_tcp, &search, 0);
-	nat_begin_forward(&s->entry, backend, path->backend_id, search.port);
-	s->entry.ack = ack;
-	/* Most SYNs are the first of their flow: whether it is there is not asked before. */
-	if (!search.port ||
-	    bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_NOEXIST)) {
-		__u32 known = nat_opened_before(ctx, a, path, ack, s);
-
-		if (known || !search.port ||
-		    bpf_map_update_elem(&weir_nat_open, &s->key, &s->entry, BPF_ANY))
-			return known;
-	}
+	if (!search.port)
+		return 0;
+	nat_begin(ctx, &s->entry, &a->p, path);
+	search.key.dport = search.port;
+	search.key.ack = fresh.ack;
+	if (bpf_map_update_elem(&weir_nat_open, &search.key, &s->entry, BPF_ANY))
+		return 0;
 	given = nat_given(search.places, search.port);
 	if (given)
 		*given = path->now;
-	nat_begin(ctx, &s->entry, &a->p, path);
-	search.key.dport = search.port;
-	search.key.ack = ack;
-	return bpf_map_update_elem(&weir_nat_open, &search.key, &s->entry, BPF_ANY) ? 0
-										    : search.port;
+	fresh.backend = path->backend_id;
+	fresh.port = search.port;
+	nat_hint_put(hints, hint, &fresh);
+	return search.port;
+}
+
+/* Does a client's packet acknowledge the backend's SYN? */
+static __always_inline bool nat_is_proof(const struct arrival *a, const struct nat_entry *reverse,
+					 __be32 ack)
+{
+	return a->p.tcp_flags & TCP_ACK && reverse->flags & NAT_ANSWERED &&
+	       bpf_ntohl(ack) - bpf_ntohl(reverse->ack) < NAT_PROOF_WINDOW;
+}
+
+/* Does a client's packet open another flow than the proved one of the same ports, or prove another
+ * that was opened since? A SYN ends no flow that lives: its backend says what it thinks of it
+ * (RFC 5961 §4). */
+static __noinline bool nat_is_left(struct xdp_md *ctx, const struct arrival *a,
+				   const struct nat_path *path, const struct nat_entry *proved,
+				   struct scratch *s)
+{
+	struct tcp_head *tcp = nat_tcp_head(ctx, a);
+	bool ended = nat_has_ended(proved);
+	struct nat_path since = *path;
+	struct nat_entry *opening;
+	__be16 port;
+	__be32 ack;
+
+	if (path->opens)
+		return ended || nat_is_over(proved, L4_TCP, path->now);
+	if (!ended || !tcp || a->p.tcp_flags & TCP_RST)
+		return false;
+	ack = tcp->ack_seq;
+	opening = nat_opening_by_client(s, &a->p, &since, &port);
+	return opening && nat_is_proof(a, opening, ack);
 }
 
 /* The port for a client's packet that opens no flow and is of no proved one; 0: path has the
@@ -142,7 +194,7 @@ static __noinline __u32 nat_open_tcp(struct xdp_md *ctx, const struct arrival *a
 __noinline int nat_tcp_opening(struct xdp_md *ctx, const struct arrival *a, struct nat_path *path)
 {
 	struct scratch *s = scratch_get();
-	struct nat_entry *forward, *reverse = 0;
+	struct nat_entry *reverse = 0;
 	struct nat_path known;
 	struct tcp_head *tcp;
 	__be16 port = 0;
@@ -154,13 +206,8 @@ __noinline int nat_tcp_opening(struct xdp_md *ctx, const struct arrival *a, stru
 	if (!tcp)
 		return 0;
 	ack = tcp->ack_seq;
-	forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
 	known = *path;
-	if (forward) {
-		port = forward->port;
-		known.backend_id = forward->backend;
-		reverse = nat_opening_of(s, &a->p, &known, port, forward->ack);
-	}
+	reverse = nat_opening_by_client(s, &a->p, &known, &port);
 	if (!reverse) {
 		if (!backend_of(known.backend_id))
 			path->reason = DROP_REASON_NO_BACKEND;
@@ -170,8 +217,7 @@ __noinline int nat_tcp_opening(struct xdp_md *ctx, const struct arrival *a, stru
 	nat_learn(ctx, reverse);
 	if (a->p.tcp_flags & TCP_RST)
 		nat_give_back(path->backend_id, port);
-	else if (a->p.tcp_flags & TCP_ACK && reverse->flags & NAT_ANSWERED &&
-		 bpf_ntohl(ack) - bpf_ntohl(reverse->ack) < NAT_PROOF_WINDOW) {
+	else if (nat_is_proof(a, reverse, ack)) {
 		path->reason = DROP_REASON_NAT_NO_PORT;
 		return nat_prove(ctx, a, path, port, s) ? port : 0;
 	}

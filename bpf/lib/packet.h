@@ -94,6 +94,15 @@ static __always_inline bool ip_addr_equal(const struct ip_addr *a, const struct 
 	       a->word[0] == b->word[0];
 }
 
+/* By halves, wherever they lie in a packet or a map: the compiler would copy by words. */
+static __always_inline void ip_addr_copy(void *to, const void *from)
+{
+	__u64 high = ((const __u64 *)from)[0], low = ((const __u64 *)from)[1];
+
+	((__u64 *)to)[0] = high;
+	((__u64 *)to)[1] = low;
+}
+
 static __always_inline void ip_addr_set_v4(struct ip_addr *a, __be32 v4)
 {
 	a->word[0] = 0;

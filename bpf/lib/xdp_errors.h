@@ -19,53 +19,53 @@ static __always_inline enum fate send_error(struct xdp_md *ctx, const struct arr
 	return hop_send(ctx, &s->route.hop);
 }
 
-/* Does the flow of that forward entry live? */
-static __always_inline bool error_flow_lives(struct scratch *s, const struct nat_entry *forward,
-					     __u32 frontend_id, __u64 now)
+/* The flow of TCP that is proved, or of UDP, whose client would send a packet like s->forth; path gets
+ * its backend, and "port" its port. Null: there is none. */
+static __always_inline struct nat_entry *error_flow(struct scratch *s, struct nat_path *path,
+						    __be16 *port)
 {
 	const struct packet *p = &s->forth;
-	struct nat_path path = {
-	    .backend_id = forward->backend, .frontend_id = frontend_id, .now = now};
-	const struct backend_entry *backend = backend_of(path.backend_id);
-	struct nat_entry *reverse;
-	__be16 port = forward->port;
+	bool tcp = p->protocol == L4_TCP;
+	const struct backend_entry *backend;
+	struct nat_entry *forward, *reverse;
 
+	nat_key_of(&s->key, p, NAT_FORWARD);
+	forward = nat_lookup(&s->key, tcp);
+	if (!forward)
+		return 0;
+	*port = forward->port;
+	path->backend_id = forward->backend;
+	backend = backend_of(path->backend_id);
 	if (!backend)
-		return false;
-	if (forward->ack)
-		return nat_opening_of(s, p, &path, port, forward->ack);
-	nat_key_from_backend(&s->key, backend, port, p->protocol);
-	reverse = nat_lookup(&s->key, p->protocol == L4_TCP);
-	return reverse && nat_is_of(reverse, p, frontend_id) &&
-	       !nat_is_over(reverse, p->protocol, now);
+		return 0;
+	nat_key_from_backend(&s->key, backend, *port, p->protocol);
+	reverse = nat_lookup(&s->key, tcp);
+	return reverse && nat_is_of(reverse, p, path->frontend_id) &&
+			       !nat_is_over(reverse, p->protocol, path->now)
+		       ? reverse
+		       : 0;
 }
 
 /* An error about a packet that a backend sent to a client by SNAT. */
 __noinline enum fate error_to_nat_backend(struct xdp_md *ctx, const struct arrival *a,
 					  __u32 frontend_id)
 {
-	__u64 now = bpf_ktime_get_coarse_ns();
+	struct nat_path path = {.frontend_id = frontend_id, .now = bpf_ktime_get_coarse_ns()};
 	struct scratch *s = scratch_get();
 	struct backend_entry *backend;
-	struct nat_entry *forward;
-	__be16 port;
+	struct nat_entry *reverse;
+	__be16 port = 0;
 
 	if (!a || !s)
 		return FATE_PASS;
-	nat_key_of(&s->key, &s->forth, NAT_FORWARD);
-	if (s->forth.protocol == L4_UDP) {
-		forward = bpf_map_lookup_elem(&weir_nat_udp, &s->key);
-	} else {
-		forward = bpf_map_lookup_elem(&weir_nat, &s->key);
-		if (!forward)
-			forward = bpf_map_lookup_elem(&weir_nat_open, &s->key);
-	}
-	/* A backend of this host has no such entry. */
-	if (!forward)
+	reverse = error_flow(s, &path, &port);
+	if (!reverse && s->forth.protocol == L4_TCP)
+		reverse = nat_opening_by_client(s, &s->forth, &path, &port);
+	/* A backend of this host has none. */
+	if (!port)
 		return FATE_PASS;
-	port = forward->port;
-	backend = backend_of(forward->backend);
-	if (!backend || !error_flow_lives(s, forward, frontend_id, now))
+	backend = backend_of(path.backend_id);
+	if (!reverse || !backend)
 		return device_drop(ctx, a, DROP_REASON_ICMP_UNRELATED, frontend_id);
 	hop_to_backend(backend, &s->route.hop);
 	nat_backend_ends(backend, port, &s->route.ends);
@@ -96,7 +96,7 @@ static __noinline __u32 error_sender(const struct packet *forth,
 /* An error about a packet that a frontend sent to a client. */
 static __noinline enum fate error_to_backend(struct xdp_md *ctx, const struct arrival *a,
 					     __u32 backend_id, const struct service_entry *service,
-					     struct route *route)
+					     __u32 *mtu)
 {
 	struct backend_entry *backend = backend_id ? backend_of(backend_id) : 0;
 
@@ -104,7 +104,7 @@ static __noinline enum fate error_to_backend(struct xdp_md *ctx, const struct ar
 		return device_drop(ctx, a, DROP_REASON_NO_BACKEND, service->frontend_id);
 	if (backend->flags & BACKEND_LOCAL)
 		return FATE_PASS;
-	return send_whole(ctx, a, backend, service, route);
+	return send_whole(ctx, a, backend, service, mtu);
 }
 
 /* An error about a packet that SNAT sent to a backend: its client gets it. */
@@ -147,7 +147,7 @@ static __always_inline enum fate error_of_service(struct xdp_md *ctx, const stru
 	if (service->mode == SERVICE_MODE_SNAT)
 		return error_to_nat_backend(ctx, a, service->frontend_id);
 	sender = error_sender(&s->forth, service);
-	return error_to_backend(ctx, a, sender, service, &s->route);
+	return error_to_backend(ctx, a, sender, service, &s->route.mtu);
 }
 
 __noinline enum fate icmp_packet(struct xdp_md *ctx, const struct arrival *a,

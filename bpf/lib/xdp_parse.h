@@ -170,8 +170,8 @@ static __always_inline bool arrival_ipv6(struct xdp_md *ctx, struct arrival *a)
 
 	if (!ip)
 		return false;
-	__builtin_memcpy(&a->p.src, &ip->saddr, sizeof(a->p.src));
-	__builtin_memcpy(&a->p.dst, &ip->daddr, sizeof(a->p.dst));
+	ip_addr_copy(&a->p.src, &ip->saddr);
+	ip_addr_copy(&a->p.dst, &ip->daddr);
 	a->has_addresses = true;
 	a->p.flags |= PACKET_IPV6;
 	a->l3_len = bpf_ntohs(ip->payload_len) + sizeof(*ip);

@@ -33,13 +33,16 @@ static __always_inline enum fate check_hop(struct xdp_md *ctx, const struct arri
 	return FATE_GO;
 }
 
-/* Does it fit the link that its route names, "more" bytes longer? FATE_GO: it does. */
+/* Does it fit the hop's link, "more" bytes longer? FATE_GO: it does. FATE_TOO_BIG: "mtu" would. */
 static __always_inline enum fate check_size(struct xdp_md *ctx, const struct arrival *a,
-					    struct route *route, __u32 more, __u32 frontend_id)
+					    const struct hop *hop, __u32 more, __u32 frontend_id,
+					    __u32 *mtu)
 {
-	route->mtu = too_big_limit(ctx, a, route->hop.ifindex, more);
-	if (!route->mtu)
+	__u32 limit = too_big_limit(ctx, a, hop->ifindex, more);
+
+	if (!limit)
 		return FATE_GO;
+	*mtu = limit;
 	device_drop(ctx, a, DROP_REASON_TOO_BIG, frontend_id);
 	return FATE_TOO_BIG;
 }
@@ -54,16 +57,16 @@ static __always_inline void remember_fragment(const struct arrival *a)
 /* DSR: the packet goes to the backend as it is; the backend answers the client itself. */
 static __always_inline enum fate send_whole(struct xdp_md *ctx, const struct arrival *a,
 					    const struct backend_entry *backend,
-					    const struct service_entry *service,
-					    struct route *route)
+					    const struct service_entry *service, __u32 *mtu)
 {
 	__u32 more = service->mode == SERVICE_MODE_DSR ? encap_size(a) : 0;
+	struct hop hop;
 	enum fate fate;
 
-	hop_to_backend(backend, &route->hop);
-	fate = check_hop(ctx, a, &route->hop, service->frontend_id);
+	hop_to_backend(backend, &hop);
+	fate = check_hop(ctx, a, &hop, service->frontend_id);
 	if (fate == FATE_GO)
-		fate = check_size(ctx, a, route, more, service->frontend_id);
+		fate = check_size(ctx, a, &hop, more, service->frontend_id, mtu);
 	if (fate != FATE_GO)
 		return fate;
 	remember_fragment(a);
@@ -71,7 +74,7 @@ static __always_inline enum fate send_whole(struct xdp_md *ctx, const struct arr
 	/* A driver that leaves no room in front of its frames. */
 	if (more && !encap_packet(ctx, a, backend))
 		return device_drop(ctx, a, DROP_REASON_TOO_BIG, service->frontend_id);
-	return hop_send(ctx, &route->hop);
+	return hop_send(ctx, &hop);
 }
 
 /* Can a packet go to the backend by SNAT? */
@@ -85,7 +88,7 @@ static __always_inline enum fate check_nat_hop(struct xdp_md *ctx, const struct 
 	fate = check_hop(ctx, a, &route->hop, frontend_id);
 	if (fate != FATE_GO || route->hop.ifindex == ctx->ingress_ifindex)
 		return fate;
-	return check_size(ctx, a, route, 0, frontend_id);
+	return check_size(ctx, a, &route->hop, 0, frontend_id, &route->mtu);
 }
 
 /* Global functions (not static) are verified once, not once a caller and state. Their pointers may
@@ -120,8 +123,7 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 	reverse = nat_lookup(&s->back, tcp);
 	if (!reverse || !nat_is_of(reverse, &a->p, path->frontend_id))
 		return 0;
-	/* A SYN ends no flow that lives: its backend says what it thinks of it (RFC 5961 §4). */
-	if (tcp && path->opens && (nat_has_ended(reverse) || nat_is_over(reverse, L4_TCP, path->now)))
+	if (tcp && (path->opens || reverse->flags) && nat_is_left(ctx, a, path, reverse, s))
 		return 0;
 	path->backend_id = backend_id;
 	nat_touch(ctx, reverse, a, true, path->now);

@@ -132,6 +132,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Nat => "flows of TCP to remote backends by SNAT",
         MapNames.NatOpen => "the same, of clients that have not proved their address",
         MapNames.NatGiven => "when such a flow last got a port",
+        MapNames.NatHint => "the way from a client's packet to such a flow",
+        MapNames.NatSeed => "what the hashes in weir_nat_hint begin with",
         MapNames.NatUdp => "flows of UDP to remote backends by SNAT",
         MapNames.Sock => "what sockets were given instead of a frontend",
         MapNames.LbStats => "packets and connections by frontend",
@@ -194,7 +196,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",
             row.Ifindex == 0 ? "open" : $"open by device {row.Ifindex}")),
         MapNames.Slot or MapNames.Frontend or MapNames.Change or MapNames.LbStats => throw new ControlException($"{name} is not dumped: 'weir service get NAME' tells what it holds"),
-        MapNames.Moved or MapNames.Rate or MapNames.Affinity or MapNames.Nat or MapNames.NatOpen or MapNames.NatGiven or MapNames.NatUdp or MapNames.Sock =>
+        MapNames.Moved or MapNames.Rate or MapNames.Affinity or MapNames.Nat or MapNames.NatOpen or MapNames.NatGiven or MapNames.NatHint or MapNames.NatSeed or MapNames.NatUdp
+            or MapNames.Sock =>
             throw new ControlException($"{name} is not dumped: its entries come and go with flows"),
         MapNames.Listeners => throw new ControlException($"{name} cannot be dumped: it holds sockets; 'weir status' tells whether the proxy runs"),
         MapNames.Events or MapNames.Frag => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),

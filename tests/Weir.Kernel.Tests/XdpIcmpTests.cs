@@ -194,7 +194,7 @@ public sealed class XdpIcmpTests : IDisposable
 
     private Frame Forwarded(XdpCase c)
     {
-        ushort port = _h.NatOpen.ToList().Concat(_h.NatUdp.ToList()).Single(e => e.Key.Direction == NatDirection.Forward).Value.Port;
+        ushort port = _h.NatOpen.ToList().Concat(_h.NatUdp.ToList()).Single(e => e.Key.Direction == NatDirection.Reverse).Key.Dport;
         return c.Packet with { Source = c.Own, Destination = c.Backend(1), SourcePort = port, DestinationPort = XdpCase.BackendPort };
     }
 

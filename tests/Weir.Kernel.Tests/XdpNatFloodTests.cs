@@ -10,7 +10,6 @@ namespace Weir.Kernel.Tests;
 public sealed class XdpNatFloodTests : IDisposable
 {
     private const int Rounds = 40_000;
-    private const uint BackendSequence = 7_000_000;
 
     private readonly XdpHarness _h = new(natEntries: 16_384);
     private readonly byte[] _output = new byte[256];
@@ -23,11 +22,11 @@ public sealed class XdpNatFloodTests : IDisposable
     public void Syns_HurtNoOpenFlow_AndClientsConnectBetweenThem(bool v6)
     {
         XdpCase c = Service(v6, XdpCase.Tcp);
-        List<TcpClient> open = [.. Enumerable.Range(0, 100).Select(i => new TcpClient(c, (ushort)(1000 + i)))];
-        Assert.All(open, client => Assert.True(Connect(client)));
+        List<NatClient> open = [.. Enumerable.Range(0, 100).Select(i => new NatClient(_h, c, (ushort)(1000 + i)))];
+        Assert.All(open, client => Assert.True(client.Connect()));
 
         // A client's acknowledgement comes a thousand forged SYNs after its own.
-        Queue<(int Due, TcpClient Client)> opening = new();
+        Queue<(int Due, NatClient Client)> opening = new();
         byte[] forged = c.Packet.Seal();
         int connected = 0, tried = 0;
         for (int i = 0; i < Rounds; i++)
@@ -36,19 +35,19 @@ public sealed class XdpNatFloodTests : IDisposable
             _h.RunFast(forged, _output);
             if (i % 200 == 0 && i < Rounds - 2000)
             {
-                var client = new TcpClient(c, (ushort)(20000 + i / 200));
+                var client = new NatClient(_h, c, (ushort)(20000 + i / 200));
                 tried++;
-                Open(client);
+                client.Open();
                 opening.Enqueue((i + 1000, client));
             }
 
-            if (opening.TryPeek(out (int Due, TcpClient Client) next) && next.Due == i)
+            if (opening.TryPeek(out (int Due, NatClient Client) next) && next.Due == i)
             {
-                connected += Prove(opening.Dequeue().Client) && Passes(next.Client) ? 1 : 0;
+                connected += opening.Dequeue().Client.Prove() && next.Client.Passes() ? 1 : 0;
             }
         }
 
-        Assert.All(open, client => Assert.True(Passes(client)));
+        Assert.All(open, client => Assert.True(client.Passes()));
         Assert.InRange(connected, tried * 99 / 100, tried);
     }
 
@@ -79,15 +78,15 @@ public sealed class XdpNatFloodTests : IDisposable
     public void ForgedAcknowledgement_ProvesNothing()
     {
         XdpCase c = Service(false, XdpCase.Tcp);
-        var client = new TcpClient(c, 1000);
-        Open(client);
-        foreach (uint guess in new[] { 0u, 1u, BackendSequence, BackendSequence + 1 + 65536, uint.MaxValue })
+        var client = new NatClient(_h, c, 1000);
+        client.Open();
+        foreach (uint guess in new[] { 0u, 1u, NatClient.BackendSequence, NatClient.BackendSequence + 1 + 65536, uint.MaxValue })
         {
             Assert.Equal(XdpHarness.Transmit, _h.Run((client.Packet with { TcpFlags = XdpCase.Ack, Acknowledgement = guess }).Seal()).Action);
             Assert.Empty(_h.Nat.ToList());
         }
 
-        Assert.True(Prove(client));
+        Assert.True(client.Prove());
         Assert.Equal(2, _h.Nat.ToList().Count);
         Assert.Empty(_h.NatOpen.ToList());
     }
@@ -96,14 +95,14 @@ public sealed class XdpNatFloodTests : IDisposable
     public void ForgedReset_IsTakenBackByWhoGoesOn()
     {
         XdpCase c = Service(false, XdpCase.Tcp);
-        var client = new TcpClient(c, 1000);
-        Assert.True(Connect(client));
+        var client = new NatClient(_h, c, 1000);
+        Assert.True(client.Connect());
         NatFlag Flags() => (NatFlag)_h.Nat.ToList().Single(e => e.Key.Direction == NatDirection.Reverse).Value.Flags;
 
         _h.Run((client.Packet with { TcpFlags = 1, Sequence = 99 }).Seal());
         _h.Run((client.Packet with { TcpFlags = 4, Sequence = 99 }).Seal());
         Assert.Equal(NatFlag.ClientRst | NatFlag.ClientFin, Flags());
-        Assert.True(Passes(client));
+        Assert.True(client.Passes());
         Assert.Equal((NatFlag)0, Flags());
 
         // Bare acknowledgements follow a FIN that is true.
@@ -116,12 +115,12 @@ public sealed class XdpNatFloodTests : IDisposable
     public void ForgedSyn_MovesNoOpenFlow()
     {
         XdpCase c = Service(false, XdpCase.Tcp);
-        var client = new TcpClient(c, 1000);
-        Assert.True(Connect(client));
+        var client = new NatClient(_h, c, 1000);
+        Assert.True(client.Connect());
         _h.AddBackend(2, c.Backend(2), XdpCase.BackendPort, c.Own);
         _h.SetSlot(0, 2);
         _h.Run((client.Packet with { Sequence = 4711 }).Seal());
-        Assert.True(Passes(client));
+        Assert.True(client.Passes());
         Assert.Empty(_h.NatOpen.ToList());
     }
 
@@ -133,8 +132,8 @@ public sealed class XdpNatFloodTests : IDisposable
         XdpCase c = Service(false, protocol);
         if (protocol == XdpCase.Tcp)
         {
-            var client = new TcpClient(c, 1000);
-            Assert.True(Connect(client));
+            var client = new NatClient(_h, c, 1000);
+            Assert.True(client.Connect());
             _h.Run((client.Packet with { TcpFlags = 4 }).Seal());
             // The backend answers a SYN of this host's own from the same port: nothing of the old flow sends that.
             byte[] own = (client.Answer with { TcpFlags = 0x12, Acknowledgement = 777 }).Seal();
@@ -182,32 +181,9 @@ public sealed class XdpNatFloodTests : IDisposable
         }
     }
 
-    private bool Connect(TcpClient client) => Open(client) && Prove(client) && Passes(client);
-
-    /// <summary>The client's SYN, and the backend's, which it answers with.</summary>
-    private bool Open(TcpClient client)
-    {
-        Outcome syn = _h.Run(client.Packet.Seal());
-        client.Left(syn.Frame);
-        Outcome answer = _h.Run((client.Answer with { TcpFlags = 0x12, Sequence = BackendSequence, Acknowledgement = client.Packet.Sequence + 1 }).Seal());
-        return syn.Action == XdpHarness.Transmit && answer.Action == XdpHarness.Transmit;
-    }
-
-    private bool Prove(TcpClient client) =>
-        _h.Run((client.Packet with { TcpFlags = XdpCase.Ack, Acknowledgement = BackendSequence + 1 }).Seal()).Action == XdpHarness.Transmit;
-
-    /// <summary>Whether data goes both ways, to and from the same backend by the same port.</summary>
-    private bool Passes(TcpClient client)
-    {
-        Outcome there = _h.Run((client.Packet with { TcpFlags = XdpCase.Ack }).Seal());
-        Outcome back = _h.Run((client.Answer with { TcpFlags = XdpCase.Ack }).Seal());
-        return there.Action == XdpHarness.Transmit && client.IsSameWay(there.Frame)
-            && back.Action == XdpHarness.Transmit && client.IsMine(back.Frame);
-    }
-
     private (byte[] Packet, byte[] Answer) Exchange(XdpCase c, ushort port)
     {
-        var client = new TcpClient(c, port);
+        var client = new NatClient(_h, c, port);
         byte[] packet = client.Packet.Seal();
         client.Left(_h.Run(packet).Frame);
         byte[] answer = client.Answer.Seal();
@@ -216,33 +192,5 @@ public sealed class XdpNatFloodTests : IDisposable
         Assert.True(client.IsMine(back.Frame));
         Assert.Equal(XdpHarness.Transmit, _h.Run(packet).Action);
         return (packet, answer);
-    }
-
-    /// <summary>One client, and what its packets have between this host and the backend.</summary>
-    private sealed class TcpClient(XdpCase c, ushort port)
-    {
-        private readonly int _l4 = c.V6 ? 54 : 34;
-        private ushort _natPort;
-        private byte[] _backend = [];
-
-        internal Frame Packet { get; } = c.Packet with { SourcePort = port, Sequence = port * 100_000u };
-
-        internal Frame Answer => new()
-        {
-            Source = c.Backend(1), Destination = c.Own, SourcePort = XdpCase.BackendPort, DestinationPort = _natPort, Protocol = c.Protocol,
-        };
-
-        internal void Left(byte[] frame)
-        {
-            _natPort = BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(_l4));
-            _backend = Backend(frame);
-        }
-
-        internal bool IsSameWay(byte[] frame) =>
-            BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(_l4)) == _natPort && Backend(frame).SequenceEqual(_backend);
-
-        internal bool IsMine(byte[] frame) => BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(_l4 + 2)) == port;
-
-        private byte[] Backend(byte[] frame) => c.V6 ? frame[38..54] : frame[30..34];
     }
 }

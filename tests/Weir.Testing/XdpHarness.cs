@@ -35,7 +35,7 @@ public sealed class XdpHarness : IDisposable
 
     /// <param name="frontends">Room for services.</param>
     /// <param name="slots">Room for their slots.</param>
-    /// <param name="natEntries">Room for flows by SNAT, two entries each.</param>
+    /// <param name="natEntries">Room for flows by SNAT, two entries each; one, as long as they are being opened.</param>
     /// <param name="plain">False: plain packets take the general way as well.</param>
     public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, bool plain = true)
     {
@@ -47,8 +47,9 @@ public sealed class XdpHarness : IDisposable
             {
                 MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
                 MapNames.Slot => slots,
-                MapNames.Nat or MapNames.NatOpen or MapNames.NatUdp => natEntries,
-                MapNames.NatGiven => spec.MaxEntries,
+                MapNames.Nat or MapNames.NatUdp => natEntries,
+                MapNames.NatOpen => natEntries / 2,
+                MapNames.NatGiven or MapNames.NatHint => spec.MaxEntries,
                 MapNames.Events => 65536,
                 _ => Math.Min(spec.MaxEntries, 4096),
             };
@@ -68,18 +69,27 @@ public sealed class XdpHarness : IDisposable
     /// <summary>Flows of TCP by SNAT whose client has proved its address.</summary>
     public BpfMap<NatKey, NatEntry> Nat => new(_maps[MapNames.Nat]);
 
-    /// <summary>Flows of TCP by SNAT whose client has not.</summary>
+    /// <summary>Flows of TCP by SNAT whose client has not: one entry each, the backend's side.</summary>
     public BpfMap<NatKey, NatEntry> NatOpen => new(_maps[MapNames.NatOpen]);
 
     /// <summary>Takes every flow of TCP by SNAT that was opened for one whose client has proved its address.</summary>
     public void ProveOpening()
     {
+        var frontends = new BpfMap<uint, FrontendEntry>(_maps[MapNames.Frontend]);
         foreach ((NatKey key, NatEntry entry) in NatOpen.ToList())
         {
             NatOpen.Remove(key);
             Nat.Set(key with { Ack = 0 }, entry with { Ack = 0 });
+            frontends.TryGet(entry.FrontendId, out FrontendEntry frontend);
+            Nat.Set(
+                new NatKey { Src = entry.Addr, Dst = frontend.Addr, Sport = entry.Port, Dport = frontend.Port, Protocol = key.Protocol, Direction = NatDirection.Forward },
+                new NatEntry { Addr = key.Dst, Port = key.Dport, Backend = entry.Backend });
         }
     }
+
+    public BpfMap<uint, NatHints> NatHint => new(_maps[MapNames.NatHint]);
+
+    public BpfMap<uint, ulong> NatSeed => new(_maps[MapNames.NatSeed]);
 
     public BpfMap<NatKey, NatEntry> NatUdp => new(_maps[MapNames.NatUdp]);
 

@@ -38,6 +38,8 @@ internal static class AbiLayout
         MovedEntry.Layout(),
         MovedKey.Layout(),
         NatEntry.Layout(),
+        NatHint.Layout(),
+        NatHints.Layout(),
         NatKey.Layout(),
         NetnsEntry.Layout(),
         NodeEntry.Layout(),

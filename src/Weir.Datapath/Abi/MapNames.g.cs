@@ -31,7 +31,9 @@ public static class MapNames
     public const string Moved = "weir_moved";
     public const string Nat = "weir_nat";
     public const string NatGiven = "weir_nat_given";
+    public const string NatHint = "weir_nat_hint";
     public const string NatOpen = "weir_nat_open";
+    public const string NatSeed = "weir_nat_seed";
     public const string NatUdp = "weir_nat_udp";
     public const string Netns = "weir_netns";
     public const string Node = "weir_node";

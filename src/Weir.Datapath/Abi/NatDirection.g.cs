@@ -6,7 +6,7 @@
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>Flows to backends by SNAT, found from both sides. What a stranger can make up in one packet does not stand beside what a client has proved: weir_nat has TCP&apos;s flows whose client has acknowledged the backend&apos;s SYN, weir_nat_open TCP&apos;s whose client has not, weir_nat_udp UDP&apos;s.</summary>
+/// <summary>Flows to backends by SNAT, found from both sides. What a stranger can make up in one packet does not stand beside what a client has proved: weir_nat has TCP&apos;s flows whose client has acknowledged the backend&apos;s SYN, weir_nat_open TCP&apos;s whose client has not, weir_nat_udp UDP&apos;s. Those in weir_nat_open have a reverse entry only, the others both.</summary>
 public enum NatDirection : byte
 {
     /// <summary>client -&gt; frontend</summary>

@@ -38,7 +38,7 @@ public partial struct NatEntry
 #pragma warning restore CS0169, IDE0051
     /// <summary>reverse: CLOCK_MONOTONIC, coarse, to a second: when it was last used</summary>
     public ulong LastNs;
-    /// <summary>weir_nat_open: what acknowledges the SYN; forward: of the client, by the backend; reverse: of the backend, by the client</summary>
+    /// <summary>weir_nat_open: what acknowledges the backend&apos;s SYN</summary>
     public BigEndianUInt32 Ack;
 #pragma warning disable CS0169, IDE0051
     private InlineArray4<byte> _pad2;

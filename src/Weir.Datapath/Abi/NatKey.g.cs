@@ -23,7 +23,7 @@ public partial struct NatKey
 #pragma warning disable CS0169, IDE0051
     private InlineArray2<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
-    /// <summary>weir_nat_open, reverse: what the backend acknowledges; else 0</summary>
+    /// <summary>weir_nat_open: what the backend acknowledges; else 0</summary>
     public BigEndianUInt32 Ack;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
