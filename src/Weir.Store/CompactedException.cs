@@ -4,9 +4,20 @@ using Weir.Net;
 
 namespace Weir.Store;
 
-/// <summary>A revision is so old that the store has forgotten it: list anew, and watch from there.</summary>
-public sealed class CompactedException(long revision) : WeirException($"the store has forgotten what was before revision {revision}: list the records again")
+/// <summary>What came after a revision cannot be told any more, since the store has forgotten it, or was put back to another
+/// past: list anew, and watch from there.</summary>
+public sealed class CompactedException : WeirException
 {
+    public CompactedException(long revision)
+        : this(revision, $"the store has forgotten what was before revision {revision}")
+    {
+    }
+
+    /// <param name="revision">The oldest that can be listed.</param>
+    /// <param name="why">What became of the past, in words.</param>
+    public CompactedException(long revision, string why)
+        : base($"{why}: list the records again") => Revision = revision;
+
     /// <summary>The oldest that can be listed; the next is the oldest that can be watched from.</summary>
-    public long Revision { get; } = revision;
+    public long Revision { get; }
 }

@@ -10,7 +10,8 @@ public sealed class FileKeyValuesTests : KeyValuesContract
 
     private readonly string _folder = Directory.CreateTempSubdirectory("weir-store").FullName;
 
-    private protected override IKeyValues Open() => FileKeyValues.Open(Path.Combine(_folder, "state"), new FileStoreOptions { Time = Time });
+    private protected override Task<IKeyValues> OpenAsync() =>
+        Task.FromResult<IKeyValues>(FileKeyValues.Open(Path.Combine(_folder, "state"), new FileStoreOptions { Time = Time }));
 
     public override async Task DisposeAsync()
     {

@@ -10,13 +10,12 @@ public abstract class KeyValuesContract : IAsyncLifetime
 
     private protected TestTime Time { get; } = new();
 
-    private protected abstract IKeyValues Open();
+    private protected IKeyValues Store => _store;
 
-    public Task InitializeAsync()
-    {
-        _store = Open();
-        return Task.CompletedTask;
-    }
+    /// <summary>A store in which nothing was ever written.</summary>
+    private protected abstract Task<IKeyValues> OpenAsync();
+
+    public async Task InitializeAsync() => _store = await OpenAsync();
 
     public virtual async Task DisposeAsync() => await _store.DisposeAsync();
 
@@ -168,7 +167,7 @@ public abstract class KeyValuesContract : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Lease_ThatNobodyKeepsAlive_TakesItsRecordsAlong()
+    public virtual async Task Lease_ThatNobodyKeepsAlive_TakesItsRecordsAlong()
     {
         long lease = await _store.GrantLeaseAsync(TimeSpan.FromSeconds(10));
         long other = await _store.GrantLeaseAsync(TimeSpan.FromSeconds(30));
@@ -224,5 +223,5 @@ public abstract class KeyValuesContract : IAsyncLifetime
         Assert.Equal("202: n=200@2-202/0", await _store.DumpAsync());
     }
 
-    private static async Task<string> NextAsync(IAsyncEnumerator<RevisionChanges> watch) => await watch.MoveNextAsync() ? watch.Current.Dump() : "the end";
+    private protected static async Task<string> NextAsync(IAsyncEnumerator<RevisionChanges> watch) => await watch.MoveNextAsync() ? watch.Current.Dump() : "the end";
 }

@@ -5,7 +5,7 @@ namespace Weir.Store.Tests;
 
 public sealed class MemoryKeyValuesTests : KeyValuesContract
 {
-    private protected override IKeyValues Open() => new MemoryKeyValues(Time);
+    private protected override Task<IKeyValues> OpenAsync() => Task.FromResult<IKeyValues>(new MemoryKeyValues(Time));
 
     [Fact]
     public async Task Past_IsKeptWithinBounds()
