@@ -159,6 +159,9 @@ setup_tests() {
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
+    # Nobody's service: tests start their own, on loopback.
+    command -v etcd > /dev/null || missing+=(etcd-server)
+    command -v etcdctl > /dev/null || missing+=(etcd-client)
     # Firewalls of others.
     command -v nft > /dev/null || missing+=(nftables)
     command -v ufw > /dev/null || missing+=(ufw)
@@ -166,7 +169,7 @@ setup_tests() {
     if ! command -v docker-compose > /dev/null && package_exists docker-compose; then
         missing+=(docker-compose)
     fi
-    install_packages "${missing[@]}"
+    without_services install_packages "${missing[@]}"
 }
 
 # The clients and servers of tests/Weir.EndToEnd.Tests/RealClients, as Debian has them: some 300 MB to fetch and 900 MB on
@@ -202,7 +205,7 @@ without_services() {
     ("$@") || status=$?
     [ -z "$policy" ] || rm "$policy"
     if command -v systemctl > /dev/null; then
-        for unit in nginx haproxy squid docker-registry; do
+        for unit in etcd nginx haproxy squid docker-registry; do
             if [ -e "/lib/systemd/system/$unit.service" ] && ! grep -qx "$unit.service" "$before"; then
                 systemctl disable --quiet "$unit.service" || true
             fi

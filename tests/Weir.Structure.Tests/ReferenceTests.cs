@@ -21,6 +21,7 @@ public sealed partial class ReferenceTests
         ["Weir.Linux"] = ["Weir.Net"],
         ["Weir.Bpf"] = ["Weir.Linux"],
         ["Weir.Store"] = ["Weir.Linux"],
+        ["Weir.Store.Etcd"] = ["Weir.Store"],
         ["Weir.Datapath"] = ["Weir.Bpf", "Weir.Policy"],
         ["Weir.Flows"] = ["Weir.Api", "Weir.Datapath"],
         ["Weir.Control"] = ["Weir.Store", "Weir.Flows", "Weir.Services"],
