@@ -80,18 +80,24 @@ public sealed class EtcdKeyValues : IKeyValues
 
     public async ValueTask<Listing> ListAsync(string prefix, long revision = 0, CancellationToken cancel = default)
     {
+        int generation = _watchLog.Generation;
         Listing listing = await _reader.ListAsync(prefix, revision, cancel).ConfigureAwait(false);
-        _watchLog.Listed(prefix);
+        _watchLog.Listed(prefix, generation);
         return listing;
     }
 
     public IAsyncEnumerable<RevisionChanges> WatchAsync(string prefix, long fromRevision = 0, CancellationToken cancel = default)
     {
         ObjectDisposedException.ThrowIf(_closed != 0, this);
+        if (fromRevision > 0)
+        {
+            return _hub.FollowAsync(prefix, fromRevision, null, cancel);
+        }
 
-        // What this process knows of is past; whatever it does from now on has a higher revision.
-        long known = _lineage.Revision;
-        return _hub.FollowAsync(prefix, fromRevision == 0 && known > 0 ? known + 1 : fromRevision, cancel);
+        // What this process knows of is past; whatever it does from now on has a higher revision. The generation comes first: if
+        // etcd gets another history between the two, that is noticed.
+        int generation = _watchLog.Generation;
+        return _hub.FollowAsync(prefix, _lineage.Revision + 1, generation, cancel);
     }
 
     /// <inheritdoc/>

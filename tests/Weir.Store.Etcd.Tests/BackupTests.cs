@@ -37,6 +37,10 @@ public sealed class BackupTests : IAsyncLifetime
         CompactedException e = await watch.EndsCompactedAsync();
         Assert.Contains("put back to revision 2, from 4: list the records again", e.Message, StringComparison.Ordinal);
 
+        // What comes next is no matter of a listing.
+        await using IAsyncEnumerator<RevisionChanges> now = _store.WatchAsync("").GetAsyncEnumerator();
+        Task<string> next = now.ChangeTextAsync();
+
         // Listed before, and watched only now: etcd would take it for the future, and be silent until it comes.
         await using IAsyncEnumerator<RevisionChanges> late = _store.WatchAsync("", old.Revision + 1).GetAsyncEnumerator();
         await late.EndsCompactedAsync();
@@ -46,6 +50,7 @@ public sealed class BackupTests : IAsyncLifetime
         await using IAsyncEnumerator<RevisionChanges> again = _store.WatchAsync("", anew.Revision + 1).GetAsyncEnumerator();
         await _store.PutAsync("a", "5");
         Assert.Equal("3: a=5<1", await again.ChangeTextAsync());
+        Assert.Equal("3: a=5<1", await next);
     }
 
     /// <summary>Same cluster id, and a higher revision than was seen.</summary>

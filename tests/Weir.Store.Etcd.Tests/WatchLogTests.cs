@@ -103,8 +103,13 @@ public sealed class WatchLogTests
         Assert.Throws<CompactedException>(() => Read(before));
         Assert.Throws<CompactedException>(() => _log.Join("a", 9));
         Assert.Equal(10, _log.Join("b", 10).Next);
-        _log.Listed("a");
+        Assert.Throws<CompactedException>(() => _log.Join("b", 9, generation: 0));
+        Assert.Equal(5, _log.Join("b", 5, generation: 1).Next);
+        _log.Listed("a", generation: 0);
+        Assert.Throws<CompactedException>(() => _log.Join("a", 4));
+        _log.Listed("a", generation: 1);
         Assert.Equal(4, _log.Join("a", 4).Next);
+        Assert.Equal(4, _log.Join("a/b", 4).Next);
         Assert.Throws<CompactedException>(() => _log.Join("", 4));
         Assert.Equal(4, _log.Begin());
     }

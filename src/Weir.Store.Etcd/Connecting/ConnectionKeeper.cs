@@ -24,6 +24,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
     private TaskCompletionSource<Connection> _next = NewSource();
     private Connection? _current;
     private DateTimeOffset _since;
+    private long _sinceTime;
     private string? _lastError;
     private long? _lastAnswer;
 
@@ -36,7 +37,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
         _keys = keys;
         _lineage = lineage;
         _log = log;
-        _since = options.Time.GetUtcNow();
+        (_since, _sinceTime) = (options.Time.GetUtcNow(), options.Time.GetTimestamp());
         _endpoints = [.. options.Endpoints];
         Random.Shared.Shuffle(_endpoints); // so that not every host asks the first one
         _loop = RunAsync();
@@ -69,7 +70,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
         {
             lock (_lock)
             {
-                return _current is null && _options.Time.GetUtcNow() - _since > _options.RequestTimeout * 2;
+                return _current is null && _options.Time.GetElapsedTime(_sinceTime) > _options.RequestTimeout * 2;
             }
         }
     }
@@ -247,7 +248,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             }
 
             _current = connection;
-            _since = _options.Time.GetUtcNow();
+            (_since, _sinceTime) = (_options.Time.GetUtcNow(), _options.Time.GetTimestamp());
             _errors.Clear();
             _next.TrySetResult(connection);
             _next = NewSource();
@@ -267,7 +268,7 @@ internal sealed class ConnectionKeeper : IAsyncDisposable
             }
 
             _current = null;
-            _since = _options.Time.GetUtcNow();
+            (_since, _sinceTime) = (_options.Time.GetUtcNow(), _options.Time.GetTimestamp());
             _lastError = $"{connection.Endpoint}: {connection.Why}";
             _errors[connection.Endpoint] = connection.Why ?? "";
         }

@@ -30,14 +30,14 @@ internal sealed class Committer(Requester requester, KeySpace keys, Lineage line
         while (true)
         {
             Connection connection = await patience.ConnectAsync().ConfigureAwait(false);
-            (Layout layout, ByteString fence) = (connection.Layout, _fence);
+            (Layout layout, ByteString fence, string? token) = (connection.Layout, _fence, connection.Token);
             TxnRequest request = Request(transaction, layout, fence, name);
             long before = lineage.Revision;
             (TxnResponse? answer, RpcException? failed) = await Requester.TryAsync(
                 connection, async c => await c.Kv.TxnAsync(request, c.Ask()).ConfigureAwait(false), CancellationToken.None).ConfigureAwait(false);
             if (failed is not null)
             {
-                switch (await patience.TakeAsync(connection, failed).ConfigureAwait(false))
+                switch (await patience.TakeAsync(connection, token, failed).ConfigureAwait(false))
                 {
                     case Failure.Refused:
                         throw await RefusedAsync(transaction, request, what, failed).ConfigureAwait(false);

@@ -31,13 +31,14 @@ internal sealed class Requester(ConnectionKeeper keeper, EtcdOptions options)
         while (true)
         {
             Connection connection = await patience.ConnectAsync().ConfigureAwait(false);
+            string? token = connection.Token;
             (T? answer, RpcException? failed) = await TryAsync(connection, ask, cancel).ConfigureAwait(false);
             if (failed is null)
             {
                 return answer!;
             }
 
-            if (await patience.TakeAsync(connection, failed).ConfigureAwait(false) == Failure.Refused)
+            if (await patience.TakeAsync(connection, token, failed).ConfigureAwait(false) == Failure.Refused)
             {
                 throw failed;
             }
@@ -101,13 +102,14 @@ internal sealed class Requester(ConnectionKeeper keeper, EtcdOptions options)
         }
 
         /// <summary>Draws the consequence of a failure for the connection, so that it can be tried again; what is refused cannot.</summary>
-        internal async Task<Failure> TakeAsync(Connection connection, RpcException failed)
+        /// <param name="token">With which it was asked.</param>
+        internal async Task<Failure> TakeAsync(Connection connection, string? token, RpcException failed)
         {
             Failure failure = Failures.Of(failed);
             switch (failure)
             {
                 case Failure.Token when _renewals++ < MaxRenewals:
-                    await RenewAsync(connection).ConfigureAwait(false);
+                    await RenewAsync(connection, token).ConfigureAwait(false);
                     break;
                 case Failure.Token:
                     return Failure.Refused;
@@ -123,11 +125,11 @@ internal sealed class Requester(ConnectionKeeper keeper, EtcdOptions options)
 
         public void Dispose() => _over.Dispose();
 
-        private static async Task RenewAsync(Connection connection)
+        private static async Task RenewAsync(Connection connection, string? token)
         {
             try
             {
-                await connection.RenewTokenAsync(connection.Token, connection.Lost).ConfigureAwait(false);
+                await connection.RenewTokenAsync(token, connection.Lost).ConfigureAwait(false);
             }
             catch (Exception e) when (e is RpcException or OperationCanceledException or ObjectDisposedException)
             {

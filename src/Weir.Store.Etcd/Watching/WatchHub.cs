@@ -19,6 +19,7 @@ internal sealed class WatchHub
     private readonly WatchLog _log;
     private readonly Task _loop;
     private string? _said;
+    private string? _token;
 
     internal WatchHub(ConnectionKeeper keeper, EtcdOptions options, KeySpace keys, Lineage lineage, WatchLog log, ILogger logger)
     {
@@ -29,9 +30,11 @@ internal sealed class WatchHub
     /// <summary>Ends when the store is closed.</summary>
     internal Task Ended => _loop;
 
-    internal async IAsyncEnumerable<RevisionChanges> FollowAsync(string prefix, long from, [EnumeratorCancellation] CancellationToken cancel)
+    /// <param name="from">The first revision; 1: the first that etcd has after it answered for the first time.</param>
+    /// <param name="generation">To which a first revision belongs that is of no listing.</param>
+    internal async IAsyncEnumerable<RevisionChanges> FollowAsync(string prefix, long from, int? generation, [EnumeratorCancellation] CancellationToken cancel)
     {
-        Watcher? watcher = await BeginAsync(prefix, from, cancel).ConfigureAwait(false);
+        Watcher? watcher = await BeginAsync(prefix, from, generation, cancel).ConfigureAwait(false);
         if (watcher is null)
         {
             yield break;
@@ -58,9 +61,9 @@ internal sealed class WatchHub
     }
 
     /// <summary>Null: the store is closed.</summary>
-    private async Task<Watcher?> BeginAsync(string prefix, long from, CancellationToken cancel)
+    private async Task<Watcher?> BeginAsync(string prefix, long from, int? generation, CancellationToken cancel)
     {
-        if (from == 0)
+        if (generation is not null && from == 1)
         {
             // Nothing had been asked of etcd when the watch was: what this process does has a higher revision.
             try
@@ -73,7 +76,7 @@ internal sealed class WatchHub
             }
         }
 
-        return _log.Join(prefix, from);
+        return _log.Join(prefix, from, generation);
     }
 
     private async Task RunAsync()
@@ -132,6 +135,7 @@ internal sealed class WatchHub
     private async Task FollowAsync(Connection connection, Action works)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(connection.Lost, _keeper.Closing);
+        _token = connection.Token;
         using AsyncDuplexStreamingCall<WatchRequest, WatchResponse> call = connection.Watch.Watch(connection.Follow(ended.Token));
         long start = _log.Begin();
         Task rewind = _log.Rewind;
@@ -208,7 +212,7 @@ internal sealed class WatchHub
         {
             try
             {
-                await connection.RenewTokenAsync(connection.Token, connection.Lost).ConfigureAwait(false);
+                await connection.RenewTokenAsync(_token, connection.Lost).ConfigureAwait(false);
             }
             catch (Exception failed) when (failed is RpcException or OperationCanceledException or ObjectDisposedException)
             {

@@ -22,6 +22,7 @@ internal sealed class WatchLog(Retention retention)
     private long _head; // up to here
     private long _foreign; // revisions up to here may be of another history
     private CompactedException? _restored;
+    private int _generation;
 
     /// <summary>Ends when somebody wants to watch from before what is in the log: the stream has to begin anew.</summary>
     internal Task Rewind
@@ -47,12 +48,27 @@ internal sealed class WatchLog(Retention retention)
         }
     }
 
+    /// <summary>Another number when etcd has another history.</summary>
+    internal int Generation
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _generation;
+            }
+        }
+    }
+
+    /// <param name="from">From a listing, or, with a generation, what came next in that one.</param>
     /// <exception cref="CompactedException">The first revision was told of by an etcd that is no more.</exception>
-    internal Watcher Join(string prefix, long from)
+    internal Watcher Join(string prefix, long from, int? generation = null)
     {
         lock (_lock)
         {
-            if (_restored is { } restored && from <= _foreign + 1 && !_listed.Contains(prefix))
+            bool isForeign = generation is { } then ? then != _generation
+                : from <= _foreign + 1 && !_listed.Any(listed => prefix.StartsWith(listed, StringComparison.Ordinal));
+            if (_restored is { } restored && isForeign)
             {
                 throw restored;
             }
@@ -161,6 +177,7 @@ internal sealed class WatchLog(Retention retention)
             }
 
             _restored = why;
+            _generation++;
             _foreign = Math.Max(_foreign, known);
             _listed.Clear();
             Empty(0);
@@ -168,12 +185,12 @@ internal sealed class WatchLog(Retention retention)
         }
     }
 
-    /// <summary>A listing of the history that is now was given: whoever watches from it is right.</summary>
-    internal void Listed(string prefix)
+    /// <summary>A listing was given that was begun in a generation: whoever watches from it then is right.</summary>
+    internal void Listed(string prefix, int generation)
     {
         lock (_lock)
         {
-            if (_restored is not null)
+            if (_restored is not null && generation == _generation)
             {
                 _listed.Add(prefix);
             }
@@ -197,9 +214,16 @@ internal sealed class WatchLog(Retention retention)
                     : throw new CompactedException(_first - 1, $"a reader of \"{watcher.Prefix}\" was too slow");
             }
 
+            // Most readers have read nearly all.
+            LinkedListNode<(RevisionChanges Told, long Bytes)>? entry = _log.Last;
+            while (entry?.Previous is { } previous && previous.Value.Told.Revision >= watcher.Next)
+            {
+                entry = previous;
+            }
+
             List<RevisionChanges> told = [];
             long upTo = _head;
-            foreach ((RevisionChanges all, _) in _log.Where(entry => entry.Told.Revision >= watcher.Next))
+            for (; entry is not null; entry = entry.Next)
             {
                 if (told.Count == Most)
                 {
@@ -207,8 +231,9 @@ internal sealed class WatchLog(Retention retention)
                     break;
                 }
 
+                RevisionChanges all = entry.Value.Told;
                 Change[] changes = [.. all.Changes.Where(change => change.Key.StartsWith(watcher.Prefix, StringComparison.Ordinal))];
-                if (changes.Length > 0)
+                if (all.Revision >= watcher.Next && changes.Length > 0)
                 {
                     told.Add(all with { Changes = changes });
                 }
