@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging.Abstractions;
 using Weir.Store.Etcd.Tests.Running;
 using Weir.Store.Tests;
@@ -105,6 +107,48 @@ public sealed class LimitTests : IAsyncLifetime
         Assert.Contains("a reader of \"\" was too slow", e.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>Each lets the stream begin anew; what comes of the one before is nobody's failure.</summary>
+    [Fact]
+    public async Task WatchesThatBeginEarlierAndEarlier_AreAllTold_AndNothingIsLeftUnobserved()
+    {
+        List<Exception> unobserved = [];
+        void Hear(object? sender, UnobservedTaskExceptionEventArgs failure)
+        {
+            if (failure.Exception.InnerException is Grpc.Core.RpcException inner)
+            {
+                unobserved.Add(inner);
+            }
+        }
+
+        TaskScheduler.UnobservedTaskException += Hear;
+        for (int i = 0; i < 10; i++)
+        {
+            await _store.PutAsync("a", $"{i}");
+        }
+
+        List<IAsyncEnumerator<RevisionChanges>> watches = [];
+        for (int from = 11; from > 1; from--)
+        {
+            watches.Add(_store.WatchAsync("", from).GetAsyncEnumerator());
+            for (int revision = from; revision <= 11; revision++)
+            {
+                Assert.Equal(revision, (await watches[^1].ChangeAsync()).Revision);
+            }
+        }
+
+        await _store.PutAsync("a", "last");
+        foreach (IAsyncEnumerator<RevisionChanges> watch in watches)
+        {
+            Assert.Equal("12: a=last<9", await watch.ChangeTextAsync());
+            await watch.DisposeAsync();
+        }
+
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        TaskScheduler.UnobservedTaskException -= Hear;
+        Assert.Empty(unobserved);
+    }
+
     [Fact]
     public async Task ChangesOfOthers_MoveAWatchOn_AndArePrivate()
     {
@@ -117,6 +161,21 @@ public sealed class LimitTests : IAsyncLifetime
         Assert.Empty(watch.Current.Changes);
         Assert.Equal("3: ", await _store.DumpAsync());
         Assert.Equal("3: a=2@2-3/0", await other.DumpAsync());
+    }
+
+    [Fact]
+    public async Task EndpointsByName_AndByIPv6_AreReached()
+    {
+        await using var network = TestProxy.To(_etcd);
+        await using EtcdKeyValues named = await Stores.ConnectAsync($"http://localhost:{network.Port}");
+        await named.PutAsync("a", "1");
+        if (Socket.OSSupportsIPv6)
+        {
+            await using var six = TestProxy.To(_etcd, IPAddress.IPv6Loopback);
+            await using EtcdKeyValues store = await Stores.ConnectAsync(six.Endpoint);
+            Assert.StartsWith("http://[::1]:", store.State.Endpoint, StringComparison.Ordinal);
+            Assert.Equal("2: a=1@2-2/0", await store.DumpAsync());
+        }
     }
 
     [Fact]

@@ -159,6 +159,8 @@ internal sealed class WatchHub
             Task<bool> next = call.ResponseStream.MoveNext(ended.Token);
             if (await Task.WhenAny(next, rewind).ConfigureAwait(false) == rewind)
             {
+                await ended.CancelAsync().ConfigureAwait(false);
+                await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 return;
             }
 

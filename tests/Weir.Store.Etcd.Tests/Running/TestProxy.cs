@@ -7,23 +7,26 @@ namespace Weir.Store.Etcd.Tests.Running;
 /// <summary>A network between a client and etcd that can be slow, swallow answers, or break.</summary>
 internal sealed class TestProxy : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly TcpListener _listener;
     private readonly string _target;
     private readonly CancellationTokenSource _closing = new();
     private readonly List<Socket> _sockets = [];
     private readonly List<(Socket Server, byte[] Bytes)> _held = [];
     private readonly Task _loop;
 
-    internal static TestProxy To(EtcdMember member) => new(member.Address);
+    internal static TestProxy To(EtcdMember member, IPAddress? at = null) => new(member.Address, at ?? IPAddress.Loopback);
 
-    private TestProxy(string target)
+    private TestProxy(string target, IPAddress at)
     {
         _target = target;
+        _listener = new TcpListener(at, 0);
         _listener.Start();
         _loop = AcceptAsync();
     }
 
-    internal string Endpoint => $"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}";
+    internal string Endpoint => $"http://{_listener.LocalEndpoint}";
+
+    internal int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     /// <summary>How long each piece is under way, at most 16 KiB of it.</summary>
     internal TimeSpan Delay { get; set; }
