@@ -16,6 +16,7 @@
 #include "lib/deliver.h"
 #include "lib/gateway.h"
 #include "lib/judge.h"
+#include "lib/node_deliver.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
 #include "lib/reply_send.h"
@@ -146,7 +147,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
 
 	/* 4 to 6 */
-	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v);
+	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v, 0);
 	if (reason)
 		return refuse(skb, &p, &r, reason);
 
@@ -158,6 +159,8 @@ int weir_from_ep(struct __sk_buff *skb)
 		return deliver_local(skb, &p, &r, v.endpoint);
 	case WAY_PROXY:
 		return deliver_proxy(skb, &p, &r);
+	case WAY_NODE:
+		return deliver_node(skb, &p, &r, &v);
 	}
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
 	return TC_ACT_OK;
@@ -199,7 +202,7 @@ int weir_to_ep(struct __sk_buff *skb)
 	/* 4 to 6 */
 	reason = mark_is(skb, MARK_FROM_PROXY)
 		     ? proxy_sent(skb, &p, &r)
-		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v);
+		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v, 0);
 	if (reason)
 		return refuse_outside(skb, &p, &r, &v, reason);
 

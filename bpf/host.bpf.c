@@ -76,7 +76,7 @@ __noinline enum drop_reason device_judge(struct __sk_buff *skb, struct packet *p
 {
 	if (!p || !r || !v)
 		return DROP_REASON_MALFORMED;
-	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, v);
+	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, v, 0);
 }
 
 /* Later fragments come to the frontend too. */

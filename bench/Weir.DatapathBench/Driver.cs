@@ -18,11 +18,15 @@ internal sealed class Driver : IDisposable
     /// <param name="program">The program under measurement; null: an empty one.</param>
     /// <param name="frame">An IPv4 frame; its source port is overwritten.</param>
     /// <param name="flows">How many flows to walk through, 1 to 60 000.</param>
-    public Driver(BpfProgram? program, byte[] frame, uint flows)
+    /// <param name="tunnelFrom">Not 0: the packets came through the overlay, from that node.</param>
+    /// <param name="tunnelId">With that identity.</param>
+    public Driver(BpfProgram? program, byte[] frame, uint flows, uint tunnelFrom = 0, uint tunnelId = 0)
     {
         _frame = frame;
         _object = BpfObject.Open(_image, "driver");
         _object.SetRodata(BitConverter.GetBytes(flows), "flows");
+        _object.SetRodata(BitConverter.GetBytes(tunnelFrom), "tunnel_from");
+        _object.SetRodata(BitConverter.GetBytes(tunnelId), "tunnel_id");
         _target = BpfMap.Create(_object.DeclaredMaps().Single(m => m.Name == "target"));
         _object.ReuseMap("target", _target);
         _object.Load();

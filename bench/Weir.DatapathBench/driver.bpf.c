@@ -13,6 +13,8 @@ enum {
 };
 
 const volatile __u32 flows = 1;
+const volatile __u32 tunnel_from = 0; /* not 0: each packet came through a tunnel from that IPv4 address */
+const volatile __u32 tunnel_id = 0;
 static __u32 next_flow;
 
 struct {
@@ -40,6 +42,11 @@ int weir_drive(struct __sk_buff *skb)
 	if (++next_flow >= flows)
 		next_flow = 0;
 	*(__be16 *)(data + IPV4_SOURCE_PORT) = bpf_htons((__u16)(FIRST_PORT + next_flow));
+	if (tunnel_from) {
+		struct bpf_tunnel_key key = {.tunnel_id = tunnel_id, .local_ipv4 = tunnel_from};
+
+		bpf_skb_set_tunnel_key(skb, &key, sizeof(key), 0);
+	}
 	bpf_tail_call(skb, &target, 0);
 	return TC_ACT_UNSPEC;
 }

@@ -73,6 +73,7 @@ KEEP_ENUM(nat_ports);
 KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(deny_answer);
 KEEP_ENUM(node_flag);
+KEEP_ENUM(overlay);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);
 KEEP_ENUM(ct_flag);

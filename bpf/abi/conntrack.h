@@ -28,6 +28,7 @@ enum ct_flag {
 	CT_BRIEF = 1024,  /* the entry lies in weir_ct_brief */
 	CT_FORWARDED = 2048, /* its opener's packets come in by a device: never the host, whatever
 				address they have */
+	CT_OVERLAY = 4096,   /* its opener's identity is what the overlay brought */
 };
 
 /* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */
@@ -70,7 +71,8 @@ struct ct_entry {
 	struct ct_sent opener; /* TCP without the proxy between */
 	struct ct_sent answerer;
 	__be16 client_port; /* CT_SERVICE: the client's own, where another stands for it; else 0 */
-	__u16 node; /* index into weir_node: one end is an endpoint of that node; 0: neither is */
+	__u16 node; /* index into weir_node: one end is an endpoint of that node, or, through the overlay,
+		       that node; 0: neither is */
 	__u8 _pad0[4];
 };
 

@@ -44,4 +44,9 @@ enum drop_reason {
 	DROP_REASON_NOT_PUBLISHED = 32,	   /* the published port is closed to this source */
 	DROP_REASON_NOT_ROUTED =
 	    33, /* from outside to a container's own address: its network has no routed access */
+	DROP_REASON_NOT_A_NODE = 34,	  /* through the overlay, from an address that is no node's */
+	DROP_REASON_FOREIGN_ENDPOINT = 35, /* through the overlay, from a node that the sender is not on, or
+					      with another's identity; or past the overlay */
+	DROP_REASON_NO_NODE = 36,	   /* the node of the other end is not known */
+	DROP_REASON_OVERLAY_PORT = 37,	   /* from a container to the port that nodes speak by */
 };

@@ -1,7 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_node: the other hosts of the cluster, by the number that weir_ipcache knows them by. */
+/* weir_node: the other hosts of the cluster, by the number that weir_ipcache knows them by; 0: this host itself.
+ * weir_node_id: the same by address. */
 #pragma once
 #include "address.h"
+
+enum overlay {
+	OVERLAY_PORT = 8472, /* UDP */
+	/* The first number of a label set of the whole cluster: what is below, each host gives for itself. */
+	OVERLAY_FIRST_IDENTITY = 65536,
+};
 
 enum node_flag {
 	NODE_PRESENT = 1, /* slot in use */

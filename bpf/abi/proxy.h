@@ -9,4 +9,5 @@ enum proxy_mark {
 	MARK_TO_PROXY = 0x10b2,
 	MARK_FROM_PROXY = 0x10b4,
 	MARK_ANSWER = 0x10b6, /* what the datapath answers for a container: not judged */
+	MARK_OVERLAY = 0x10b8, /* has its node already: the overlay's device asks nothing more */
 };

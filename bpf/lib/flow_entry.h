@@ -36,6 +36,8 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 		entry.flags |= CT_SERVICE;
 	if (!r->src_endpoint && skb->ingress_ifindex)
 		entry.flags |= CT_FORWARDED;
+	if (v->identity)
+		entry.flags |= CT_OVERLAY;
 	if (p->protocol == L4_TCP)
 		sequence_begin(&entry, p);
 	entry.expires_ns = now + ct_timeout(p->protocol, entry.flags);

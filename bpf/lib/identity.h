@@ -6,6 +6,7 @@
 
 enum reserved_identity {
 	IDENTITY_HOST = 1,
+	IDENTITY_REMOTE_NODE = 6,
 	IDENTITY_WORLD_IPV4 = 9,
 	IDENTITY_WORLD_IPV6 = 10,
 };

@@ -9,11 +9,11 @@
 #include "related.h"
 
 /* For a packet whose source was proven, at the endpoint "own"; one from a device has its backend's
- * address already. Returns 0 and where the packet goes, or a drop reason with the report filled in.
+ * address already, one from the overlay says from which address it was sent. Returns 0 and where the packet goes, or a drop reason with the report filled in.
  */
 static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct packet *p,
 					      struct report *r, enum judge_side side, __u32 own,
-					      struct ruling *v)
+					      struct ruling *v, const struct ip_addr *outer)
 {
 	__u32 zero = 0;
 	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
@@ -35,6 +35,8 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 			if (reason)
 				return reason;
 		} else if (side != JUDGE_FROM_DEVICE) {
+			if (side == JUDGE_FROM_NODE)
+				v->node = (__u16)node_at(outer);
 			reason = related_judge(skb, p, r, v, side);
 			if (!reason && s->flags & SETTINGS_TRACE)
 				event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
@@ -54,11 +56,12 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		bool reply = ct_is_reply(entry, source_is_b);
 
 		r->frontend_id = entry->frontend_id;
-		reason = known_judge(skb, p, r, side, own, v, &key, entry, reply, now);
+		reason = known_judge(skb, p, r, side, own, v, &key, entry, reply, now,
+				     outer);
 	} else if (p->flags & PACKET_LATER_FRAGMENT) {
 		return DROP_REASON_FRAGMENT_NOT_FOUND;
 	} else {
-		reason = opens_judge(skb, p, r, side, own, v, &key, s);
+		reason = opens_judge(skb, p, r, side, own, v, &key, s, outer);
 	}
 	if (reason)
 		return reason;

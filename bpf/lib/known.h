@@ -35,7 +35,10 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 		r->proxy = true;
 	} else if (side == JUDGE_FROM_DEVICE) {
 		v->way = WAY_ENDPOINT;
-		v->endpoint = own;
+		v->endpoint = (__u16)own;
+	} else if (side == JUDGE_FROM_NODE) {
+		v->way = WAY_ENDPOINT;
+		v->endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
 	} else if (side == JUDGE_FROM_ENDPOINT) {
 		v->endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
 		if (v->endpoint) {
@@ -45,6 +48,9 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 			v->frontend_id = entry->frontend_id;
 			v->ifindex = entry->ifindex;
 			v->client_port = entry->client_port;
+		} else if (entry->node) {
+			v->way = WAY_NODE;
+			v->node = entry->node;
 		}
 	}
 }
@@ -59,10 +65,15 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 	enum drop_reason reason;
 	struct flow f;
 
-	reason = flow_of(skb, p, side, own, reply, &f);
+	reason = flow_of(skb, p, side, own, reply, v, &f);
 	if (reason)
 		return reason;
-	f.forwarded |= entry->flags & CT_FORWARDED;
+	f.forwarded |= !!(entry->flags & CT_FORWARDED);
+	if (side == JUDGE_FROM_ENDPOINT && entry->flags & CT_OVERLAY) {
+		f.node = entry->node;
+		f.identity = entry->src_identity;
+		f.remembered = true;
+	}
 	if (entry->flags & CT_SERVICE) {
 		v->frontend_id = entry->frontend_id;
 		v->ifindex = entry->ifindex;
@@ -122,7 +133,8 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 						    struct report *r, enum judge_side side,
 						    __u32 own, struct ruling *v,
 						    const struct ct_key *key,
-						    struct ct_entry *entry, bool reply, __u64 now)
+						    struct ct_entry *entry, bool reply, __u64 now,
+						    const struct ip_addr *outer)
 {
 	enum drop_reason reason;
 	bool believed;
@@ -137,9 +149,19 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	if (side == JUDGE_TO_ENDPOINT && !reply && entry->src_identity == IDENTITY_HOST &&
 	    !(entry->flags & CT_FORWARDED) && skb->ingress_ifindex)
 		return DROP_REASON_SPOOFED_ENDPOINT;
-	/* Nor does the host send for another node's endpoint. */
-	if (side == JUDGE_TO_ENDPOINT && entry->node && !skb->ingress_ifindex)
-		return DROP_REASON_SPOOFED_ENDPOINT;
+	/* Nor does the host send for another node's endpoint, nor anybody for one that the overlay leads to. */
+	if (side == JUDGE_TO_ENDPOINT && entry->node) {
+		if (!skb->ingress_ifindex)
+			return DROP_REASON_SPOOFED_ENDPOINT;
+		if (node_is_overlay(entry->node))
+			return DROP_REASON_FOREIGN_ENDPOINT;
+	}
+	if (side == JUDGE_FROM_NODE) {
+		if (!node_has(entry->node, outer))
+			return DROP_REASON_FOREIGN_ENDPOINT;
+		v->node = entry->node;
+		r->endpoint_id = reply ? entry->src_endpoint : entry->dst_endpoint;
+	}
 	if (entry->flags & CT_CUT)
 		return DROP_REASON_PROXY_REQUIRED;
 	/* A service's packets come by a device: this one was sent past it, with the same ports. Its

@@ -95,6 +95,15 @@ struct {
 	__type(value, struct node_entry);
 } weir_node SEC(".maps");
 
+/* By address -> number. Written by the agent. A miss: no node's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_NODES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ip_addr);
+	__type(value, __u32);
+} weir_node_id SEC(".maps");
+
 struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MAX_POLICY_ENTRIES);

@@ -54,20 +54,28 @@ __noinline enum drop_reason opens_midway(const struct packet *p, const struct fl
 /* 5 and 6 */
 static __always_inline enum drop_reason
 opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
-	    __u32 own, struct ruling *v, const struct ct_key *key, const struct settings *s)
+	    __u32 own, struct ruling *v, const struct ct_key *key, const struct settings *s,
+	    const struct ip_addr *outer)
 {
 	bool tracked = !(p->flags & PACKET_ICMP_OTHER), midway = tracked && !ct_may_open(p);
 	enum drop_reason reason;
 	struct flow f;
 
-	reason = flow_of(skb, p, side, own, false, &f);
+	if (side == JUDGE_FROM_NODE) {
+		v->node = (__u16)node_at(outer);
+		if (!v->node)
+			return DROP_REASON_NOT_A_NODE;
+	}
+	reason = flow_of(skb, p, side, own, false, v, &f);
 	if (reason)
 		return reason;
+	if (side == JUDGE_FROM_NODE)
+		own = r->endpoint_id = f.dst_endpoint;
 	if (midway) {
 		reason =
 		    side == JUDGE_FROM_DEVICE ? DROP_REASON_CT_INVALID : opens_midway(p, &f, r, v);
-		r->src_endpoint = (__u16)f.src_endpoint;
-		r->dst_endpoint = (__u16)f.dst_endpoint;
+		r->src_endpoint = f.src_endpoint;
+		r->dst_endpoint = f.dst_endpoint;
 		if (reason)
 			return reason;
 	}
@@ -78,13 +86,15 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	reason = flow_judge_at(&f, r, side, v);
 	if (reason)
 		return midway ? DROP_REASON_CT_INVALID : reason;
-	v->endpoint = side == JUDGE_FROM_ENDPOINT ? r->dst_endpoint : own;
+	v->endpoint = side == JUDGE_FROM_ENDPOINT ? r->dst_endpoint : (__u16)own;
 	if (v->way == WAY_PROXY) {
 		r->proxy = true;
 		if (midway)
 			return DROP_REASON_PROXY_REQUIRED;
 	} else if (side != JUDGE_TO_ENDPOINT && v->endpoint) {
 		v->way = WAY_ENDPOINT;
+	} else if (side == JUDGE_FROM_ENDPOINT && v->node) {
+		v->way = WAY_NODE;
 	}
 	if (!tracked)
 		return DROP_REASON_NONE;

@@ -52,20 +52,24 @@ static __noinline enum drop_reason related_judge(struct __sk_buff *skb, const st
 	enum drop_reason reason;
 	bool reply;
 
-	if (side == JUDGE_TO_ENDPOINT && flow_is_forged(skb, p, side))
+	if (side != JUDGE_FROM_ENDPOINT && flow_is_forged(skb, p, side))
 		return DROP_REASON_SPOOFED_ENDPOINT;
 	reason = parse_quoted(skb, p, &quoted);
 	if (reason)
 		return reason;
 	if (!related_fits(skb, p) || !ip_addr_equal(&quoted.src, &p->dst))
 		return DROP_REASON_ICMP_UNRELATED;
-	/* An endpoint, here or of another node, is no router. */
+	/* An endpoint, here or of another node, is no router, and none is in the overlay. */
 	if (!ip_addr_equal(&quoted.dst, &p->src) &&
-	    (side == JUDGE_FROM_ENDPOINT || identity_node(&p->src)))
+	    (side != JUDGE_TO_ENDPOINT || identity_node(&p->src)))
 		return DROP_REASON_ICMP_UNRELATED;
 	entry = related_flow(&quoted, v->revision, bpf_ktime_get_coarse_ns(), &reply);
 	/* No router is between two local endpoints. */
-	if (!entry || (side == JUDGE_TO_ENDPOINT && entry->src_endpoint && entry->dst_endpoint))
+	if (!entry || (side != JUDGE_FROM_ENDPOINT && entry->src_endpoint && entry->dst_endpoint))
+		return DROP_REASON_ICMP_UNRELATED;
+	if (side == JUDGE_FROM_NODE && entry->node != v->node)
+		return DROP_REASON_FOREIGN_ENDPOINT;
+	if (side == JUDGE_TO_ENDPOINT && entry->node && node_is_overlay(entry->node))
 		return DROP_REASON_ICMP_UNRELATED;
 	r->is_reply = !reply;
 	r->src_endpoint = entry->src_endpoint;

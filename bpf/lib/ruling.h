@@ -11,17 +11,19 @@ enum way {
 	WAY_ENDPOINT, /* into a local endpoint, past the host's stack */
 	WAY_PROXY,
 	WAY_CLIENT, /* from a service's backend to its client: as the frontend, by a device */
+	WAY_NODE,   /* to an endpoint of another node */
 };
 
 struct ruling {
-	__u32 way;	/* enum way */
-	__u32 endpoint; /* WAY_ENDPOINT */
+	__u16 way;	/* enum way */
+	__u16 endpoint; /* WAY_ENDPOINT */
 	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT.
 	 */
 	__u32 frontend_id;
 	__u32 ifindex;	    /* the device that the service's clients come by; 0: no service */
 	__be16 client_port; /* the client's own, where another stands for it; else 0 */
-	__u16 node;	    /* the other end is an endpoint of that node; 0: it is not */
+	__u16 node; /* the other end is an endpoint of that node, or, through the overlay, that node; 0: neither */
+	__u32 identity; /* of the sender, as the overlay brought it */
 	__u32 revision;	    /* of the policy that is asked */
 	__u32 http_egress;  /* see struct ct_entry */
 	__u32 http_ingress;

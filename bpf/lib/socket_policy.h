@@ -55,8 +55,8 @@ static __always_inline bool socket_flow(struct bpf_sock_addr *ctx, const struct 
 	f->dst = peer->addr;
 	f->v6 = !socket_is_ipv4(&f->dst);
 	f->src = f->v6 ? own->ipv6 : own->ipv4;
-	f->src_endpoint = own->endpoint_id;
-	f->dst_endpoint = identity_local_endpoint(&f->dst);
+	f->src_endpoint = (__u16)own->endpoint_id;
+	f->dst_endpoint = (__u16)identity_local_endpoint(&f->dst);
 	f->protocol = (__u8)ctx->protocol;
 	f->policy_port = peer->port;
 	return f->dst_endpoint && f->dst_endpoint != f->src_endpoint;

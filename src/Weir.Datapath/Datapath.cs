@@ -56,7 +56,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _events = new(maps[MapNames.Events]);
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
-        _nodes = new(maps[MapNames.Node]);
+        _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId]);
         _conntrackUse = new(maps[MapNames.CtUse]);
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
@@ -150,6 +150,10 @@ public sealed class Datapath : IDatapath, IDisposable
         foreach (LinkInfo link in links.ListLinks())
         {
             DeviceAttachment.Detach(links, HostProgram.PinOf(link.Name, pinRoot), HostProgram.Place, link.Index);
+            if (link.Kind == "vxlan")
+            {
+                DeviceAttachment.Detach(links, OverlayProgram.PinOf(pinRoot), OverlayProgram.Place, link.Index);
+            }
         }
 
         if (Directory.Exists(pinRoot))
@@ -502,7 +506,8 @@ public sealed class Datapath : IDatapath, IDisposable
     ];
 
     /// <summary>Says which other hosts there are, these and no others. Before prefixes name them.</summary>
-    /// <exception cref="DatapathException">A number is 0, too high, or two nodes'; nothing was changed.</exception>
+    /// <exception cref="DatapathException">A number is too high, or two have the same number or address; nothing was
+    /// changed.</exception>
     public void SetNodes(IReadOnlyCollection<NodeRow> rows)
     {
         ArgumentNullException.ThrowIfNull(rows);
@@ -514,8 +519,37 @@ public sealed class Datapath : IDatapath, IDisposable
 
     public IReadOnlyList<NodeRow> ListNodes() => _nodes.List();
 
-    /// <summary>Says by which device other nodes' endpoints are reached that no route leads to; 0: by none.</summary>
-    public void SetOverlay(int ifindex) => ChangeSettings((ref Settings s) => s.OverlayIfindex = (uint)ifindex);
+    /// <summary>Attaches the overlay's programs to a device of the namespace in which the datapath was opened, and sends by it
+    /// what is for <see cref="NodeRow.IsOverlay"/> nodes. Again: replaces them without a gap.</summary>
+    /// <param name="ifindex">A VXLAN device that collects metadata; 0: none, and the programs are taken off where they are.</param>
+    public void SetOverlay(int ifindex)
+    {
+        string pin = OverlayProgram.PinOf(_options.PinRoot);
+        lock (_lock)
+        {
+            if (ifindex == 0)
+            {
+                int before = (int)ReadSettings().OverlayIfindex;
+                ChangeSettings((ref Settings s) => s.OverlayIfindex = 0);
+                DeviceAttachment.Detach(_links, pin, OverlayProgram.Place, before == 0 ? null : before);
+                Forget(pin);
+                return;
+            }
+
+            using OverlayProgram program = OverlayProgram.Load(_maps);
+            Attach(program.For(_options.PinRoot), ifindex, ByLinks);
+            ChangeSettings((ref Settings s) => s.OverlayIfindex = (uint)ifindex);
+        }
+    }
+
+    /// <summary>Whether the overlay's programs are attached to that device, and what is for other nodes goes there.</summary>
+    public bool IsOverlayWhole(int ifindex)
+    {
+        lock (_lock)
+        {
+            return ReadSettings().OverlayIfindex == (uint)ifindex && IsWhole(OverlayProgram.PinOf(_options.PinRoot), ifindex);
+        }
+    }
 
     public IReadOnlyList<IpPrefix> ListPrefilter() => Prefilter.List();
 

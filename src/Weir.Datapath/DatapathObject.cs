@@ -10,6 +10,7 @@ public static class DatapathObject
     private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf.o"));
     private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf.o"));
     private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf.o"));
+    private static readonly Lazy<byte[]> _overlay = new(() => Read("overlay.bpf.o"));
     private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf.o"));
     private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf.o"));
     private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf.o"));
@@ -22,6 +23,9 @@ public static class DatapathObject
 
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> ListenerImage => _listener.Value;
+
+    /// <summary>bpf/overlay.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> OverlayImage => _overlay.Value;
 
     /// <summary>bpf/xdp.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> XdpImage => _xdp.Value;

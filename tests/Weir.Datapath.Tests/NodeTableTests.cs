@@ -40,9 +40,11 @@ public sealed class NodeTableTests : IDisposable
         datapath.SetNodes([_direct]);
 
         Assert.Equal(
-            "node 2001:db8::12 has the number 0: 1 to 4095 can be had",
-            Assert.Throws<DatapathException>(() => datapath.SetNodes([_overlay with { Id = 0 }])).Message);
-        Assert.Throws<DatapathException>(() => datapath.SetNodes([_overlay with { Id = 4096 }]));
+            "node 2001:db8::12 has the number 4096: 1 to 4095 can be had",
+            Assert.Throws<DatapathException>(() => datapath.SetNodes([_overlay with { Id = 4096 }])).Message);
+        Assert.Equal(
+            "nodes 1 and 4095 have the same address, 192.0.2.11",
+            Assert.Throws<DatapathException>(() => datapath.SetNodes([_direct, _overlay with { Address = _direct.Address }])).Message);
         Assert.Equal(
             "nodes 2001:db8::12 and 192.0.2.11 have the same number, 1",
             Assert.Throws<DatapathException>(() => datapath.SetNodes([_overlay with { Id = 1 }, _direct])).Message);

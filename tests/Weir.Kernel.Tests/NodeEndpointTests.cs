@@ -24,6 +24,7 @@ public sealed class NodeEndpointTests : IDisposable
 
     public NodeEndpointTests()
     {
+        _h.SetNode(Node, "192.0.2.11");
         _h.AddEndpoint(1, 70_000, Web(false), Web(true), isRouted: false);
         foreach (bool v6 in (bool[])[false, true])
         {
@@ -196,6 +197,43 @@ public sealed class NodeEndpointTests : IDisposable
 
         // What the socket hook leads from here to a node is not seen to be a service's there.
         Assert.Equal(DropReason.NetworkIsolated, _h.FromContainer(1, To(v6, protocol) with { Destination = Other(v6), SourcePort = 41000 }).Reason);
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void NodeThatIsNotKnown_IsSentNothing(bool v6, byte protocol)
+    {
+        _h.ForgetNode(Node);
+        Assert.Equal(DropReason.NoNode, _h.FromContainer(1, To(v6, protocol)).Reason);
+    }
+
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void EndpointThatTheOverlayLeadsTo_SendsNothingPastIt(bool v6, byte protocol)
+    {
+        Receive(From(v6, protocol));
+        _h.SetNode(Node, "192.0.2.11", NodeFlag.Overlay);
+        Assert.Equal(DropReason.ForeignEndpoint, Receive(From(v6, protocol) with { TcpFlags = Ack, Sequence = 1001 }).Reason);
+        Assert.Equal(DropReason.ForeignEndpoint, Receive(From(v6, protocol) with { SourcePort = 41000 }).Reason);
+        Assert.Equal(DropReason.IcmpUnrelated, Receive(Error(Far(v6), From(v6, protocol).Reply())).Reason);
+
+        // Nor is it sent anything otherwise: no overlay is there.
+        Assert.Equal(DropReason.NoNode, _h.FromContainer(1, To(v6, protocol) with { SourcePort = 41000 }).Reason);
+    }
+
+    [Theory]
+    [InlineData(false, 6u)]
+    [InlineData(true, 6u)]
+    [InlineData(false, 1u)]
+    [InlineData(true, 1u)]
+    public void PortOfTheOverlay_IsClosedToContainers(bool v6, uint identity)
+    {
+        _h.SetIpcache(World(v6) + (v6 ? "/128" : "/32"), identity);
+        Frame frame = To(v6, Udp) with { Destination = World(v6), DestinationPort = (ushort)Overlay.Port };
+        Assert.Equal(DropReason.OverlayPort, _h.FromContainer(1, frame).Reason);
+        Assert.Equal(DropReason.None, _h.FromContainer(1, frame with { Protocol = Tcp }).Reason);
+        Assert.Equal(DropReason.None, _h.FromContainer(1, frame with { DestinationPort = 8473 }).Reason);
+        Assert.Equal(DropReason.None, _h.FromContainer(1, frame with { Destination = Far(v6) }).Reason);
     }
 
     [Fact]

@@ -45,6 +45,21 @@ public sealed class RtnetlinkSocketTests : IDisposable
     });
 
     [PrivilegedFact]
+    public void CreateVxlan_IsUp_AndTakesItsWayFromItsPackets() => InNamespace(links =>
+    {
+        int index = links.CreateVxlan("weir_vxlan", 8472, 1450);
+
+        LinkInfo link = links.GetLink("weir_vxlan")!;
+        Assert.Equal((index, true, 1450, "vxlan"), (link.Index, link.IsUp, link.Mtu, link.Kind));
+        using var cgroup = new TestCgroup();
+        string[] shown = cgroup.Run(_namespace, "ip", "-details", "link", "show", "weir_vxlan");
+        Assert.All((string[])["NOARP", "external", "dstport 8472", "nolearning", " udp6zerocsumrx"], word => Assert.Contains(shown, line => line.Contains(word, StringComparison.Ordinal)));
+        LinuxException e = Assert.Throws<LinuxException>(() => links.CreateVxlan("weir_vxlan", 8472, 1450));
+        Assert.Equal(Errno.Exists, e.Number);
+        Assert.Contains("create VXLAN device weir_vxlan with port 8472", e.Message, StringComparison.Ordinal);
+    });
+
+    [PrivilegedFact]
     public void DeleteLink_Twice_SecondDoesNothing() => InNamespace(links =>
     {
         links.CreateVeth("weir00000001", "wc00000001", _mac, _peerMac, 1500);

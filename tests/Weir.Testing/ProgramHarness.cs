@@ -34,6 +34,8 @@ public sealed class ProgramHarness : IDisposable
     private BpfObject? _host;
     private ushort _proxyPort;
     private LbFlag _lbFlags;
+    private uint _overlayIfindex;
+    private BpfObject? _overlay;
 
     /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
     public ProgramHarness(uint flows = 512)
@@ -60,6 +62,7 @@ public sealed class ProgramHarness : IDisposable
         }
 
         _host?.Dispose();
+        _overlay?.Dispose();
         foreach (BpfMap map in _maps.Values)
         {
             map.Dispose();
@@ -152,6 +155,23 @@ public sealed class ProgramHarness : IDisposable
         int length = int.Parse(parts[1], CultureInfo.InvariantCulture) + (parts[0].Contains(':', StringComparison.Ordinal) ? 0 : 96);
         _maps["weir_ipcache"].Update([.. Word((uint)length), .. Address(parts[0])], [.. Word(identity), .. Word(network), .. Word(node)]);
     }
+
+    /// <summary>Makes another host known.</summary>
+    public void SetNode(uint id, string address, NodeFlag flags = 0)
+    {
+        new BpfMap<uint, NodeEntry>(_maps["weir_node"]).Set(id, new NodeEntry { Addr = AddressOf(address), Flags = flags | NodeFlag.Present });
+        new BpfMap<IpAddr, uint>(_maps["weir_node_id"]).Set(AddressOf(address), id);
+    }
+
+    /// <summary>Says by which device the overlay is reached.</summary>
+    public void SetOverlay(uint ifindex)
+    {
+        _overlayIfindex = ifindex;
+        WriteSettings();
+    }
+
+    /// <summary>Empties its slot.</summary>
+    public void ForgetNode(uint id) => new BpfMap<uint, NodeEntry>(_maps["weir_node"]).Set(id, default);
 
     public void SetFlowLimit(uint limit)
     {
@@ -309,6 +329,9 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>A loaded program, for those who time it.</summary>
     public BpfProgram Program(uint id, string name) => _objects[id].Program(name);
 
+    /// <summary>One of the overlay's, likewise.</summary>
+    public BpfProgram OverlayProgram(string name) => (_overlay ??= Load("overlay")).Program(name);
+
     public Outcome FromContainer(uint id, Frame frame) => Run(id, "weir_from_ep", frame.ToBytes());
 
     /// <param name="gsoSize">Not 0: the frame stands for many segments.</param>
@@ -340,20 +363,18 @@ public sealed class ProgramHarness : IDisposable
 
     private static IpAddr AddressOf(string text) => IpAddr.From(IPAddress.Parse(text));
 
-    private BpfObject Host()
-    {
-        if (_host is null)
-        {
-            _host = BpfObject.Open(ReadObject("host.bpf.o"), "host");
-            foreach ((string name, BpfMap map) in _maps)
-            {
-                _host.ReuseMap(name, map);
-            }
+    private BpfObject Host() => _host ??= Load("host");
 
-            _host.Load();
+    private BpfObject Load(string name)
+    {
+        var loaded = BpfObject.Open(ReadObject(name + ".bpf.o"), name);
+        foreach ((string map, BpfMap known) in _maps)
+        {
+            loaded.ReuseMap(map, known);
         }
 
-        return _host;
+        loaded.Load();
+        return loaded;
     }
 
     private Outcome Run(uint id, string program, byte[] frame, uint mark = 0) => Run(_objects[id], program, frame, mark);
@@ -406,7 +427,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries };
+        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries, OverlayIfindex = _overlayIfindex };
         new BpfMap<uint, Settings>(_maps["weir_settings"]).Set(0, settings);
     }
 }

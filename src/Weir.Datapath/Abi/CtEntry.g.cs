@@ -41,7 +41,7 @@ public partial struct CtEntry
     public CtSent Answerer;
     /// <summary>CT_SERVICE: the client&apos;s own, where another stands for it; else 0</summary>
     public BigEndianUInt16 ClientPort;
-    /// <summary>index into weir_node: one end is an endpoint of that node; 0: neither is</summary>
+    /// <summary>index into weir_node: one end is an endpoint of that node, or, through the overlay, that node; 0: neither is</summary>
     public ushort Node;
 #pragma warning disable CS0169, IDE0051
     private InlineArray4<byte> _pad0;

@@ -31,4 +31,6 @@ public enum CtFlag : uint
     Brief = 1024,
     /// <summary>its opener&apos;s packets come in by a device: never the host, whatever address they have</summary>
     Forwarded = 2048,
+    /// <summary>its opener&apos;s identity is what the overlay brought</summary>
+    Overlay = 4096,
 }

@@ -76,4 +76,12 @@ public enum DropReason : byte
     NotPublished = 32,
     /// <summary>from outside to a container&apos;s own address: its network has no routed access</summary>
     NotRouted = 33,
+    /// <summary>through the overlay, from an address that is no node&apos;s</summary>
+    NotANode = 34,
+    /// <summary>through the overlay, from a node that the sender is not on, or with another&apos;s identity; or past the overlay</summary>
+    ForeignEndpoint = 35,
+    /// <summary>the node of the other end is not known</summary>
+    NoNode = 36,
+    /// <summary>from a container to the port that nodes speak by</summary>
+    OverlayPort = 37,
 }

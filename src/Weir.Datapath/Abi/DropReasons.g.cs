@@ -46,6 +46,10 @@ public static class DropReasons
         DropReason.TcpSequence,
         DropReason.NotPublished,
         DropReason.NotRouted,
+        DropReason.NotANode,
+        DropReason.ForeignEndpoint,
+        DropReason.NoNode,
+        DropReason.OverlayPort,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -85,6 +89,10 @@ public static class DropReasons
         DropReason.TcpSequence => "tcp-sequence",
         DropReason.NotPublished => "not-published",
         DropReason.NotRouted => "not-routed",
+        DropReason.NotANode => "not-a-node",
+        DropReason.ForeignEndpoint => "foreign-endpoint",
+        DropReason.NoNode => "no-node",
+        DropReason.OverlayPort => "overlay-port",
         _ => "unknown-" + (int)value,
     };
 
@@ -125,6 +133,10 @@ public static class DropReasons
         DropReason.TcpSequence => "a TCP packet outside of its flow's window",
         DropReason.NotPublished => "the published port is closed to this source",
         DropReason.NotRouted => "from outside to a container's own address: its network has no routed access",
+        DropReason.NotANode => "through the overlay, from an address that is no node's",
+        DropReason.ForeignEndpoint => "through the overlay, from a node that the sender is not on, or with another's identity; or past the overlay",
+        DropReason.NoNode => "the node of the other end is not known",
+        DropReason.OverlayPort => "from a container to the port that nodes speak by",
         _ => "not known to this version",
     };
 }

@@ -13,4 +13,6 @@ public enum ProxyMark : int
     MarkFromProxy = 4276,
     /// <summary>what the datapath answers for a container: not judged</summary>
     MarkAnswer = 4278,
+    /// <summary>has its node already: the overlay&apos;s device asks nothing more</summary>
+    MarkOverlay = 4280,
 }

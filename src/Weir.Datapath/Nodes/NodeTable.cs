@@ -6,30 +6,33 @@ using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>weir_node, in memory that programs read.</summary>
-internal sealed class NodeTable(BpfMap map) : IDisposable
+/// <summary>weir_node, in memory that programs read, and weir_node_id, which finds them by address.</summary>
+internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress) : IDisposable
 {
-    private readonly BpfMapMemory<NodeEntry> _memory = new(map);
+    private const ushort Self = 0;
+
+    private readonly BpfMapMemory<NodeEntry> _memory = new(nodes);
+    private readonly BpfMap<IpAddr, uint> _byAddress = new(byAddress);
 
     /// <summary>Puts these in place of those that are there; one that stays as it is, no packet misses.</summary>
-    /// <exception cref="DatapathException">A number is 0, too high, or two nodes'; nothing was changed.</exception>
+    /// <exception cref="DatapathException">A number is too high, or two have the same number or address; nothing was
+    /// changed.</exception>
     internal void Replace(IReadOnlyCollection<NodeRow> rows)
     {
         Dictionary<ushort, NodeRow> wanted = [];
+        Dictionary<IpAddr, uint> addresses = [];
         foreach (NodeRow row in rows)
         {
-            if (row.Id == 0 || row.Id >= _memory.Count)
-            {
-                throw new DatapathException($"node {row.Address} has the number {row.Id}: 1 to {_memory.Count - 1} can be had");
-            }
-
-            if (!wanted.TryAdd(row.Id, row))
-            {
-                throw new DatapathException($"nodes {wanted[row.Id].Address} and {row.Address} have the same number, {row.Id}");
-            }
+            Check(row, wanted, addresses);
         }
 
-        for (int id = 1; id < _memory.Count; id++)
+        // Who is no node any more is believed nothing from here on; who is one has a number before he is.
+        foreach (IpAddr gone in _byAddress.ToList().Where(known => addresses.GetValueOrDefault(known.Key) != known.Value).Select(known => known.Key))
+        {
+            _byAddress.Remove(in gone);
+        }
+
+        for (int id = 0; id < _memory.Count; id++)
         {
             ref NodeEntry entry = ref _memory[id];
             if (wanted.TryGetValue((ushort)id, out NodeRow row))
@@ -41,12 +44,17 @@ internal sealed class NodeTable(BpfMap map) : IDisposable
                 Clear(ref entry);
             }
         }
+
+        foreach ((IpAddr address, uint id) in addresses)
+        {
+            _byAddress.Set(in address, id);
+        }
     }
 
     internal IReadOnlyList<NodeRow> List()
     {
         List<NodeRow> rows = [];
-        for (int id = 1; id < _memory.Count; id++)
+        for (int id = 0; id < _memory.Count; id++)
         {
             NodeEntry entry = _memory[id];
             if ((entry.Flags & NodeFlag.Present) != 0)
@@ -59,6 +67,25 @@ internal sealed class NodeTable(BpfMap map) : IDisposable
     }
 
     public void Dispose() => _memory.Dispose();
+
+    private void Check(NodeRow row, Dictionary<ushort, NodeRow> wanted, Dictionary<IpAddr, uint> addresses)
+    {
+        if (row.Id >= _memory.Count)
+        {
+            throw new DatapathException($"node {row.Address} has the number {row.Id}: 1 to {_memory.Count - 1} can be had");
+        }
+
+        if (!wanted.TryAdd(row.Id, row))
+        {
+            throw new DatapathException($"nodes {wanted[row.Id].Address} and {row.Address} have the same number, {row.Id}");
+        }
+
+        // Nobody else speaks for this host.
+        if (row.Id != Self && !addresses.TryAdd(IpAddr.From(row.Address), row.Id))
+        {
+            throw new DatapathException($"nodes {addresses[IpAddr.From(row.Address)]} and {row.Id} have the same address, {row.Address}");
+        }
+    }
 
     /// <summary>An address is never seen half written: without its flags the entry is nobody's.</summary>
     private static void Put(ref NodeEntry entry, NodeRow row)

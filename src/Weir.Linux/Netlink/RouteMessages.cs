@@ -35,6 +35,7 @@ internal static class RouteMessageType
 internal struct LinkMessage
 {
     internal const uint FlagUp = 1;
+    internal const uint FlagNoArp = 0x80;
 
     internal byte Family;
     internal byte Padding;
