@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Weir's main job on real Docker, step by step: containers that may talk by label, and those that may
-# not, and why. Cleans up everything; with --keep the containers, the network and the agent stay.
+# not, and why. Cleans up everything; with --keep the containers, the network and the agent stay. With --hosts N the same
+# over several hosts, in sandboxes of this machine: scripts/demo-hosts.sh.
 set -euo pipefail
 cd "$(dirname "$0")"
 . scripts/setup.sh
@@ -9,7 +10,8 @@ KEEP=
 case "${1:-}" in
     "") ;;
     --keep) KEEP=1 ;;
-    *) echo "usage: sudo ./demo.sh [--keep]" >&2; exit 2 ;;
+    --hosts) exec scripts/demo-hosts.sh "${2:-3}" ;;
+    *) echo "usage: sudo ./demo.sh [--keep | --hosts N]" >&2; exit 2 ;;
 esac
 
 need_root

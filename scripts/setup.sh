@@ -159,9 +159,6 @@ setup_tests() {
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
-    # Nobody's service: tests start their own, on loopback.
-    command -v etcd > /dev/null || missing+=(etcd-server)
-    command -v etcdctl > /dev/null || missing+=(etcd-client)
     # Firewalls of others.
     command -v nft > /dev/null || missing+=(nftables)
     command -v ufw > /dev/null || missing+=(ufw)
@@ -169,6 +166,15 @@ setup_tests() {
     if ! command -v docker-compose > /dev/null && package_exists docker-compose; then
         missing+=(docker-compose)
     fi
+    without_services install_packages "${missing[@]}"
+    setup_etcd
+}
+
+# Nobody's service: tests and the demo start their own.
+setup_etcd() {
+    local missing=()
+    command -v etcd > /dev/null || missing+=(etcd-server)
+    command -v etcdctl > /dev/null || missing+=(etcd-client)
     without_services install_packages "${missing[@]}"
 }
 

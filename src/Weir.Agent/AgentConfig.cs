@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Datapath;
+using Weir.Store.Etcd;
 
 namespace Weir.Agent;
 
@@ -34,6 +36,14 @@ internal sealed record AgentConfig
     internal bool JsonLog { get; init; }
 
     internal ControlOptions Control { get; init; } = new();
+
+    /// <summary>The store that the hosts of a cluster share; without endpoints: this host is by itself.</summary>
+    internal EtcdOptions Shared { get; init; } = new() { Endpoints = [] };
+
+    internal string NodeName { get; init; } = Environment.MachineName;
+
+    /// <summary>One of a family at most; empty: not told.</summary>
+    internal IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
 
     internal DatapathOptions Datapath { get; init; } = new();
 

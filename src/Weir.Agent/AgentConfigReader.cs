@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Cli;
+using Weir.Control;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -39,8 +40,19 @@ internal static class AgentConfigReader
             }
         }
 
+        if (config.Shared.Endpoints.Count > 0)
+        {
+            found.AddRange(config.Shared.Problems().Select(problem => $"cluster: {problem}"));
+        }
+
+        if (config.Shared.Endpoints.Count > 0 && config.NodeAddresses.Count == 0)
+        {
+            found.Add("node-address: a host of a cluster needs it: write at which address the others reach this one");
+        }
+
         problems = found;
-        return config;
+        return config.Shared.Endpoints.Count == 0 || config.NodeAddresses.Count == 0 ? config
+            : config with { Control = config.Control with { Cluster = new ClusterOptions(config.NodeName, config.NodeAddresses[0], config.NodeAddresses.ElementAtOrDefault(1), ClusterOptions.UsualTimeToLive) } };
     }
 
     private static AgentConfig ReadFile(string file, AgentConfig config, List<string> problems)
@@ -72,9 +84,8 @@ internal static class AgentConfigReader
             return config;
         }
 
-        foreach ((YamlNode key, YamlNode value) in settings.Children)
+        foreach ((string name, YamlNode key, YamlNode value) in Flat("", settings))
         {
-            string name = (key as YamlScalarNode)?.Value ?? "";
             string place = $"{file}:{key.Start.Line}:{key.Start.Column}: {name}";
             AgentSetting? setting = AgentSetting.All.FirstOrDefault(s => s.Name == name);
             string? text = value switch
@@ -98,6 +109,26 @@ internal static class AgentConfigReader
         }
 
         return config;
+    }
+
+    /// <summary>"cluster: {endpoints: …}" says the same as "cluster-endpoints: …".</summary>
+    private static IEnumerable<(string Name, YamlNode Key, YamlNode Value)> Flat(string before, YamlMappingNode settings)
+    {
+        foreach ((YamlNode key, YamlNode value) in settings.Children)
+        {
+            string name = before + (key as YamlScalarNode)?.Value;
+            if (value is YamlMappingNode inner && AgentSetting.All.Any(setting => setting.Name.StartsWith(name + "-", StringComparison.Ordinal)))
+            {
+                foreach ((string Name, YamlNode Key, YamlNode Value) one in Flat(name + "-", inner))
+                {
+                    yield return one;
+                }
+            }
+            else
+            {
+                yield return (name, key, value);
+            }
+        }
     }
 
     private static AgentConfig Set(AgentConfig config, AgentSetting setting, string text, string place, List<string> problems)

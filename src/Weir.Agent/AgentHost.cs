@@ -8,6 +8,7 @@ using Weir.Docker;
 using Weir.Flows;
 using Weir.Linux;
 using Weir.Store;
+using Weir.Store.Etcd;
 
 namespace Weir.Agent;
 
@@ -27,6 +28,7 @@ internal sealed class AgentHost : IDisposable
     private readonly RecordStore _runtime;
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
+    private readonly EtcdKeyValues? _shared;
     private readonly ProxySupervisor _proxy;
     private readonly ControlPlane _control;
     private readonly Maintenance _maintenance;
@@ -59,11 +61,13 @@ internal sealed class AgentHost : IDisposable
             options.Interceptors.Add<CallerRights>();
         });
 
+        _shared = config.Control.Cluster is null ? null : EtcdKeyValues.Start(config.Shared, _logs.CreateLogger("Weir.Store.Etcd"));
         _proxy = new ProxySupervisor(config, _datapath, _logs.CreateLogger("Weir.Agent.Proxy"));
         _control = new ControlPlane(
             config.Control,
             _durable,
             _runtime,
+            _shared,
             _datapath,
             _proxy,
             TimeProvider.System,
@@ -85,6 +89,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
         builder.Services.AddSingleton<DockerWatcher>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DockerWatcher>());
+        builder.Services.AddHostedService<SharedNetworks>();
         builder.Services.AddSingleton<NetworkDriver>();
         builder.Services.AddSingleton<IpamDriver>();
         builder.Services.AddSingleton<PluginApi>();
@@ -92,6 +97,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<StatusReader>();
         builder.Services.AddSingleton<BalancerAnswers>();
         builder.Services.AddSingleton<PublishAnswers>();
+        builder.Services.AddSingleton<ClusterAnswers>();
         builder.Services.AddSingleton<AgentService>();
         _app = builder.Build();
         _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();
@@ -131,6 +137,7 @@ internal sealed class AgentHost : IDisposable
         }
 
         _sockets.Share(_log);
+        _control.Cluster?.Start();
         ServiceManagerNotice.Ready();
         Log.Serving(_log, ProductVersion.Text, _config.Socket, _config.PluginSocket);
         await _app.WaitForShutdownAsync();
@@ -150,6 +157,7 @@ internal sealed class AgentHost : IDisposable
         _proxy.Dispose();
         _flows.Dispose();
         _control.Dispose();
+        _shared?.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _datapath.Dispose();
         _runtime.Dispose();
         _durable.Dispose();

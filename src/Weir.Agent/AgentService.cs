@@ -14,7 +14,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, ClusterAnswers cluster, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -58,9 +58,10 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         },
         StatusCode.NotFound);
 
-    public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => Answer(() =>
+    public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => AnswerAsync(async () =>
     {
-        PolicyOutcome outcome = control.Policies.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict, (CallerRights.Of(context).User, time.GetUtcNow()));
+        PolicyOutcome outcome = await control.Policies.ApplyAsync(
+            [.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict, (CallerRights.Of(context).User, time.GetUtcNow()), context.CancellationToken);
         var response = new ApplyPolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
@@ -68,10 +69,10 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         return response;
     });
 
-    public override Task<DeletePolicyResponse> DeletePolicy(DeletePolicyRequest request, ServerCallContext context) => Answer(
-        () =>
+    public override Task<DeletePolicyResponse> DeletePolicy(DeletePolicyRequest request, ServerCallContext context) => AnswerAsync(
+        async () =>
         {
-            PolicyOutcome outcome = request.All ? control.Policies.DeleteAll(request.DryRun) : control.Policies.Delete([.. request.Names], request.DryRun);
+            PolicyOutcome outcome = await control.Policies.DeleteAsync(request.All ? null : [.. request.Names], request.DryRun, context.CancellationToken);
             if (outcome.HasErrors)
             {
                 throw new ControlException(outcome.Problems[0].Message);
@@ -149,6 +150,14 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<ChangePrefilterResponse> ChangePrefilter(ChangePrefilterRequest request, ServerCallContext context) => Answer(() => balancer.ChangePrefilter(request));
 
     public override Task<ListPrefilterResponse> ListPrefilter(ListPrefilterRequest request, ServerCallContext context) => Answer(balancer.ListPrefilter);
+
+    public override Task<ListNodesResponse> ListNodes(ListNodesRequest request, ServerCallContext context) => Answer(cluster.ListNodes);
+
+    public override Task<ListNetworksResponse> ListNetworks(ListNetworksRequest request, ServerCallContext context) => Answer(cluster.ListNetworks);
+
+    public override Task<CreateNetworkResponse> CreateNetwork(CreateNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.CreateAsync(request, context.CancellationToken));
+
+    public override Task<DeleteNetworkResponse> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.DeleteAsync(request, context.CancellationToken));
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
     {
@@ -241,6 +250,18 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         try
         {
             return Task.FromResult(work());
+        }
+        catch (ControlException e)
+        {
+            throw new RpcException(new Grpc.Core.Status(refusal, e.Message));
+        }
+    }
+
+    private static async Task<T> AnswerAsync<T>(Func<Task<T>> work, StatusCode refusal = StatusCode.InvalidArgument)
+    {
+        try
+        {
+            return await work();
         }
         catch (ControlException e)
         {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Globalization;
+using System.Net;
 using Weir.Control;
 using Weir.Datapath;
 using Weir.Net;
@@ -40,6 +41,16 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             (c, text) => c with { Control = c.Control with { Labels = c.Control.Labels with { Exclude = Words(text) } } }),
         new("published-ports", "closed: outsiders come in by published ports only where a policy, 'weir publish allow' or the label weir.publish lets them; open: all come in", "closed; an installation from before this was a choice: open",
             (c, text) => c with { Control = c.Control with { PublishedPorts = OneOf<DoorMode>(text) } }),
+        new("cluster-endpoints", "etcd that the hosts share, such as https://10.0.0.10:2379, several with commas; empty: this host is by itself", "",
+            (c, text) => c with { Shared = c.Shared with { Endpoints = Words(text) } }),
+        new("cluster-ca", "file with the certificates that etcd's are checked by", "the system's", (c, text) => c with { Shared = c.Shared with { CaFile = FullPath(text) } }),
+        new("cluster-cert", "file with the certificate that etcd checks this host by", "", (c, text) => c with { Shared = c.Shared with { CertFile = FullPath(text) } }),
+        new("cluster-key", "file with that certificate's key", "", (c, text) => c with { Shared = c.Shared with { KeyFile = FullPath(text) } }),
+        new("cluster-user", "name by which etcd knows this host", "", (c, text) => c with { Shared = c.Shared with { User = text } }),
+        new("cluster-password-file", "file with that name's password", "", (c, text) => c with { Shared = c.Shared with { Password = SecretIn(text) } }),
+        new("cluster-prefix", "under which the hosts' records lie in etcd", "/weir/", (c, text) => c with { Shared = c.Shared with { Prefix = text } }),
+        new("node-name", "by which the other hosts know this one", "the host's name", (c, text) => c with { NodeName = NodeName(text) }),
+        new("node-address", "at which the other hosts reach this one; a cluster needs it. With IPv6 networks both: 10.0.0.11,fd00::11", "", (c, text) => c with { NodeAddresses = Addresses(text) }),
         new("devices", "devices by which clients of services come; empty: all with an address or a route", "",
             (c, text) => c with { Control = c.Control with { Devices = Words(text) } }),
         new("xdp-mode", "auto: in the driver, else in the stack; native; generic; off: no remote backends", "auto",
@@ -66,6 +77,36 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
         return FullPath(text).StartsWith(root + "/", StringComparison.Ordinal) && Path.GetFullPath(text) is var path && path.Length > root.Length + 1 && path.StartsWith(root + "/", StringComparison.Ordinal)
             ? path
             : throw new FormatException($"must be a folder below {root}");
+    }
+
+    /// <summary>What nobody but root is to read is not written beside the other settings.</summary>
+    private static string SecretIn(string text)
+    {
+        const int MostBytes = 4096;
+        try
+        {
+            return TextFile.Read(FullPath(text), MostBytes).TrimEnd('\n', '\r');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new FormatException($"cannot be read: {e.Message}");
+        }
+    }
+
+    private static string NodeName(string text) =>
+        text.Length is > 0 and <= 63 && text.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.' or '_')
+            ? text
+            : throw new FormatException("must be letters, digits, '-', '_' and '.', 63 at most");
+
+    private static IPAddress[] Addresses(string text)
+    {
+        IPAddress[] addresses = [.. Words(text).Select(word =>
+            IPAddress.TryParse(word, out IPAddress? address) && !IPAddress.IsLoopback(address) && !address.Equals(IPAddress.Any) && !address.Equals(IPAddress.IPv6Any)
+                ? address
+                : throw new FormatException($"must be an address of this host's, such as 10.0.0.11: \"{word}\" is none"))];
+        return addresses.Length is 1 or 2 && addresses.DistinctBy(address => address.AddressFamily).Count() == addresses.Length
+            ? addresses
+            : throw new FormatException("must be one address, or one of IPv4 and one of IPv6");
     }
 
     private static string[] Words(string text) => text.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);

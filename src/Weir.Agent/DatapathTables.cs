@@ -40,7 +40,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         {
             Prefix = row.Prefix.ToString(),
             Identity = row.Identity.Value,
-            Name = row.Identity.ReservedName is { } name ? "reserved:" + name : "",
+            Name = row.Identity.ReservedName is { } name ? "reserved:" + name : row.Node != 0 ? control.Flows.RemoteName(row.Prefix.Address) ?? "" : "",
         }));
         return response;
     }

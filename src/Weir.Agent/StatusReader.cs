@@ -12,7 +12,7 @@ using Weir.Net;
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -41,11 +41,13 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             Proxy = proxy.Describe(),
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
+            Cluster = cluster.State,
             PublishedPorts = control.Published.Setting,
             Ipv6 = Ipv6.WhyOff is { } off ? $"off: {off}; containers have IPv4 only" : "on",
             Kernel = Environment.OSVersion.Version.ToString(),
         };
         status.Warnings.AddRange(control.Views.Warnings);
+        status.Warnings.AddRange(cluster.Warnings);
         status.Warnings.AddRange(control.Services.Warnings);
         status.Warnings.AddRange(control.Watchdog.Open.Where(incident => incident.IsDegraded).Select(incident => $"degraded: {incident}"));
         status.Incidents.AddRange(control.Watchdog.Open.Select(Translate.Incident));

@@ -25,6 +25,8 @@ public static class CommandLine
         root.Subcommands.Add(IdentityCommands.Build());
         root.Subcommands.Add(PolicyCommands.Build());
         root.Subcommands.Add(ServiceCommands.Build());
+        root.Subcommands.Add(NodeCommands.Build());
+        root.Subcommands.Add(NetworkCommands.Build());
         root.Subcommands.Add(PublishCommands.Build());
         root.Subcommands.Add(PrefilterCommands.Build());
         root.Subcommands.Add(MonitorCommand.Build());

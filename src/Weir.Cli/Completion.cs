@@ -45,6 +45,9 @@ internal static class Completion
     internal static IEnumerable<string> Prefilter(Api.Agent.AgentClient agent) =>
         agent.ListPrefilter(new ListPrefilterRequest()).Rows.Select(row => row.Prefix);
 
+    internal static IEnumerable<string> Networks(Api.Agent.AgentClient agent) =>
+        agent.ListNetworks(new ListNetworksRequest()).Networks.Select(network => network.Name);
+
     /// <summary>Containers with published ports.</summary>
     internal static IEnumerable<string> Publishers(Api.Agent.AgentClient agent) =>
         agent.ListPublished(new ListPublishedRequest()).Ports.Select(port => port.Container);

@@ -22,6 +22,7 @@ internal static class StatusCommand
         ("Health", status.Health),
         ("Agent", $"{status.Version}, process {status.Pid}, since {status.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z, {status.MemoryBytes / BytesPerMb:F0} MB"),
         ("Docker", status.Docker),
+        ("Cluster", status.Cluster),
         ("HTTP proxy", status.Proxy),
         ("Enforcement", status.Enforcement),
         ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),

@@ -2,6 +2,7 @@
 
 using System.Net;
 using Weir.Control.Addresses;
+using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Networks;
 using Weir.Control.State;
@@ -26,11 +27,27 @@ public sealed class AddressDesk
     }
 
     /// <param name="subnet">Null: any that is free.</param>
-    public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6)
+    /// <param name="shared">The name of a network that all nodes have; null: it is this host's alone.</param>
+    /// <exception cref="ControlException">It cannot be given.</exception>
+    public (string PoolId, IpPrefix Prefix) RequestPool(string? subnet, bool ipv6, string? shared)
     {
         return _writer.Run(() =>
         {
-            AddressPool pool = _addresses.RequestPool(subnet, ipv6);
+            if (shared is not null)
+            {
+                NetworkRecord network = _writer.World.Cluster?.Networks.GetValueOrDefault(shared)
+                    ?? throw new ControlException($"no node has a network \"{shared}\": 'weir network create' makes it on all of them, 'weir network list' shows what there is");
+                IpPrefix range = network.Ranges.Where(range => range.IsIpv6 == ipv6).Select(range => (IpPrefix?)range).FirstOrDefault()
+                    ?? throw new ControlException($"network {shared} has no {(ipv6 ? "IPv6" : "IPv4")} range");
+                if (!string.IsNullOrEmpty(subnet) && (!IpPrefix.TryParse(subnet, out IpPrefix asked) || asked.Masked != range))
+                {
+                    throw new ControlException($"network {shared} has the range {range}, not {subnet}: leave --subnet out, or give that");
+                }
+
+                subnet = range.ToString();
+            }
+
+            AddressPool pool = _addresses.RequestPool(subnet, ipv6, shared);
             return (pool.Id, pool.Prefix);
         });
     }

@@ -22,6 +22,7 @@ public static class Cleanup
         [
             .. Links(links).Select(link => $"interface {link.Name}"),
             .. Networks(durable).SelectMany(network => network.Subnets).Select(subnet => $"gateway {subnet.Gateway} and the route of {subnet.Pool}"),
+            .. NodeRoutes(links).Select(route => $"route {route.Block} to node {route.Node}"),
             .. HostSettings.Changed(durable).Select(setting => $"sysctl {setting.Name.Replace('/', '.')}: back to \"{setting.Before}\""),
             .. SnatPorts.Kept(durable) is { } ports ? new[] { $"ports {ports.Ports} kept for SNAT in sysctl {SnatPorts.Reserved.Replace('/', '.')}" } : [],
             .. ProxyRouting.IsThere() ? new[] { "the routing rule of packets to the proxy" } : [],
@@ -53,6 +54,11 @@ public static class Cleanup
             links.DeleteUnreachable(subnet.Pool, LinuxHost.RouteMetric);
         }
 
+        foreach (HostNeed.NodeRoute route in NodeRoutes(links))
+        {
+            links.DeleteRoute(route.Block, route.Node);
+        }
+
         ProxyRouting.Remove();
         Iptables.Remove();
         if (durable is not null)
@@ -65,6 +71,12 @@ public static class Cleanup
     }
 
     private static IEnumerable<LinkInfo> Links(RtnetlinkSocket links) => links.ListLinks().Where(link => link.Kind == "veth" && LinkNames.IsHost(link.Name));
+
+    private static List<HostNeed.NodeRoute> NodeRoutes(RtnetlinkSocket links)
+    {
+        using var tables = new RtnetlinkTables();
+        return [.. LinuxHost.NodeRoutes(links, tables)];
+    }
 
     private static IReadOnlyList<Network> Networks(IStore? durable) => durable?.List("networks", StateContext.Default.Network) ?? [];
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Collections.Immutable;
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Claims;
+using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -53,7 +55,8 @@ public sealed class ControlPlane : IDisposable
 
     /// <param name="durable">Outlives the host's restart: networks, identities, policy.</param>
     /// <param name="runtime">Outlives the agent's restart only, as links do: endpoints.</param>
-    public ControlPlane(ControlOptions options, IStore durable, IStore runtime, Datapath.Datapath datapath, IHttpProxy proxy, TimeProvider time, ILogger log)
+    /// <param name="shared">What the nodes of a cluster share; null: this host is by itself.</param>
+    public ControlPlane(ControlOptions options, IStore durable, IStore runtime, IKeyValues? shared, Datapath.Datapath datapath, IHttpProxy proxy, TimeProvider time, ILogger log)
     {
         ArgumentNullException.ThrowIfNull(durable);
         ArgumentNullException.ThrowIfNull(runtime);
@@ -64,9 +67,12 @@ public sealed class ControlPlane : IDisposable
         var incidents = new Incidents(time, log);
         _settings = new HostSettings(durable);
         _filter = new HostFilter(time);
-        Func<IReadOnlySet<IPAddress>, IReadOnlyList<HostRange>> ranges = gateways => HostRanges.List(_links, gateways);
+        // The ways to other nodes' blocks are ours, though they are in the ranges of shared networks.
+        Func<IReadOnlySet<IPAddress>, IReadOnlyList<HostRange>> ranges = gateways =>
+            [.. HostRanges.List(_links, gateways).Where(range => _writer.World.Cluster?.Blocks.ContainsKey(range.Prefix) != true)];
         _addresses = new AddressPools(
-            durable, options, time, () => ranges(new HashSet<IPAddress>()), () => _writer.World.Claims.Granted.Select(claim => claim.Prefix));
+            durable, options, time, () => ranges(new HashSet<IPAddress>()), () => _writer.World.Claims.Granted.Select(claim => claim.Prefix),
+            network => _writer.World.Cluster is { } cluster ? [.. BlockPlan.Of(cluster, network, cluster.Self)] : []);
         _identities = new IdentityAllocator(_writer, durable, time);
         var peers = new PolicyPeers(() => _writer.World);
         var lists = new PolicyLists(peers);
@@ -74,7 +80,7 @@ public sealed class ControlPlane : IDisposable
         _reconciler = new Reconciler(
             _writer, datapath, tables, new LinuxHost(durable, _links, _tables, _settings, _filter, datapath.SnatPorts, log), new RoutedProxy(proxy, _settings), lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, log);
         _networks = new NetworkManager(_writer, durable, ranges, _addresses, _reconciler, options, time, log);
-        _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log);
+        _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log, isInCluster: shared is not null);
         _policies = new PolicyManager(_writer, durable, _identities, peers, _reconciler, lists, options, log);
         _devices = new DeviceManager(datapath, _links, _tables, options, log);
         _namespaces = new EndpointNamespaces(_writer, _endpoints, datapath.Namespaces);
@@ -88,12 +94,20 @@ public sealed class ControlPlane : IDisposable
         Services = new ServiceDesk(_writer, _services, _devices);
         Prefilter = new PrefilterDesk(_writer, durable, _reconciler, datapath.Prefilter.Max, _devices.Need);
         var obstacles = new Obstacles(_writer, datapath);
-        var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, options.Labels);
+        var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, () => _writer.World, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
         Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
         Published = new PublishDesk(_writer, _doors, _endpoints, _policies, _identities);
+        if (shared is not null)
+        {
+            ClusterOptions node = options.Cluster ?? throw new ArgumentException("a node of a cluster has a name and an address", nameof(options));
+            var policy = new SharedPolicy(_writer, shared, _policies, log);
+            Policies.Shared = policy;
+            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, () => Follow(null), time, log);
+        }
+
         Flows = new FlowContext(_writer, _policies, _services, datapath);
         _writer.Start();
     }
@@ -106,6 +120,9 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>Services: changes, and what there is.</summary>
     public ServiceDesk Services { get; }
+
+    /// <summary>The other nodes; null: this host is by itself.</summary>
+    public ClusterDesk? Cluster { get; }
 
     /// <summary>Sources that are dropped at the devices.</summary>
     public PrefilterDesk Prefilter { get; }
@@ -137,6 +154,9 @@ public sealed class ControlPlane : IDisposable
             IReadOnlyList<IpcacheRow> ipcache = _datapath.ListIpcache();
             _identities.RestoreCidrs([.. ipcache.Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
             _reconciler.Begin(ipcache);
+            IReadOnlyList<NodeRow> nodes = _datapath.ListNodes();
+            _writer.Publish(world => world with { NodeNumbers = nodes.DistinctBy(node => node.Address).ToImmutableDictionary(node => node.Address, node => node.Id) });
+            Cluster?.Recall();
             _doors.Restore(_datapath.Published.List());
             _host.Refresh();
             _policies.Restore();
@@ -172,11 +192,12 @@ public sealed class ControlPlane : IDisposable
 
     /// <param name="mtu">Null: the agent's default.</param>
     /// <param name="held">Addresses no endpoint may get, with their pools.</param>
-    public void CreateNetwork(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
+    /// <param name="shared">The name of the network of all nodes that it is; null: it is this host's alone.</param>
+    public void CreateNetwork(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held, string? shared)
     {
         _writer.Run(() =>
         {
-            _networks.Create(id, isInternal, isRouted, mtu, subnets, held);
+            _networks.Create(id, isInternal, isRouted, mtu, subnets, held, shared);
             RefreshHost();
         });
     }
@@ -323,6 +344,7 @@ public sealed class ControlPlane : IDisposable
 
             _namespaces.Refresh();
             _services.Sweep(nowNs);
+            Cluster?.TryAgain();
             _addresses.ReleaseAbandoned(_endpoints.All.SelectMany(endpoint => endpoint.Addresses).ToHashSet(), _abandoned);
         });
 
@@ -360,6 +382,7 @@ public sealed class ControlPlane : IDisposable
 
     public void Dispose()
     {
+        Cluster?.Dispose();
         _services.Dispose(); // health checks end, whatever they have to say
         _writer.Dispose();
         _ports.Dispose();

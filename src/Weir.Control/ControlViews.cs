@@ -134,5 +134,5 @@ public sealed class ControlViews
     /// <summary>The runtime did not say who they are: they stay "init", and what policy does not allow that is denied.</summary>
     private IEnumerable<string> Unidentified() => _writer.World.Attached
         .Where(endpoint => endpoint.State == EndpointState.Init && _time.GetUtcNow() - endpoint.Created > _patience)
-        .Select(endpoint => $"endpoint {endpoint.Id} ({string.Join(", ", endpoint.Addresses)}) is not identified: Docker has not said whose it is; until then it is \"init\" to policy");
+        .Select(endpoint => $"endpoint {endpoint.Id} ({string.Join(", ", endpoint.Addresses)}) is not identified: {(endpoint.WorkloadId is null ? "Docker has not said whose it is" : $"the nodes have no identity for ({endpoint.Labels}) yet")}; until then it is \"init\" to policy");
 }

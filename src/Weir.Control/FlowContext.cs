@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Concurrent;
+using System.Net;
 using Weir.Api;
+using Weir.Control.Cluster;
 using Weir.Control.Policies;
 using Weir.Control.Services;
 using Weir.Control.State;
@@ -21,6 +23,7 @@ public sealed class FlowContext : IFlowContext
     private readonly PolicyManager _policies;
     private readonly ServiceManager _services;
     private readonly Datapath.Datapath _datapath;
+    private readonly RemoteEndpoints _remote;
     private volatile Explained _explained;
 
     internal FlowContext(Writer writer, PolicyManager policies, ServiceManager services, Datapath.Datapath datapath)
@@ -30,12 +33,15 @@ public sealed class FlowContext : IFlowContext
         _services = services;
         _datapath = datapath;
         _explained = new Explained(policies.Engine, []);
+        _remote = new RemoteEndpoints(() => writer.World);
     }
 
     public string? EndpointName(ushort endpointId)
     {
         return _writer.World.Names.GetValueOrDefault(endpointId) is { Length: > 0 } name ? name : null;
     }
+
+    public string? RemoteName(IPAddress address) => _remote.Find(address) is { } found ? $"{found.Endpoint.Name} ({found.Node})" : null;
 
     public IReadOnlyList<string> Labels(Identity identity)
     {

@@ -68,4 +68,13 @@ internal static partial class Log
 
     [LoggerMessage(4040, LogLevel.Warning, "Published ports are open to everybody who reaches this host, and containers' own addresses to who has a route, as before that was a choice. Set published-ports to closed or open in /etc/weir/agent.yaml; 'weir publish list' shows what is open")]
     internal static partial void DoorsLeftOpen(ILogger log);
+
+    [LoggerMessage(4050, LogLevel.Information, "The cluster is heard: {Nodes} nodes")]
+    internal static partial void ClusterHeard(ILogger log, int nodes);
+
+    [LoggerMessage(4051, LogLevel.Warning, "The cluster is not heard, what was heard last stays in force: {Problem}")]
+    internal static partial void ClusterLost(ILogger log, string problem);
+
+    [LoggerMessage(4052, LogLevel.Warning, "Shared record {Key} cannot be read and is left out: {Fault}")]
+    internal static partial void SharedRecordBroken(ILogger log, string key, string fault);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Policies;
 using Weir.Net;
@@ -55,6 +56,15 @@ public sealed class PolicyDesk
                 : Change(after, [.. read.Documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document)))], problems, dryRun);
         });
     }
+
+    /// <summary>The same, on all nodes if this is one of several; waits for them, and names those that do not follow.</summary>
+    public Task<PolicyOutcome> ApplyAsync(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict, (string User, DateTimeOffset Time) by, CancellationToken cancel) =>
+        AgreeAsync(() => Apply(files, dryRun, strict, by), cancel);
+
+    /// <summary>The same for policies that are taken away.</summary>
+    /// <param name="names">Null: all.</param>
+    public Task<PolicyOutcome> DeleteAsync(IReadOnlyList<string>? names, bool dryRun, CancellationToken cancel) =>
+        AgreeAsync(() => names is null ? DeleteAll(dryRun) : Delete(names, dryRun), cancel);
 
     /// <summary>Takes policies away by name.</summary>
     /// <param name="names">As <see cref="PolicySet.FindDocuments"/> takes them.</param>
@@ -113,6 +123,12 @@ public sealed class PolicyDesk
         SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
         return _writer.Run(() => _explainer.Explain(from, to, protocol, number, request));
     }
+
+    /// <summary>The policy of all nodes; null: this host is by itself.</summary>
+    internal SharedPolicy? Shared { get; set; }
+
+    private Task<PolicyOutcome> AgreeAsync(Func<PolicyOutcome> change, CancellationToken cancel) =>
+        Shared is { } shared ? shared.AgreeAsync(change, cancel) : _writer.RunAsync(change);
 
     private static SampleRequest ParseRequest(string http, IReadOnlyList<string> headers)
     {
@@ -174,6 +190,12 @@ public sealed class PolicyDesk
 
         try
         {
+            if (Shared is not null)
+            {
+                _policies.Check(after);
+                return new PolicyOutcome(problems, documents, [], _datapath.Revision, 0) { Proposed = after };
+            }
+
             int changed = _policies.IsInForce(after) ? 0 : _policies.Enforce(after);
             return new PolicyOutcome(problems, documents, [], _datapath.Revision, changed);
         }

@@ -14,5 +14,8 @@ public sealed record PolicyOutcome(
     uint Revision,
     int EndpointsChanged)
 {
+    /// <summary>What all nodes have to take for it; null: nothing, or this host is by itself.</summary>
+    internal PolicySet? Proposed { get; init; }
+
     public bool HasErrors => Problems.Any(problem => problem.IsError);
 }

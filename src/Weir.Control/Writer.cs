@@ -20,6 +20,9 @@ internal sealed class Writer : IDisposable
 
     internal Writer() => _thread = GuardedThread.Lasting("writer", Work, _ => { }); // a change hands its failure to its caller
 
+    /// <summary>The world is another. Raised on the writer's thread: whoever hears it does no more than remember.</summary>
+    internal event Action? Changed;
+
     /// <summary>Until then the thread that puts everything together changes the world.</summary>
     internal void Start()
     {
@@ -90,6 +93,7 @@ internal sealed class Writer : IDisposable
         if (next != _world)
         {
             _world = next with { Revision = _world.Revision + 1 };
+            Changed?.Invoke();
         }
     }
 

@@ -2,7 +2,9 @@
 
 using System.Net.Sockets;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Weir.Control;
+using Weir.Control.Cluster;
 using Weir.Control.State;
 using Weir.Net;
 
@@ -62,6 +64,64 @@ public sealed class DockerClient : IDisposable
         }
 
         return networks;
+    }
+
+    /// <summary>Networks of the driver "weir" that are shared by all nodes: their names there, with Docker's ids.</summary>
+    internal async Task<IReadOnlyList<(string Shared, string Id)>> ListSharedNetworksAsync(CancellationToken cancel)
+    {
+        using JsonDocument list = await GetAsync("/networks?filters={\"driver\":[\"weir\"]}", cancel);
+        return
+        [
+            .. list.RootElement.EnumerateArray()
+                .Select(network => (TextOf(network.GetProperty("Options"), Network.SharedOption), network.GetProperty("Id").GetString()!))
+                .Where(network => network.Item1.Length > 0),
+        ];
+    }
+
+    /// <summary>Makes a network that all nodes have on this one.</summary>
+    /// <exception cref="HttpRequestException">Docker refuses; its words are in the message.</exception>
+    internal async Task CreateSharedNetworkAsync(NetworkRecord network, CancellationToken cancel)
+    {
+        var options = new JsonObject { [Network.SharedOption] = network.Name };
+        if (network.Mtu is { } mtu)
+        {
+            options[NetworkDriver.MtuOption] = mtu.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        }
+
+        var body = new JsonObject
+        {
+            ["Name"] = network.Name,
+            ["Driver"] = "weir",
+            ["Internal"] = network.IsInternal,
+            ["EnableIPv6"] = network.Ranges.Any(range => range.IsIpv6),
+            ["Options"] = options,
+            ["IPAM"] = new JsonObject
+            {
+                ["Driver"] = "weir",
+                ["Options"] = new JsonObject { [Network.SharedOption] = network.Name },
+                ["Config"] = new JsonArray([.. network.Ranges.Select(range => new JsonObject { ["Subnet"] = range.ToString() })]),
+            },
+        };
+        using var content = new StringContent(body.ToJsonString(), System.Text.Encoding.UTF8, "application/json");
+        using HttpResponseMessage response = await _http.PostAsync("/networks/create", content, cancel);
+        await RequireAsync(response, cancel);
+    }
+
+    /// <summary>Takes a network from this node.</summary>
+    /// <exception cref="HttpRequestException">Docker refuses, for containers are on it; its words are in the message.</exception>
+    internal async Task RemoveNetworkAsync(string id, CancellationToken cancel)
+    {
+        using HttpResponseMessage response = await _http.DeleteAsync($"/networks/{id}", cancel);
+        await RequireAsync(response, cancel);
+    }
+
+    private static async Task RequireAsync(HttpResponseMessage response, CancellationToken cancel)
+    {
+        if (!response.IsSuccessStatusCode)
+        {
+            string text = await response.Content.ReadAsStringAsync(cancel);
+            throw new HttpRequestException(text.TrimStart().StartsWith('{') && JsonNode.Parse(text)?["message"]?.GetValue<string>() is { } message ? message : $"{(int)response.StatusCode} {response.ReasonPhrase}");
+        }
     }
 
     /// <summary>Docker's own bridges on this host: device and range of each.</summary>
@@ -178,7 +238,8 @@ public sealed class DockerClient : IDisposable
             network.GetProperty("Internal").GetBoolean(),
             TextOf(options, Network.RoutedOption) == "true",
             int.TryParse(TextOf(options, NetworkDriver.MtuOption), out int mtu) ? mtu : null,
-            subnets);
+            subnets,
+            TextOf(options, Network.SharedOption) is { Length: > 0 } shared ? shared : null);
     }
 
     private static string TextOf(JsonElement element, string name) =>

@@ -29,7 +29,7 @@ public sealed class IpamDriver(ControlPlane control, DockerWatcher docker)
             throw new ControlException("--ip-range is not supported on weir networks: leave it out, or give the network a smaller --subnet");
         }
 
-        (string id, IpPrefix prefix) = control.Addresses.RequestPool(request.Text("Pool"), request.Flag("V6"));
+        (string id, IpPrefix prefix) = control.Addresses.RequestPool(request.Text("Pool"), request.Flag("V6"), NetworkDriver.SharedNameIn(request.Object("Options")));
         return new JsonObject { ["PoolID"] = id, ["Pool"] = prefix.ToString(), ["Data"] = new JsonObject() };
     }
 

@@ -21,4 +21,7 @@ internal static partial class Log
 
     [LoggerMessage(7020, LogLevel.Error, "Call {Call} failed; this is a mistake in weir, please report it")]
     internal static partial void PluginCallBroke(ILogger log, string call, Exception error);
+
+    [LoggerMessage(7021, LogLevel.Warning, "Docker on this node does not take shared network \"{Network}\": {Error}")]
+    internal static partial void SharedNetworkFailed(ILogger log, string network, string error);
 }

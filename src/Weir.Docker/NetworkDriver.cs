@@ -18,6 +18,9 @@ public sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     private const string PortMapOption = "com.docker.network.portmap";
     private const int SmallestMtu = 1280; // RFC 8200, section 5
     private const int LargestMtu = 65535;
+    /// <summary>A container waits so long for an identity that the nodes have to agree upon; then it starts as "init".</summary>
+    private static readonly TimeSpan _patience = TimeSpan.FromSeconds(3);
+
     private const int OnLink = 1;
     private const int ThroughGateway = 0;
 
@@ -40,7 +43,7 @@ public sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
 
         PluginRequest own = options.Object(GenericOptions);
         RefuseUnknown(own);
-        control.CreateNetwork(id, options.Flag(InternalOption), IsRouted(own), MtuOf(own), subnets, held);
+        control.CreateNetwork(id, options.Flag(InternalOption), IsRouted(own), MtuOf(own), subnets, held, SharedNameIn(own));
         return [];
     }
 
@@ -102,7 +105,13 @@ public sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
     /// tell whose endpoint it is: its start waits for its policy here.</summary>
     internal async Task<JsonObject> DescribeEndpointAsync(PluginRequest request, CancellationToken cancel)
     {
-        await docker.IdentifyAsync(request.Id("NetworkID"), request.Id("EndpointID"), cancel);
+        string endpoint = request.Id("EndpointID");
+        await docker.IdentifyAsync(request.Id("NetworkID"), endpoint, cancel);
+        if (control.Cluster is { } cluster)
+        {
+            await cluster.SettledAsync(endpoint, _patience, cancel);
+        }
+
         return new JsonObject { ["Value"] = new JsonObject() };
     }
 
@@ -149,12 +158,15 @@ public sealed class NetworkDriver(ControlPlane control, DockerWatcher docker)
 
     private static void RefuseUnknown(PluginRequest options)
     {
-        string? unknown = options.Fields.FirstOrDefault(field => field is not (MtuOption or Network.RoutedOption));
+        string? unknown = options.Fields.FirstOrDefault(field => field is not (MtuOption or Network.RoutedOption or Network.SharedOption));
         if (unknown is not null)
         {
-            throw new ControlException($"weir networks have no option \"{unknown}\"; known are {MtuOption} and {Network.RoutedOption}");
+            throw new ControlException($"weir networks have no option \"{unknown}\"; known are {MtuOption}, {Network.RoutedOption} and {Network.SharedOption}");
         }
     }
+
+    /// <summary>The network of all nodes that is meant; null: one of this host alone.</summary>
+    internal static string? SharedNameIn(PluginRequest options) => options.Text(Network.SharedOption) is { Length: > 0 } name ? name : null;
 
     private static bool IsRouted(PluginRequest options) => options.Text(Network.RoutedOption) switch
     {

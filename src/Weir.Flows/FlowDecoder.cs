@@ -119,7 +119,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
             Port = port,
             Identity = identity,
             EndpointId = endpointId,
-            Name = (endpointId == 0 ? null : context.EndpointName(endpointId)) ?? "",
+            Name = (endpointId != 0 ? context.EndpointName(endpointId) : new Identity(identity).IsLabelSet ? context.RemoteName(address) : null) ?? "",
         };
         end.Labels.AddRange(context.Labels(new Identity(identity)));
         return end;

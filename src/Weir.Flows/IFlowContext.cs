@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using Weir.Api;
 using Weir.Datapath.Abi;
 using Weir.Net;
@@ -11,6 +12,9 @@ public interface IFlowContext
 {
     /// <summary>The container's name; also for a while after the endpoint is gone. Null: not known.</summary>
     string? EndpointName(ushort endpointId);
+
+    /// <summary>The name of a container of another node, with the node's: "api (host2)". Null: it is none.</summary>
+    string? RemoteName(IPAddress address);
 
     /// <summary>Labels of an identity; empty if it is not known.</summary>
     IReadOnlyList<string> Labels(Identity identity);

@@ -10,6 +10,9 @@ public readonly record struct Identity(uint Value) : IComparable<Identity>
     /// <summary>First number given to a set of labels; smaller ones are reserved.</summary>
     public const uint FirstAllocated = 256;
 
+    /// <summary>First number given to a set of labels on all nodes of a cluster; smaller ones mean something on one host only.</summary>
+    public const uint FirstOfCluster = 0x00010000;
+
     /// <summary>Scope bit of identities that stand for a CIDR prefix on this host.</summary>
     public const uint CidrScope = 0x01000000;
 
@@ -61,6 +64,9 @@ public readonly record struct Identity(uint Value) : IComparable<Identity>
 
     /// <summary>Whether it stands for the labels of an endpoint (allocated, and no CIDR prefix).</summary>
     public bool IsLabelSet => Value >= FirstAllocated && !IsCidr;
+
+    /// <summary>Whether it stands for the same labels on every node of a cluster.</summary>
+    public bool IsOfCluster => IsLabelSet && Value >= FirstOfCluster;
 
     /// <summary>Whether a managed endpoint can have it: labels, or <see cref="Init"/>.</summary>
     public bool IsEndpoint => IsLabelSet || Value == 5;

@@ -271,5 +271,5 @@ public sealed class AddressPoolsTests
         Assert.Equal(abandoned, pools.RequestAddress(pool, null, isGateway: false));
     }
 
-    private AddressPools Make() => new(_store, new ControlOptions(), _time, () => _host, () => _claimed);
+    private AddressPools Make() => new(_store, new ControlOptions(), _time, () => _host, () => _claimed, _ => []);
 }

@@ -28,7 +28,7 @@ public sealed partial class ReferenceTests
         ["Weir.Proxy"] = ["Weir.Api", "Weir.Datapath", "Weir.Http"],
         ["Weir.Docker"] = ["Weir.Control"],
         ["Weir.Cli"] = ["Weir.Api", "Weir.Linux", "Weir.Services"],
-        ["Weir.Agent"] = ["Weir.Cli", "Weir.Docker", "Weir.Proxy"],
+        ["Weir.Agent"] = ["Weir.Cli", "Weir.Docker", "Weir.Proxy", "Weir.Store.Etcd"],
         ["Weir"] = ["Weir.Agent", "Weir.Cli"],
     };
 

@@ -35,6 +35,36 @@ public sealed class AgentConfigReaderTests : IDisposable
         Assert.Equal(["build-*"], config.Control.Labels.Exclude);
     }
 
+    [Fact]
+    public void Cluster_IsSaidInOnePiece_OrSettingBySetting()
+    {
+        File.WriteAllText(_file, "cluster: {endpoints: [\"https://10.0.0.10:2379\", \"https://10.0.0.20:2379\"], ca: /etc/weir/ca.pem}\nnode: {name: host1, address: \"10.0.0.11,fd00::11\"}\n");
+        AgentConfig config = Read(out IReadOnlyList<string> problems);
+        Assert.Empty(problems);
+        Assert.Equal(["https://10.0.0.10:2379", "https://10.0.0.20:2379"], config.Shared.Endpoints);
+        Assert.Equal("/etc/weir/ca.pem", config.Shared.CaFile);
+        Assert.Equal(("host1", "10.0.0.11", "fd00::11"), (config.Control.Cluster!.Name, $"{config.Control.Cluster.Address}", $"{config.Control.Cluster.OtherAddress}"));
+
+        File.WriteAllText(_file, "cluster-endpoints: http://10.0.0.10:2379\n");
+        Read(out problems);
+        Assert.Contains("node-address", Assert.Single(problems), StringComparison.Ordinal);
+        File.WriteAllText(_file, "mtu: 1500\n");
+        Assert.Null(Read(out problems).Control.Cluster);
+    }
+
+    [Theory]
+    [InlineData("cluster: {endpoints: \"10.0.0.10\"}", "is no endpoint")]
+    [InlineData("cluster: {endpoint: x}", ":1:11: cluster-endpoint: unknown setting")]
+    [InlineData("node: {address: 127.0.0.1}", "127.0.0.1")]
+    [InlineData("node: {address: \"10.0.0.1,10.0.0.2\"}", "one of IPv4 and one of IPv6")]
+    [InlineData("node: {name: a b}", "letters, digits")]
+    public void ClusterThatIsWrong_IsSaidWithItsPlace(string text, string expected)
+    {
+        File.WriteAllText(_file, text);
+        Read(out IReadOnlyList<string> problems);
+        Assert.Contains(problems, problem => problem.Contains(expected, StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("group: weir", null)]
     [InlineData("published-ports: closed", DoorMode.Closed)]

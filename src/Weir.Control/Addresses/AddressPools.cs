@@ -20,12 +20,16 @@ internal sealed class AddressPools
     private readonly TimeProvider _time;
     private readonly Func<IEnumerable<HostRange>> _hostRanges;
     private readonly Func<IEnumerable<IpPrefix>> _claimed;
+    private readonly Func<string, IReadOnlyList<IpPrefix>> _blocks;
     private readonly Dictionary<string, Leases> _pools = [];
 
     /// <param name="hostRanges">What is in use around here: no pool shares an address with it.</param>
     /// <param name="claimed">Addresses that endpoints have beside their own: nobody is given one.</param>
-    internal AddressPools(IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<HostRange>> hostRanges, Func<IEnumerable<IpPrefix>> claimed)
+    /// <param name="blocks">Of a shared network, those that are this node's.</param>
+    internal AddressPools(
+        IStore store, ControlOptions options, TimeProvider time, Func<IEnumerable<HostRange>> hostRanges, Func<IEnumerable<IpPrefix>> claimed, Func<string, IReadOnlyList<IpPrefix>> blocks)
     {
+        _blocks = blocks;
         _store = store;
         _options = options;
         _time = time;
@@ -44,8 +48,12 @@ internal sealed class AddressPools
     /// <summary>Whether the range was given to a network from here.</summary>
     internal bool Has(IpPrefix prefix) => _pools.ContainsKey(IdPrefix + prefix.Masked);
 
+    /// <summary>The name of the network of all nodes that a range was given to; null: it is this host's alone.</summary>
+    internal string? SharedNameOf(IpPrefix prefix) => _pools.GetValueOrDefault(IdPrefix + prefix.Masked)?.Pool.Shared;
+
     /// <param name="subnet">Null: any that is free.</param>
-    internal AddressPool RequestPool(string? subnet, bool ipv6)
+    /// <param name="shared">The name of the network that all nodes have; null: it is this host's alone.</param>
+    internal AddressPool RequestPool(string? subnet, bool ipv6, string? shared = null)
     {
         IpPrefix prefix;
         if (string.IsNullOrEmpty(subnet))
@@ -75,14 +83,22 @@ internal sealed class AddressPools
             throw new ControlException($"subnet {prefix} overlaps {range.What}, which this host would lose; choose another --subnet");
         }
 
-        var made = new AddressPool(IdPrefix + prefix, prefix, [], _time.GetUtcNow());
+        var made = new AddressPool(IdPrefix + prefix, prefix, [], _time.GetUtcNow(), shared);
         Keep(made);
         _pools[made.Id] = new Leases(made);
         return made;
     }
 
     /// <summary>A range that a network has already, whose record is lost.</summary>
-    internal void Recall(IpPrefix prefix) => Find(IdPrefix + prefix.Masked);
+    internal void Recall(IpPrefix prefix, string? shared = null)
+    {
+        Leases leases = Find(IdPrefix + prefix.Masked);
+        if (leases.Pool.Shared != shared)
+        {
+            leases.Pool = leases.Pool with { Shared = shared };
+            Keep(leases.Pool);
+        }
+    }
 
     /// <summary>Nothing happens if it is gone.</summary>
     internal void ReleasePool(string id)
@@ -115,9 +131,16 @@ internal sealed class AddressPools
     internal IPAddress RequestAddress(string poolId, IPAddress? wanted, bool isGateway, bool mayBeNew = false)
     {
         Leases leases = Find(poolId);
-        IPAddress address = wanted ?? leases.FindFree(mayBeNew, Claimed, _time.GetUtcNow())
-            ?? throw new ControlException($"every address of subnet {leases.Pool.Prefix} is in use; remove containers or use a larger --subnet");
+        IReadOnlyList<IpPrefix> blocks = leases.Pool.Shared is { } shared ? [.. _blocks(shared).Where(leases.Pool.Prefix.Contains)] : [leases.Pool.Prefix];
+        IPAddress address = wanted ?? leases.FindFree(mayBeNew, blocks, Claimed, _time.GetUtcNow())
+            ?? throw new ControlException(leases.Pool.Shared is null
+                ? $"every address of subnet {leases.Pool.Prefix} is in use; remove containers or use a larger --subnet"
+                : $"this node has no address left of network {leases.Pool.Shared} ({(blocks.Count == 0 ? "it has no block yet" : string.Join(", ", blocks))}): it takes another block as soon as the shared store answers");
         SubnetRules.CheckAddress(leases.Pool.Prefix, address);
+        if (!isGateway && wanted is not null && !blocks.Any(block => block.Contains(wanted)))
+        {
+            throw new ControlException($"address {wanted} is not in a block of this node ({string.Join(", ", blocks)}); choose another --ip, or start the container on the node that has it");
+        }
 
         if (isGateway)
         {

@@ -64,25 +64,26 @@ internal sealed class Leases(AddressPool pool)
     /// <summary>The address that whoever asks most likely had; else the next free one after the last given, so that an
     /// address rests before it serves another.</summary>
     /// <param name="mayBeNew">Somebody who never had an address may be asking.</param>
+    /// <param name="blocks">From which it is given.</param>
     /// <param name="claimed">Not to be given.</param>
-    internal IPAddress? FindFree(bool mayBeNew, IReadOnlyList<IpPrefix> claimed, DateTimeOffset now)
+    internal IPAddress? FindFree(bool mayBeNew, IReadOnlyList<IpPrefix> blocks, IReadOnlyList<IpPrefix> claimed, DateTimeOffset now)
     {
         (IPAddress Address, string, DateTimeOffset Since)[] waiting = [.. _waiting.Where(waiting => IsFree(waiting.Address) && !claimed.Any(claim => claim.Contains(waiting.Address)))];
         (IPAddress Address, string, DateTimeOffset)[] restarting = [.. waiting.Where(one => now - one.Since < _restart)];
         return restarting.Length > 0 && !mayBeNew ? restarting[0].Address
             : waiting.Length > 0 && !mayBeNew ? waiting[^1].Address
-            : FindRested(claimed) ?? waiting.Select(one => one.Address).FirstOrDefault();
+            : blocks.Select(block => FindRested(block, claimed)).FirstOrDefault(address => address is not null) ?? waiting.Select(one => one.Address).FirstOrDefault();
     }
 
-    private IPAddress? FindRested(IReadOnlyList<IpPrefix> claimed)
+    private IPAddress? FindRested(IpPrefix block, IReadOnlyList<IpPrefix> claimed)
     {
-        IpPrefix[] within = [.. claimed.Where(Pool.Prefix.Overlaps)];
-        UInt128 usable = AddressMath.Usable(Pool.Prefix);
+        IpPrefix[] within = [.. claimed.Where(block.Overlaps)];
+        UInt128 usable = AddressMath.Usable(block);
         UInt128 passed = within.Aggregate((UInt128)0, (sum, claim) => sum + (UInt128.One << (claim.AddressBits - claim.Length)));
         UInt128 tries = UInt128.Min(usable, (UInt128)(Taken.Count + Pool.Held.Count + _waiting.Count + 1) + passed);
         for (UInt128 i = 0; i < tries; i++)
         {
-            IPAddress address = AddressMath.Add(Pool.Prefix.Address, (_next % usable) + 1);
+            IPAddress address = AddressMath.Add(block.Address, (_next % usable) + 1);
             _next++;
             if (IsFree(address) && !within.Any(claim => claim.Contains(address)) && !_waiting.Exists(waiting => waiting.Address.Equals(address)))
             {

@@ -11,6 +11,7 @@ using Weir.Control.Watch;
 using Weir.Datapath;
 using Weir.Linux;
 using Weir.Net;
+using Weir.Policy;
 using Weir.Store;
 
 namespace Weir.Control.Endpoints;
@@ -37,11 +38,13 @@ internal sealed class EndpointManager
     private readonly TimeProvider _time;
     private readonly ILogger _log;
     private readonly Dictionary<ushort, DateTimeOffset> _joined = []; // those that may await links
+    private readonly bool _isInCluster;
     private ushort _lastId;
 
     internal EndpointManager(
-        Writer writer, IStore store, IDatapath datapath, IEndpointLinks links, IdentityAllocator identities, Reconciler reconciler, TimeProvider time, ILogger log)
+        Writer writer, IStore store, IDatapath datapath, IEndpointLinks links, IdentityAllocator identities, Reconciler reconciler, TimeProvider time, ILogger log, bool isInCluster = false)
     {
+        _isInCluster = isInCluster;
         _writer = writer;
         _store = store;
         _datapath = datapath;
@@ -164,7 +167,30 @@ internal sealed class EndpointManager
             return;
         }
 
-        Identity identity = _identities.Acquire(labels, out _);
+        if (_identities.Find(labels, _isInCluster) is not { } identity)
+        {
+            // Until the nodes agree upon a number it is "init", and nobody takes it for another.
+            Endpoint waiting = endpoint with
+            {
+                State = EndpointState.Init,
+                Identity = Identity.Init,
+                Labels = labels,
+                WorkloadId = workload.Id,
+                Name = workload.Name,
+                Image = workload.Image,
+                Doors = doors,
+                Claims = claims,
+            };
+            if (waiting != endpoint)
+            {
+                Keep(waiting);
+                _reconciler.Converge(waiting.Id);
+                Events.Add(waiting.ExternalId, $"is {workload.Name}: waits for the identity of ({labels})");
+            }
+
+            return;
+        }
+
         Endpoint identified = endpoint with
         {
             State = EndpointState.Ready,
@@ -180,6 +206,29 @@ internal sealed class EndpointManager
         _reconciler.Converge(identified.Id);
         Events.Add(identified.ExternalId, $"is {workload.Name}: identity {identity.Value} ({labels})");
         Log.EndpointIdentified(_log, identified.Id, workload.Name, identity.Value);
+    }
+
+    /// <summary>Gives endpoints that wait for it, or that have a number of this host's own, the number that their labels have
+    /// on all nodes.</summary>
+    /// <param name="numbered">Null: there is none yet.</param>
+    internal void Settle(Func<LabelSet, Identity?> numbered)
+    {
+        bool any = false;
+        foreach (Endpoint endpoint in Attached.Where(endpoint => endpoint.WorkloadId is not null).ToList())
+        {
+            if (numbered(endpoint.Labels) is { } identity && (endpoint.Identity != identity || endpoint.State != EndpointState.Ready))
+            {
+                Keep(endpoint with { State = EndpointState.Ready, Identity = identity });
+                Events.Add(endpoint.ExternalId, $"identity {identity.Value} ({endpoint.Labels}), as on all nodes");
+                Log.EndpointIdentified(_log, endpoint.Id, endpoint.Name, identity.Value);
+                any = true;
+            }
+        }
+
+        if (any)
+        {
+            _reconciler.Converge();
+        }
     }
 
     internal void SetPublished(Endpoint endpoint, IReadOnlyList<PublishedPort> ports)

@@ -20,13 +20,13 @@ internal sealed class HostFilter(TimeProvider time)
     internal string? Problem { get; private set; }
 
     /// <summary>Puts it right; a failure is kept in <see cref="Problem"/>.</summary>
-    internal void Apply(IReadOnlyCollection<IpPrefix> masqueraded)
+    internal void Apply(IReadOnlyCollection<IpPrefix> masqueraded, IReadOnlyCollection<IpPrefix> untranslated)
     {
         try
         {
-            Iptables.Apply(masqueraded);
+            Iptables.Apply(masqueraded, untranslated);
             _generation = NetfilterGeneration.Read();
-            _applied = new Applied(masqueraded, Iptables.Picture());
+            _applied = new Applied(masqueraded, untranslated, Iptables.Picture());
             Problem = null;
         }
         catch (ControlException e)
@@ -41,7 +41,7 @@ internal sealed class HostFilter(TimeProvider time)
     [
         new Expectation("filter", "a rule for containers' traffic (iptables, WEIR-)", _ => IsSo(applied), () =>
         {
-            Apply(applied.Masqueraded);
+            Apply(applied.Masqueraded, applied.Untranslated);
             if (Problem is { } problem)
             {
                 throw new ControlException(problem);
@@ -70,5 +70,5 @@ internal sealed class HostFilter(TimeProvider time)
         return true;
     }
 
-    private sealed record Applied(IReadOnlyCollection<IpPrefix> Masqueraded, string Picture);
+    private sealed record Applied(IReadOnlyCollection<IpPrefix> Masqueraded, IReadOnlyCollection<IpPrefix> Untranslated, string Picture);
 }

@@ -2,6 +2,7 @@
 
 using System.Net;
 using Weir.Control.Claims;
+using Weir.Control.Cluster;
 using Weir.Control.Reconciling;
 using Weir.Control.State;
 using Weir.Net;
@@ -48,6 +49,14 @@ internal abstract record HostNeed
         internal override bool IsIpv6 => Pool.IsIpv6;
     }
 
+    /// <summary>The way to a block of another node's.</summary>
+    internal sealed record NodeRoute(IpPrefix Block, IPAddress Node) : HostNeed
+    {
+        internal override StepObject About => StepObject.OfNode(Node);
+
+        internal override bool IsIpv6 => Block.IsIpv6;
+    }
+
     /// <summary>A route to an address that an endpoint has beside its own.</summary>
     internal sealed record ClaimRoute(ushort EndpointId, string LinkName, int Ifindex, IPAddress Via, IpPrefix Prefix) : HostNeed
     {
@@ -81,6 +90,11 @@ internal abstract record HostNeed
                     yield return new Gateway(subnet.Gateway, subnet.Pool.Masked);
                 }
             }
+        }
+
+        foreach ((IpPrefix block, IPAddress node) in RemoteParts.RoutesOf(world))
+        {
+            yield return new NodeRoute(block, node);
         }
 
         if (world.Services.Values.Any(service => service.NeedsSnat))

@@ -9,7 +9,8 @@ namespace Weir.Control.Host;
 /// in memory. Refusals are LinuxExceptions, IOExceptions and the like.</summary>
 internal interface IHost
 {
-    /// <summary>What an earlier agent put there of what goes with nothing else: routes to addresses beside endpoints' own.</summary>
+    /// <summary>What an earlier agent put there of what goes with nothing else: routes to addresses beside endpoints' own, and
+    /// to other nodes' blocks.</summary>
     IReadOnlyList<HostNeed> List(World world);
 
     /// <summary>Puts it there; nothing happens if it is there already.</summary>
@@ -20,5 +21,6 @@ internal interface IHost
 
     /// <summary>Gives what leaves the host from these ranges, and no others, the host's address. What a host's firewall refuses is
     /// kept, told and tried again beside the plan: the firewall is other people's too.</summary>
-    void Masquerade(IReadOnlyCollection<IpPrefix> ranges);
+    /// <param name="untranslated">Towards these it keeps its own.</param>
+    void Masquerade(IReadOnlyCollection<IpPrefix> ranges, IReadOnlyCollection<IpPrefix> untranslated);
 }

@@ -32,8 +32,9 @@ internal static class Iptables
     ];
 
     /// <summary>Puts rules for these ranges in place of those that are there.</summary>
+    /// <param name="untranslated">Towards these they keep their addresses.</param>
     /// <exception cref="ControlException">iptables refuses.</exception>
-    internal static void Apply(IReadOnlyCollection<IpPrefix> masqueraded)
+    internal static void Apply(IReadOnlyCollection<IpPrefix> masqueraded, IReadOnlyCollection<IpPrefix> untranslated)
     {
         foreach (bool ipv6 in new[] { false, true })
         {
@@ -44,7 +45,7 @@ internal static class Iptables
             }
 
             string tool = Tool(ipv6);
-            Run(tool + "-restore", ["--noflush", "-w", Patience], Rules(ranges));
+            Run(tool + "-restore", ["--noflush", "-w", Patience], Rules(ranges, untranslated.Where(prefix => prefix.IsIpv6 == ipv6)));
             foreach ((string table, string chain, string target) in _jumps)
             {
                 EnsureJump(tool, table, chain, target);
@@ -97,7 +98,7 @@ internal static class Iptables
         }
     }
 
-    private static string Rules(IReadOnlyCollection<IpPrefix> masqueraded)
+    private static string Rules(IpPrefix[] masqueraded, IEnumerable<IpPrefix> untranslated)
     {
         var text = new StringBuilder();
         // Naming a chain empties it; the whole table changes at once.
@@ -112,6 +113,11 @@ internal static class Iptables
             .Append(CultureInfo.InvariantCulture, $"-A {Input} -i lo -m mark --mark 0x{(uint)ProxyMark.MarkToProxy:x} -j ACCEPT\n")
             .Append(CultureInfo.InvariantCulture, $"-A {Output} -m mark --mark 0x{(uint)ProxyMark.MarkFromProxy:x} -j ACCEPT\n")
             .Append("COMMIT\n*nat\n:").Append(Postrouting).Append(" - [0:0]\n");
+        foreach (IpPrefix prefix in masqueraded.Length > 0 ? untranslated : [])
+        {
+            text.Append("-A ").Append(Postrouting).Append(" -d ").Append(prefix).Append(" -j RETURN\n");
+        }
+
         foreach (IpPrefix prefix in masqueraded)
         {
             text.Append("-A ").Append(Postrouting).Append(" -s ").Append(prefix).Append(" ! -o weir+ -j MASQUERADE\n");

@@ -28,7 +28,17 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             .. links.ListLinks().Where(link => ids.ContainsKey(link.Name)).SelectMany(link => tables.RoutesThrough(link.Index)
                 .Where(route => route is { Kind: RouteKind.Unicast, Gateway: not null })
                 .Select(route => new HostNeed.ClaimRoute(ids[link.Name], link.Name, link.Index, route.Gateway!, route.Destination))),
+            .. NodeRoutes(links, tables),
         ];
+    }
+
+    /// <summary>Ways to other nodes' blocks. The kernel itself makes none through a gateway.</summary>
+    internal static IEnumerable<HostNeed.NodeRoute> NodeRoutes(RtnetlinkSocket links, RtnetlinkTables tables)
+    {
+        HashSet<int> containers = [.. links.ListLinks().Where(link => LinkNames.IsHost(link.Name)).Select(link => link.Index)];
+        return tables.Routes(ipv6: false, HostPicture.MainTable).Concat(tables.Routes(ipv6: true, HostPicture.MainTable))
+            .Where(route => route is { Kind: RouteKind.Unicast, Gateway: not null } && !containers.Contains(route.Ifindex))
+            .Select(route => new HostNeed.NodeRoute(route.Destination, route.Gateway!));
     }
 
     /// <inheritdoc/>
@@ -58,6 +68,9 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             case HostNeed.Unreachable unreachable:
                 links.AddUnreachable(unreachable.Pool, RouteMetric);
                 break;
+            case HostNeed.NodeRoute route:
+                links.AddRoute(route.Block, route.Node);
+                break;
             case HostNeed.ClaimRoute route when links.GetLink(route.LinkName) is { IsUp: true } link && link.Index == route.Ifindex:
                 links.AddRoute(route.Prefix, route.Via, route.Ifindex);
                 break;
@@ -77,6 +90,9 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             case HostNeed.Unreachable unreachable:
                 links.DeleteUnreachable(unreachable.Pool, RouteMetric);
                 break;
+            case HostNeed.NodeRoute route:
+                links.DeleteRoute(route.Block, route.Node);
+                break;
             case HostNeed.ClaimRoute route:
                 links.DeleteRoute(route.Prefix, route.Ifindex);
                 break;
@@ -86,9 +102,9 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
     }
 
     /// <inheritdoc/>
-    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges)
+    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges, IReadOnlyCollection<IpPrefix> untranslated)
     {
-        filter.Apply(ranges);
+        filter.Apply(ranges, untranslated);
         if (filter.Problem is { } problem)
         {
             Log.Failed(log, "masquerading containers' traffic", problem);
@@ -105,6 +121,10 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             {
                 HostNeed.Gateway gateway => ("address", $"address {gateway.Address} of the loopback interface", picture => picture.HasAddress(Loopback, gateway.Address)),
                 HostNeed.Unreachable unreachable => ("route", $"route for what no container has of {unreachable.Pool}", picture => picture.HasRoute(unreachable.Pool, RouteKind.Unreachable)),
+                HostNeed.NodeRoute route => (
+                    "route",
+                    $"route {route.Block} to node {route.Node}",
+                    picture => picture.HasRouteThrough(route.Block, route.Node)),
                 HostNeed.ClaimRoute route => (
                     "route",
                     $"route {route.Prefix} to {route.LinkName} (label {ClaimText.Label})",

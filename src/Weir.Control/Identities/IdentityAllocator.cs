@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Cluster;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
@@ -13,7 +14,7 @@ namespace Weir.Control.Identities;
 internal sealed class IdentityAllocator
 {
     private const string Folder = "identities";
-    private const uint LastAllocated = 0x00ffffff;
+    private const uint LastAllocated = Identity.FirstOfCluster - 1;
     private const uint CidrNumbers = 0x00ffffff;
 
     /// <summary>How long a number waits for its labels to come back before it is forgotten.</summary>
@@ -25,13 +26,14 @@ internal sealed class IdentityAllocator
     private readonly Dictionary<Identity, DateTimeOffset> _unusedSince = [];
     private uint _last = Identity.FirstAllocated - 1;
     private uint _lastCidr;
+    private ImmutableDictionary<LabelSet, ClusterView.NumberedLabels>? _followed;
 
     internal IdentityAllocator(Writer writer, IStore store, TimeProvider time)
     {
         _writer = writer;
         _store = store;
         _time = time;
-        foreach (LabelIdentity kept in store.List(Folder, StateContext.Default.LabelIdentity))
+        foreach (LabelIdentity kept in store.List(Folder, StateContext.Default.LabelIdentity).OrderBy(kept => kept.Identity))
         {
             Publish(kept);
         }
@@ -41,6 +43,11 @@ internal sealed class IdentityAllocator
     internal ImmutableDictionary<IpPrefix, Identity> Cidrs => _writer.World.Cidrs;
 
     internal Identity? FindCidr(IpPrefix prefix) => Cidrs.TryGetValue(prefix.Masked, out Identity identity) ? identity : null;
+
+    /// <summary>The number that a label set has on all nodes, or on this host if it is by itself; null: the others have to be
+    /// asked first.</summary>
+    internal Identity? Find(LabelSet labels, bool isInCluster) =>
+        _writer.World.NumbersOfLabels.TryGetValue(labels, out Identity known) && (known.IsOfCluster || !isInCluster) ? known : isInCluster ? null : Acquire(labels, out _);
 
     /// <summary>The number of a label set.</summary>
     /// <param name="isNew">Policy has to be compiled for it.</param>
@@ -62,6 +69,46 @@ internal sealed class IdentityAllocator
         return identity;
     }
 
+    /// <summary>Takes in the numbers that label sets have on all nodes. A number of this host's own, which the same labels had
+    /// before, waits until nobody has it.</summary>
+    internal void Follow(ImmutableDictionary<LabelSet, ClusterView.NumberedLabels> cluster)
+    {
+        if (ReferenceEquals(cluster, _followed))
+        {
+            return;
+        }
+
+        World world = _writer.World;
+        HashSet<Identity> used = [.. world.Endpoints.Values.Select(endpoint => endpoint.Identity)];
+        LabelIdentity[] come = [.. cluster.Values.Where(one => !world.Identities.TryGetValue(one.Identity, out LabelSet? known) || !known.Equals(one.Labels)
+            || world.NumbersOfLabels.GetValueOrDefault(one.Labels) != one.Identity).Select(one => new LabelIdentity(one.Identity, one.Labels))];
+        HashSet<Identity> present = [.. cluster.Values.Select(one => one.Identity)];
+        (Identity Identity, LabelSet Labels)[] gone = [.. world.Identities.Where(known => known.Key.IsOfCluster && !present.Contains(known.Key) && !used.Contains(known.Key)).Select(known => (known.Key, known.Value))];
+        if (come.Length + gone.Length > 0)
+        {
+            var changes = new RecordChanges();
+            foreach (LabelIdentity one in come)
+            {
+                changes.Put($"{Folder}/{one.Identity.Value}", one, StateContext.Default.LabelIdentity);
+            }
+
+            foreach ((Identity identity, _) in gone)
+            {
+                changes.Delete($"{Folder}/{identity.Value}");
+            }
+
+            _store.Commit(changes);
+            _writer.Publish(before => before with
+            {
+                Identities = before.Identities.RemoveRange(gone.Select(one => one.Identity)).SetItems(come.Select(one => KeyValuePair.Create(one.Identity, one.Labels))),
+                NumbersOfLabels = before.NumbersOfLabels.RemoveRange(gone.Where(one => before.NumbersOfLabels.GetValueOrDefault(one.Labels) == one.Identity).Select(one => one.Labels))
+                    .SetItems(come.Select(one => KeyValuePair.Create(one.Labels, one.Identity))),
+            });
+        }
+
+        _followed = cluster;
+    }
+
     /// <summary>Forgets numbers that no endpoint has had for long; true if there were any.</summary>
     internal bool Sweep()
     {
@@ -74,12 +121,12 @@ internal sealed class IdentityAllocator
         }
 
         bool isAnyOver = ForgetRetired();
-        foreach ((Identity identity, LabelSet labels) in world.Identities.Where(known => !used.Contains(known.Key)))
+        foreach ((Identity identity, LabelSet labels) in world.Identities.Where(known => !used.Contains(known.Key) && !known.Key.IsOfCluster))
         {
             if (!_unusedSince.TryAdd(identity, now) && now - _unusedSince[identity] > _grace)
             {
                 _store.Delete($"{Folder}/{identity.Value}");
-                _writer.Publish(before => before with { Identities = before.Identities.Remove(identity), NumbersOfLabels = before.NumbersOfLabels.Remove(labels) });
+                _writer.Publish(before => before with { Identities = before.Identities.Remove(identity), NumbersOfLabels = before.NumbersOfLabels.GetValueOrDefault(labels) == identity ? before.NumbersOfLabels.Remove(labels) : before.NumbersOfLabels });
                 _unusedSince.Remove(identity);
                 isAnyOver = true;
             }
@@ -143,7 +190,7 @@ internal sealed class IdentityAllocator
             Identities = world.Identities.SetItem(kept.Identity, kept.Labels),
             NumbersOfLabels = world.NumbersOfLabels.SetItem(kept.Labels, kept.Identity),
         });
-        _last = Math.Max(_last, kept.Identity.Value);
+        _last = kept.Identity.IsOfCluster ? _last : Math.Max(_last, kept.Identity.Value);
     }
 
     private Identity NextFree()

@@ -75,14 +75,14 @@ internal sealed class NetworkManager
 
     /// <summary>Makes a network; again for the same one: nothing happens.</summary>
     /// <param name="held">Addresses set aside by the runtime.</param>
-    internal void Create(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held)
+    internal void Create(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held, string? shared = null)
     {
         if (Find(id) is not null)
         {
             return;
         }
 
-        Network network = Record(id, isInternal, isRouted, mtu, subnets, held);
+        Network network = Record(id, isInternal, isRouted, mtu, subnets, held, shared: shared);
         try
         {
             _reconciler.Converge([StepObject.Host, .. WaysTo(network)]);
@@ -103,13 +103,13 @@ internal sealed class NetworkManager
     {
         if (!_deleted.ContainsKey(id) && Find(id) is null)
         {
-            shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool));
-            Network network = Record(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, [], number);
+            shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool, shape.Shared));
+            Network network = Record(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, [], number, shape.Shared);
             Log.NetworkMade(_log, network.Label, network.Number, string.Join(", ", shape.Subnets.Select(subnet => subnet.Pool)));
         }
     }
 
-    private Network Record(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held, ushort? known = null)
+    private Network Record(string id, bool isInternal, bool isRouted, int? mtu, IReadOnlyList<Subnet> subnets, IReadOnlyList<(IpPrefix Pool, IPAddress Address)> held, ushort? known = null, string? shared = null)
     {
         if (subnets.Count == 0 || subnets.GroupBy(subnet => subnet.Pool.IsIpv6).Any(family => family.Count() > 1))
         {
@@ -119,6 +119,12 @@ internal sealed class NetworkManager
         if (subnets.FirstOrDefault(subnet => !_addresses.Has(subnet.Pool)) is { } foreign)
         {
             throw new ControlException($"subnet {foreign.Pool} is not from Weir's addresses: create the network with --ipam-driver weir beside --driver weir (Compose: ipam: {{driver: weir}})");
+        }
+
+        if (subnets.FirstOrDefault(subnet => _addresses.SharedNameOf(subnet.Pool) != shared) is { } other)
+        {
+            throw new ControlException(
+                $"subnet {other.Pool} is {(_addresses.SharedNameOf(other.Pool) is { } name ? $"of the shared network {name}" : "this host's alone")}: to join a network of all nodes give its name twice, -o {Network.SharedOption}=NAME --ipam-opt {Network.SharedOption}=NAME, or have 'weir network create' do it");
         }
 
         if (subnets.Any(subnet => subnet.Pool.IsIpv6) && Ipv6.WhyOff is { } why)
@@ -138,7 +144,7 @@ internal sealed class NetworkManager
 
         HashSet<ushort> taken = [.. _writer.World.Networks.Values.Select(other => other.Number)];
         ushort number = known is { } kept && !taken.Contains(kept) ? kept : Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => !taken.Contains(n));
-        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow());
+        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow(), shared);
         Keep(network);
         return network;
     }

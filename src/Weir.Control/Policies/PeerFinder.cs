@@ -3,6 +3,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Weir.Control.Claims;
+using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
@@ -15,10 +16,12 @@ namespace Weir.Control.Policies;
 
 /// <summary>Finds who is meant by what people write. Called on the writer's thread.</summary>
 internal sealed class PeerFinder(
-    EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, LabelFilter filter)
+    EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, Func<World> world, LabelFilter filter)
 {
     private const string ComposeService = "com.docker.compose.service";
     private const string ComposeProject = "com.docker.compose.project";
+
+    private readonly RemoteEndpoints _remote = new(world);
 
     /// <param name="text">A container's name, an address, a reserved name, a service of Compose or of Weir, or labels.</param>
     /// <param name="option">Serves messages.</param>
@@ -27,6 +30,11 @@ internal sealed class PeerFinder(
         if (endpoints.Attached.Where(endpoint => endpoint.Name == text || (ushort.TryParse(text, out ushort id) && endpoint.Id == id)).ToList() is { Count: > 0 } named)
         {
             return ByEndpoints(named);
+        }
+
+        if (_remote.FindAll(text) is { Count: > 0 } elsewhere)
+        {
+            return Remote(elsewhere[0].Endpoint);
         }
 
         if (IPAddress.TryParse(text, out IPAddress? address))
@@ -59,6 +67,11 @@ internal sealed class PeerFinder(
             return new Party(peers.Of(endpoint)) { Endpoints = [endpoint] };
         }
 
+        if (_remote.Find(address) is { } remote)
+        {
+            return Remote(remote.Endpoint) with { Place = IpPrefix.Single(address) };
+        }
+
         IpPrefix single = IpPrefix.Single(address);
         IpPrefix? covering = identities.Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
         PolicyPeer peer = host.Covers(single) ? PolicyPeer.ForReserved(Identity.Host)
@@ -74,6 +87,8 @@ internal sealed class PeerFinder(
 
     private static string LabelOf(Endpoint endpoint, string key) =>
         endpoint.Labels.FirstOrDefault(label => label.Key == key && label.Source == LabelSources.Container).Value ?? "";
+
+    private Party Remote(EndpointRecord endpoint) => new(peers.Of(endpoint.Identity)) { Place = IpPrefix.Single(endpoint.Addresses[0]) };
 
     private Party ByEndpoints(IReadOnlyList<Endpoint> found) => new(peers.Of(found[0])) { Endpoints = found };
 
@@ -126,6 +141,18 @@ internal sealed class PeerFinder(
         if (distinct.Length == 1)
         {
             return ByEndpoints(having);
+        }
+
+        // No container of this host, but maybe of another.
+        Identity[] elsewhere = [.. world().Identities.Where(known => known.Key.IsOfCluster && labels.All(label => known.Value.Any(label.Fits))).Select(known => known.Key)];
+        if (elsewhere.Length > 1)
+        {
+            throw new ControlException($"{option} {text} fits {elsewhere.Length} identities of other nodes: {string.Join(", ", elsewhere.Take(4).Select(identity => $"{identity.Value} ({world().Identities[identity]})"))}; name a container or more labels");
+        }
+
+        if (elsewhere.Length == 1)
+        {
+            return new Party(peers.Of(elsewhere[0]));
         }
 
         var set = new LabelSet(labels.Select(label => label.IsOfAnySource ? label with { Source = LabelSources.Container } : label));

@@ -79,11 +79,7 @@ internal sealed class PolicyManager
     /// <returns>Endpoints whose map changed.</returns>
     internal int Enforce(PolicySet set)
     {
-        if (set.CidrPrefixes.Count > MostPrefixes)
-        {
-            throw new ControlException($"the policy names {set.CidrPrefixes.Count} prefixes: {MostPrefixes} fit; nothing was changed");
-        }
-
+        CheckRoom(set);
         PolicyEngine before = Engine;
         var engine = new PolicyEngine(set, _options.Enforcement);
         IpPrefix[] added = NumberCidrs(set);
@@ -110,6 +106,24 @@ internal sealed class PolicyManager
         RetireCidrs();
         Log.PolicyApplied(_log, _reconciler.Revision, set.Rules.Count, set.Documents.Count, changed);
         return changed;
+    }
+
+    /// <summary>Says what would keep a policy from being in force here.</summary>
+    /// <exception cref="ControlException">That.</exception>
+    internal void Check(PolicySet set)
+    {
+        CheckRoom(set);
+        var engine = new PolicyEngine(set, _options.Enforcement);
+        CheckSizes(engine);
+        CheckHttp(engine);
+    }
+
+    private static void CheckRoom(PolicySet set)
+    {
+        if (set.CidrPrefixes.Count > MostPrefixes)
+        {
+            throw new ControlException($"the policy names {set.CidrPrefixes.Count} prefixes: {MostPrefixes} fit; nothing was changed");
+        }
     }
 
     /// <summary>After the agent's start: its prefixes have numbers, those of before where there are some.</summary>

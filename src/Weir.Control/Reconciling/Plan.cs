@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Cluster;
 using Weir.Control.Host;
 using Weir.Control.Publishing;
 using Weir.Control.Services;
@@ -65,6 +66,8 @@ internal sealed class Plan
 
         Endpoint[] endpoints = [.. wanted.Values.Select(one => one.Endpoint).OrderBy(endpoint => endpoint.Id)];
         HostNeed[] host = [.. HostNeed.Of(_world)];
+        IpPrefix[] untranslated = [.. RemoteParts.UntranslatedOf(_world)];
+        NodeRow[] nodes = [.. RemoteParts.NodesOf(_world)];
         IpPrefix[] masqueraded = options.Masquerade ? [.. HostNeed.MasqueradedOf(_world)] : [];
         RemoveFromHost(host.OfType<HostNeed.ClaimRoute>(), _realized.Host.OfType<HostNeed.ClaimRoute>());
         RemoveGone(wanted.ToDictionary(one => one.Key, one => one.Value.Attachment));
@@ -72,10 +75,11 @@ internal sealed class Plan
         bool isAllKnown = _world.Attached.All(endpoint => _world.Networks.ContainsKey(endpoint.NetworkId));
         if (isAllKnown || _realized.Masqueraded is not null)
         {
-            Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()]);
+            Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()], untranslated);
         }
 
-        ImmutableDictionary<IpPrefix, Identity> ipcache = _lists.IpcacheOf(_world);
+        SetNodes([.. nodes, .. (_realized.Nodes ?? []).Where(known => nodes.All(node => node.Id != known.Id))]);
+        ImmutableDictionary<IpPrefix, Behind> ipcache = _lists.IpcacheOf(_world);
         PutIpcache(ipcache, endpoints);
         ApplyPolicies(_world.Engine, endpoints);
         if (_realized.Engine != _world.Engine)
@@ -99,17 +103,18 @@ internal sealed class Plan
         }
 
         RemoveIpcache(ipcache);
+        SetNodes([.. nodes]);
         RemoveFromHost(host, _realized.Host);
         if (isAllKnown)
         {
             // Else some have maps that name policies of before, and are masqueraded, of whose network the record is lost.
             ForgetHttp(endpoints);
-            Masquerade(masqueraded);
+            Masquerade(masqueraded, untranslated);
         }
     }
 
     /// <summary>Whether flows that are known have to be judged again after it.</summary>
-    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.Serve or Step.LetGo or Step.StopServing);
+    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.SetNodes or Step.Serve or Step.LetGo or Step.StopServing);
 
     private void PutIntoHost(IEnumerable<HostNeed> wanted)
     {
@@ -128,11 +133,11 @@ internal sealed class Plan
         }
     }
 
-    private void Masquerade(IpPrefix[] ranges)
+    private void Masquerade(IpPrefix[] ranges, IpPrefix[] untranslated)
     {
-        if (_realized.Masqueraded is not { } known || !known.SequenceEqual(ranges))
+        if (_realized.Masqueraded is not { } known || !known.SequenceEqual(ranges) || !_realized.Untranslated.SequenceEqual(untranslated))
         {
-            Add(new Step.Masquerade(ranges));
+            Add(new Step.Masquerade(ranges, untranslated));
         }
     }
 
@@ -141,6 +146,14 @@ internal sealed class Plan
         if (!ReferenceEquals(_realized.Prefilter, _world.Prefilter) && _realized.Prefilter?.SetEquals(_world.Prefilter) != true)
         {
             Add(new Step.SetPrefilter(_world.Prefilter));
+        }
+    }
+
+    private void SetNodes(ImmutableHashSet<NodeRow> rows)
+    {
+        if (_realized.Nodes is not { } known ? rows.Count > 0 : !known.SetEquals(rows))
+        {
+            Add(new Step.SetNodes(rows));
         }
     }
 
@@ -205,7 +218,7 @@ internal sealed class Plan
         }
     }
 
-    private void PutIpcache(ImmutableDictionary<IpPrefix, Identity> wanted, Endpoint[] endpoints)
+    private void PutIpcache(ImmutableDictionary<IpPrefix, Behind> wanted, Endpoint[] endpoints)
     {
         if (ReferenceEquals(wanted, _realized.Ipcache))
         {
@@ -214,15 +227,15 @@ internal sealed class Plan
 
         IpcacheRow[] rows =
         [
-            .. wanted.Where(row => !_realized.Ipcache.TryGetValue(row.Key, out Identity known) || known != row.Value)
-                .Select(row => new IpcacheRow(row.Key, row.Value)).OrderBy(row => row.Prefix),
+            .. wanted.Where(row => !_realized.Ipcache.TryGetValue(row.Key, out Behind known) || known != row.Value)
+                .Select(row => new IpcacheRow(row.Key, row.Value.Identity, row.Value.NetworkId, row.Value.Node)).OrderBy(row => row.Prefix),
         ];
         if (rows.Length == 0)
         {
             return;
         }
 
-        if (_realized.Engine != _world.Engine && rows.Any(row => row.Identity.IsCidr))
+        if (rows.Any(row => row.Identity.IsLabelSet || (row.Identity.IsCidr && _realized.Engine != _world.Engine)))
         {
             // The old policy learns the new numbers before addresses get them: no packet between is lost.
             ApplyPolicies(_realized.Engine ?? _world.Engine, endpoints);
@@ -231,7 +244,7 @@ internal sealed class Plan
         Add(new Step.PutIpcache(rows));
     }
 
-    private void RemoveIpcache(ImmutableDictionary<IpPrefix, Identity> wanted)
+    private void RemoveIpcache(ImmutableDictionary<IpPrefix, Behind> wanted)
     {
         if (ReferenceEquals(wanted, _realized.Ipcache))
         {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using Weir.Control.Cluster;
 using Weir.Control.Policies;
 using Weir.Control.State;
 using Weir.Net;
@@ -16,8 +17,8 @@ internal sealed class PolicyLists(PolicyPeers peers)
     private const int MostCompilations = 2;
 
     private readonly List<Compilation> _compilations = [];
-    private (PolicySet? Set, object? Cidrs, object? Host, ImmutableDictionary<IpPrefix, Identity> Rows) _ipcache =
-        (null, null, null, ImmutableDictionary<IpPrefix, Identity>.Empty);
+    private (PolicySet Set, object Cidrs, object Host, object? Endpoints, object? Nodes, object? Blocks, object Networks, object Numbers)? _ipcacheOf;
+    private ImmutableDictionary<IpPrefix, Behind> _ipcache = ImmutableDictionary<IpPrefix, Behind>.Empty;
 
     /// <summary>The decisions of one endpoint: the same object for all that share an identity.</summary>
     internal PolicyList Of(PolicyEngine engine, World world, Endpoint endpoint)
@@ -40,26 +41,35 @@ internal sealed class PolicyLists(PolicyPeers peers)
         return list;
     }
 
-    /// <summary>Who is behind which prefix: the host behind its own, before all that policy names.</summary>
-    internal ImmutableDictionary<IpPrefix, Identity> IpcacheOf(World world)
+    /// <summary>Who is behind which prefix: the host behind its own, before all that other nodes say, before all that policy
+    /// names.</summary>
+    internal ImmutableDictionary<IpPrefix, Behind> IpcacheOf(World world)
     {
-        PolicySet set = world.Engine.Set;
-        if (_ipcache.Set != set || _ipcache.Cidrs != world.Cidrs || _ipcache.Host != world.HostPrefixes)
+        var of = (world.Engine.Set, world.Cidrs, world.HostPrefixes, world.Cluster?.Endpoints, world.Cluster?.Nodes, world.Cluster?.Blocks, world.Networks, world.NodeNumbers);
+        if (_ipcacheOf is null || !_ipcacheOf.Value.Equals(of))
         {
-            ImmutableDictionary<IpPrefix, Identity>.Builder rows = ImmutableDictionary.CreateBuilder<IpPrefix, Identity>();
-            rows.AddRange(world.HostPrefixes.Select(prefix => KeyValuePair.Create(prefix, Identity.Host)));
-            foreach (IpPrefix prefix in set.CidrPrefixes)
+            ImmutableDictionary<IpPrefix, Behind>.Builder rows = ImmutableDictionary.CreateBuilder<IpPrefix, Behind>();
+            rows.AddRange(world.HostPrefixes.Select(prefix => KeyValuePair.Create(prefix, new Behind(Identity.Host))));
+            foreach (IpPrefix prefix in of.Set.CidrPrefixes)
             {
                 if (world.Cidrs.TryGetValue(prefix.Masked, out Identity identity) && !world.IsHost(prefix))
                 {
-                    rows[prefix.Masked] = identity;
+                    rows[prefix.Masked] = new Behind(identity);
                 }
             }
 
-            _ipcache = (set, world.Cidrs, world.HostPrefixes, rows.ToImmutable());
+            foreach ((IpPrefix prefix, Behind behind) in RemoteParts.RowsOf(world))
+            {
+                if (!world.IsHost(prefix))
+                {
+                    rows[prefix] = behind;
+                }
+            }
+
+            (_ipcacheOf, _ipcache) = (of, rows.ToImmutable());
         }
 
-        return _ipcache.Rows;
+        return _ipcache;
     }
 
     private Compilation CompilationOf(PolicyEngine engine, World world)

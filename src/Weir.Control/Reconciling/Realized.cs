@@ -25,16 +25,22 @@ internal sealed record Realized
 
     internal ImmutableDictionary<ushort, DenyAnswer> DenyAnswers { get; init; } = ImmutableDictionary<ushort, DenyAnswer>.Empty;
 
-    internal ImmutableDictionary<IpPrefix, Identity> Ipcache { get; init; } = ImmutableDictionary<IpPrefix, Identity>.Empty;
+    internal ImmutableDictionary<IpPrefix, Behind> Ipcache { get; init; } = ImmutableDictionary<IpPrefix, Behind>.Empty;
 
     /// <summary>What the proxy judges by.</summary>
     internal ImmutableDictionary<uint, HttpPolicy> Http { get; init; } = ImmutableDictionary<uint, HttpPolicy>.Empty;
+
+    /// <summary>Other nodes, as the datapath reaches them; null: that is not known.</summary>
+    internal ImmutableHashSet<NodeRow>? Nodes { get; init; }
 
     /// <summary>What was put into the host.</summary>
     internal ImmutableHashSet<HostNeed> Host { get; init; } = [];
 
     /// <summary>What leaves with the host's address; null: that is not known.</summary>
     internal IReadOnlyList<IpPrefix>? Masqueraded { get; init; }
+
+    /// <summary>To whom it leaves with its own all the same.</summary>
+    internal IReadOnlyList<IpPrefix> Untranslated { get; init; } = [];
 
     /// <summary>Addresses beside endpoints' own; null: that is not known.</summary>
     internal ImmutableHashSet<ClaimRow>? Claims { get; init; }
@@ -59,7 +65,8 @@ internal sealed record Realized
     {
         Step.TellProxy tell => this with { Http = tell.Policies, IsProxyInDoubt = false },
         Step.ApplyPolicies apply => this with { Policies = Policies.SetItems(apply.Policies) },
-        Step.PutIpcache put => this with { Ipcache = Ipcache.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Prefix, row.Identity))) },
+        Step.SetNodes set => this with { Nodes = set.Rows },
+        Step.PutIpcache put => this with { Ipcache = Ipcache.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Prefix, new Behind(row.Identity, row.NetworkId, row.Node)))) },
         Step.RemoveIpcache remove => this with { Ipcache = Ipcache.RemoveRange(remove.Prefixes) },
         Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, attach.Attachment) },
         Step.Detach detach => Without(detach.Id),
@@ -69,7 +76,7 @@ internal sealed record Realized
         Step.SetRouted set => this with { Endpoints = Endpoints.SetItem(set.Id, Endpoints[set.Id] with { Routed = set.Routed }) },
         Step.PutHost put => this with { Host = Host.Add(put.Need) },
         Step.RemoveHost remove => this with { Host = Host.Remove(remove.Need) },
-        Step.Masquerade masquerade => this with { Masqueraded = masquerade.Ranges },
+        Step.Masquerade masquerade => this with { Masqueraded = masquerade.Ranges, Untranslated = masquerade.Untranslated },
         Step.SetClaims set => this with { Claims = set.Rows },
         Step.SetDoors set => this with { Doors = set.Rows },
         Step.SetPrefilter set => this with { Prefilter = set.Prefixes },
@@ -90,6 +97,7 @@ internal sealed record Realized
         Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, InDoubt(attach.Attachment)) },
         Step.Serve serve => Serving(serve.Service, now: null),
         Step.StopServing stop => this with { Services = Services.SetItem(stop.Name, Services[stop.Name] with { Service = null }) },
+        Step.SetNodes => this with { Nodes = null },
         Step.SetClaims => this with { Claims = null },
         Step.SetDoors => this with { Doors = null },
         Step.SetPrefilter => this with { Prefilter = null },
@@ -103,7 +111,7 @@ internal sealed record Realized
 
     /// <summary>They may be there: they are removed if nothing wants them, and put again if something does.</summary>
     private Realized InDoubt(IEnumerable<IpPrefix> prefixes) =>
-        this with { Ipcache = Ipcache.SetItems(prefixes.Select(prefix => KeyValuePair.Create(prefix, Identity.Unknown))) };
+        this with { Ipcache = Ipcache.SetItems(prefixes.Select(prefix => KeyValuePair.Create(prefix, new Behind(Identity.Unknown)))) };
 
     private Realized Serving(Service wanted, Service? now)
     {

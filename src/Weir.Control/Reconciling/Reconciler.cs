@@ -36,9 +36,10 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
         _realized = Realized.Nothing with
         {
             IsProxyInDoubt = true,
-            Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => row.Identity),
+            Ipcache = rows.ToImmutableDictionary(row => row.Prefix, row => new Behind(row.Identity, row.NetworkId, row.Node)),
             Host = [.. host.List(writer.World)],
             Prefilter = [.. datapath.ListPrefilter()],
+            Nodes = [.. datapath.ListNodes()],
         };
 
     /// <summary>After a start: an endpoint's programs are in the kernel already.</summary>
@@ -196,6 +197,9 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
             case Step.ApplyPolicies apply:
                 datapath.ApplyPolicies(apply.Policies);
                 break;
+            case Step.SetNodes set:
+                datapath.SetNodes(set.Rows);
+                break;
             case Step.PutIpcache put:
                 datapath.SetIpcache(put.Rows);
                 break;
@@ -243,7 +247,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
                 host.Remove(remove.Need);
                 break;
             case Step.Masquerade masquerade:
-                host.Masquerade(masquerade.Ranges);
+                host.Masquerade(masquerade.Ranges, masquerade.Untranslated);
                 break;
             case Step.SetDenyAnswer set:
                 datapath.SetDenyAnswer(set.Id, set.Answer);

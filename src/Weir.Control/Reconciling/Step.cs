@@ -32,7 +32,8 @@ internal abstract record Step
     }
 
     /// <summary>Gives what leaves the host from these ranges, and no others, the host's address.</summary>
-    internal sealed record Masquerade(IReadOnlyList<IpPrefix> Ranges) : Step
+    /// <param name="Untranslated">But not towards these.</param>
+    internal sealed record Masquerade(IReadOnlyList<IpPrefix> Ranges, IReadOnlyList<IpPrefix> Untranslated) : Step
     {
         internal override StepObject About => StepObject.Masquerading;
     }
@@ -43,6 +44,12 @@ internal abstract record Step
 
     /// <summary>Replaces these endpoints' policy maps, all by one call.</summary>
     internal sealed record ApplyPolicies(IReadOnlyDictionary<ushort, IReadOnlyList<PolicyMapEntry>> Policies) : Step;
+
+    /// <summary>Says how other nodes are reached, these and no others.</summary>
+    internal sealed record SetNodes(ImmutableHashSet<NodeRow> Rows) : Step
+    {
+        internal override StepObject About => StepObject.Nodes;
+    }
 
     /// <summary>Gives addresses the numbers of who is behind them.</summary>
     internal sealed record PutIpcache(IReadOnlyList<IpcacheRow> Rows) : Step;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using Weir.Net;
 
 namespace Weir.Control.Reconciling;
@@ -20,12 +21,16 @@ internal sealed record StepObject(string What, ushort Endpoint = 0)
 
     internal static StepObject Prefilter { get; } = new("the prefilter");
 
+    internal static StepObject Nodes { get; } = new("the ways to other nodes");
+
     internal static StepObject Masquerading { get; } = new("masquerading");
 
     /// <summary>Whether it is built upon <see cref="Policy"/>.</summary>
     internal bool IsOfPolicy { get; private init; }
 
     internal static StepObject OfEndpoint(ushort id) => new($"what policy says for endpoint {id}", id) { IsOfPolicy = true };
+
+    internal static StepObject OfNode(IPAddress node) => new($"the way to node {node}");
 
     internal static StepObject OfRange(IpPrefix pool) => new($"the host's way to {pool}");
 

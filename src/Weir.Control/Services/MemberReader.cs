@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using Weir.Control.Cluster;
+using Weir.Control.Reconciling;
 using Weir.Control.State;
 using Weir.Linux;
 using Weir.Linux.Netlink;
+using Weir.Net;
+using Weir.Policy;
 using Weir.Services;
 
 namespace Weir.Control.Services;
@@ -19,22 +23,32 @@ internal sealed class MemberReader : IDisposable
     private readonly NextHopFinder _hops = new();
     private readonly Dictionary<IPAddress, NextHop?> _known = [];
     private readonly Dictionary<IPAddress, Endpoint> _local = [];
+    private readonly Dictionary<IPAddress, LabelSet> _remote = []; // of other hosts' containers
     private TimeSpan _patienceLeft;
 
     public void Dispose() => _hops.Dispose();
 
-    /// <summary>Looks at containers and routes afresh.</summary>
+    /// <summary>Looks at containers, of other hosts too, and at routes afresh.</summary>
     /// <param name="patient">Waits a little for neighbours that are not known yet: somebody wants to see them serve.</param>
-    internal void Refresh(IEnumerable<Endpoint> attached, bool patient = false)
+    internal void Refresh(World world, bool patient = false)
     {
         _known.Clear();
         _local.Clear();
+        _remote.Clear();
         _patienceLeft = patient ? _patience : TimeSpan.Zero;
-        foreach (Endpoint endpoint in attached)
+        foreach (Endpoint endpoint in world.Attached)
         {
             foreach (IPAddress address in endpoint.Addresses)
             {
                 _local[address] = endpoint;
+            }
+        }
+
+        foreach ((IpPrefix prefix, Behind behind) in RemoteParts.RowsOf(world).Where(row => row.Behind.Node != 0))
+        {
+            if (!_local.ContainsKey(prefix.Address) && world.Identities.TryGetValue(behind.Identity, out LabelSet? labels))
+            {
+                _remote[prefix.Address] = labels;
             }
         }
     }
@@ -62,8 +76,9 @@ internal sealed class MemberReader : IDisposable
 
     private IEnumerable<BackendSpec> BackendsOf(Service service) => service.Spec.Selector is null
         ? service.Spec.Backends
-        : _local.Where(local => local.Value.State == EndpointState.Ready && service.Spec.Selects(local.Value.Labels))
-            .Select(local => new BackendSpec(new BackendAddress(local.Key, service.Spec.TargetPort)))
+        : _local.Where(local => local.Value.State == EndpointState.Ready && service.Spec.Selects(local.Value.Labels)).Select(local => local.Key)
+            .Concat(_remote.Where(remote => service.Spec.Selects(remote.Value)).Select(remote => remote.Key))
+            .Select(address => new BackendSpec(new BackendAddress(address, service.Spec.TargetPort)))
             .OrderBy(backend => backend.Address);
 
     private Member Judge(Service service, BackendSpec backend)

@@ -87,7 +87,7 @@ internal sealed class ServiceManager : IDisposable
             .. PublishedPorts.SpecsOf(_writer.World.Attached, _host.All).Select(spec => new Service(spec, IsPublished: true) { IsClosed = ArePublishedClosed }),
         ];
         ILookup<string, BackendAddress> healthy = _tables.Restore(kept);
-        _members.Refresh(_writer.World.Attached);
+        _members.Refresh(_writer.World);
         Change(services => services.SetItems(kept.Select(service =>
             Named(service with { Health = healthy[service.Name].Distinct().ToImmutableDictionary(backend => backend, _ => BackendHealth.Good) }))));
         _sockets.End(_tables.Families);
@@ -114,7 +114,7 @@ internal sealed class ServiceManager : IDisposable
     /// <exception cref="ControlException">They do not fit, or the kernel refuses them; nothing was changed.</exception>
     internal void Put(IReadOnlyList<ServiceSpec> specs)
     {
-        _members.Refresh(_writer.World.Attached, patient: true);
+        _members.Refresh(_writer.World, patient: true);
         Service[] changed = [.. specs.Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: false))];
         if (changed.Length == 0)
         {
@@ -187,7 +187,7 @@ internal sealed class ServiceManager : IDisposable
     /// <summary>Containers, the host's addresses or routes may have changed.</summary>
     internal void Refresh()
     {
-        _members.Refresh(_writer.World.Attached);
+        _members.Refresh(_writer.World);
         IReadOnlyList<ServiceSpec> wanted = PublishedPorts.SpecsOf(_writer.World.Attached, _host.All);
         HashSet<string> names = [.. wanted.Select(spec => spec.Name)];
         string[] gone = [.. Now.Values.Where(service => service.IsPublished && !names.Contains(service.Name)).Select(service => service.Name)];

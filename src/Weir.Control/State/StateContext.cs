@@ -22,6 +22,8 @@ namespace Weir.Control.State;
 [JsonSerializable(typeof(KeptService))]
 [JsonSerializable(typeof(ReservedPorts))]
 [JsonSerializable(typeof(KeptInstallation))]
+[JsonSerializable(typeof(KeptNode))]
+[JsonSerializable(typeof(KeptShared))]
 [JsonSerializable(typeof(KeptAllowances))]
 [JsonSerializable(typeof(ServiceSpec))]
 internal sealed partial class StateContext : JsonSerializerContext;

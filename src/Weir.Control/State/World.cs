@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using Weir.Control.Claims;
+using Weir.Control.Cluster;
 using Weir.Control.Services;
 using Weir.Datapath;
 using Weir.Net;
@@ -65,6 +67,15 @@ internal sealed record World
 
     /// <summary>Containers whose endpoints the runtime has and of which the records are lost.</summary>
     internal ImmutableList<string> Lost { get; init; } = [];
+
+    /// <summary>What the other nodes say; null: this host is by itself.</summary>
+    internal ClusterView? Cluster { get; init; }
+
+    /// <summary>Of the policy of all nodes, the revision that this one has heard of last, and why it is not in force here.</summary>
+    internal (long Revision, string? Problem) SharedPolicy { get; init; }
+
+    /// <summary>The datapath's numbers of other nodes, by their addresses.</summary>
+    internal ImmutableDictionary<IPAddress, ushort> NodeNumbers { get; init; } = ImmutableDictionary<IPAddress, ushort>.Empty;
 
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);

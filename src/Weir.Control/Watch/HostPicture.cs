@@ -38,15 +38,23 @@ internal sealed class HostPicture
 
     internal bool HasNeighbour(int ifindex, IPAddress address, byte[] mac) => _permanent.Value.Contains((ifindex, address, Convert.ToHexStringLower(mac)));
 
+    internal bool HasRouteThrough(IpPrefix destination, IPAddress gateway) =>
+        RoutesOf(destination.IsIpv6, MainTable).Any(route => route.Destination == destination.Masked && route.Kind == RouteKind.Unicast && gateway.Equals(route.Gateway));
+
     internal bool HasRoute(IpPrefix destination, RouteKind kind, int ifindex = 0, uint table = MainTable, IPAddress? gateway = null)
     {
-        if (!_routes.TryGetValue((destination.IsIpv6, table), out HashSet<RouteInfo>? routes))
+        return RoutesOf(destination.IsIpv6, table).Contains(Comparable(new RouteInfo(destination.Masked, table, kind, ifindex, gateway)));
+    }
+
+    private HashSet<RouteInfo> RoutesOf(bool ipv6, uint table)
+    {
+        if (!_routes.TryGetValue((ipv6, table), out HashSet<RouteInfo>? routes))
         {
-            routes = [.. _tables.Routes(destination.IsIpv6, table).Select(Comparable)];
-            _routes[(destination.IsIpv6, table)] = routes;
+            routes = [.. _tables.Routes(ipv6, table).Select(Comparable)];
+            _routes[(ipv6, table)] = routes;
         }
 
-        return routes.Contains(Comparable(new RouteInfo(destination.Masked, table, kind, ifindex, gateway)));
+        return routes;
     }
 
     /// <summary>IPv6 keeps routes that lead nowhere at the loopback.</summary>

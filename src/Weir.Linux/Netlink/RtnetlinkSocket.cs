@@ -25,6 +25,7 @@ public sealed partial class RtnetlinkSocket : IDisposable
     private const ushort InfoData = 2;
     private const ushort VethPeer = 1;
     private const ushort RouteOutputInterface = 4; // RTA_*
+    private const ushort AttributeGateway = 5;
     private const ushort RouteMetric = 6;
     private const byte FamilyIpv4 = 2;
     private const byte FamilyIpv6 = 10;
@@ -205,11 +206,29 @@ public sealed partial class RtnetlinkSocket : IDisposable
     public void AddRoute(IpPrefix dst, IPAddress gateway, int ifindex)
     {
         ArgumentNullException.ThrowIfNull(gateway);
-        const ushort AttributeGateway = 5;
         _socket.Request(
             Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, 0).UInt32(RouteOutputInterface, (uint)ifindex)
                 .Bytes(AttributeGateway, gateway.GetAddressBytes()),
             $"add route {dst} through {gateway} on interface {ifindex}");
+    }
+
+    /// <summary>Adds, or replaces, a route through a gateway, by whichever link the host reaches it.</summary>
+    public void AddRoute(IpPrefix dst, IPAddress gateway)
+    {
+        ArgumentNullException.ThrowIfNull(gateway);
+        _socket.Request(
+            Route(RouteMessageType.NewRoute, NetlinkFlags.Create | NetlinkFlags.Replace, dst, 0).Bytes(AttributeGateway, gateway.GetAddressBytes()),
+            $"add route {dst} through {gateway}");
+    }
+
+    /// <summary>Deletes it. Nothing happens if it is gone.</summary>
+    public void DeleteRoute(IpPrefix dst, IPAddress gateway)
+    {
+        ArgumentNullException.ThrowIfNull(gateway);
+        _socket.Request(
+            Route(RouteMessageType.DeleteRoute, 0, dst, RouteMessage.ScopeNowhere).Bytes(AttributeGateway, gateway.GetAddressBytes()),
+            $"delete route {dst} through {gateway}",
+            [Errno.NoSuchProcess, Errno.NoDevice]);
     }
 
     /// <summary>Deletes a route. Nothing happens if it, or the interface, is gone.</summary>

@@ -155,7 +155,7 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
         }
     }
 
-    public IReadOnlyList<HostNeed> List(World world) => [.. Needs.OfType<HostNeed.ClaimRoute>()];
+    public IReadOnlyList<HostNeed> List(World world) => [.. Needs.Where(need => need is HostNeed.ClaimRoute or HostNeed.NodeRoute)];
 
     public void Put(HostNeed need) => Do("put into the host", () =>
     {
@@ -167,7 +167,7 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     public void Remove(HostNeed need) => Do("take from the host", () => Needs.Remove(need));
 
-    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges) => Do("masquerade", () => Masqueraded = [.. ranges]);
+    public void Masquerade(IReadOnlyCollection<IpPrefix> ranges, IReadOnlyCollection<IpPrefix> untranslated) => Do("masquerade", () => Masqueraded = [.. ranges]);
 
     public uint BumpRevision()
     {

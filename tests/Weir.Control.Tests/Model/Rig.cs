@@ -101,7 +101,7 @@ internal sealed partial class Rig : IDisposable
         _endpoints = new EndpointManager(_writer, new FaultyStore(_runtime, Host), Host, Host, _allocator, _reconciler, _time, NullLogger.Instance);
         _policies = new PolicyManager(_writer, durable, _allocator, peers, _reconciler, lists, options, NullLogger.Instance);
         _hostAddresses = new HostAddresses(_writer, () => [.. _hostPrefixes.Select(prefix => new RouteInfo(prefix, 255, RouteKind.Local, 1, null))]);
-        _pools = new AddressPools(durable, options, _time, () => [], () => _writer.World.Claims.Granted.Select(claim => claim.Prefix));
+        _pools = new AddressPools(durable, options, _time, () => [], () => _writer.World.Claims.Granted.Select(claim => claim.Prefix), _ => []);
         _networks = new NetworkManager(_writer, durable, _ => [], _pools, _reconciler, options, _time, NullLogger.Instance);
         _doors = new DoorKeeper(_writer, durable, _reconciler, 1000, options, isNew: true);
         _claims = new ClaimKeeper(_writer, _reconciler, _endpoints.Events, _ => []);

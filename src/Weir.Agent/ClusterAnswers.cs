@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using Google.Protobuf.WellKnownTypes;
+using Weir.Api;
+using Weir.Control;
+using Weir.Control.Cluster;
+using Weir.Net;
+
+namespace Weir.Agent;
+
+/// <summary>The API's part for many hosts.</summary>
+internal sealed class ClusterAnswers(ControlPlane control, TimeProvider time)
+{
+    private ClusterDesk Cluster => control.Cluster
+        ?? throw new ControlException("this host is by itself: set cluster.endpoints, node.name and node.address in /etc/weir/agent.yaml and restart the agent (docs/guides/many-hosts.md)");
+
+    /// <summary>One line for status.</summary>
+    internal string State => control.Cluster is not { } cluster ? "none: this host is by itself"
+        : cluster.State.Problem is { } problem ? $"{cluster.Options.Name}: not heard for {Age(cluster.State.Since)}, what was heard last is in force: {problem}"
+        : $"{cluster.Options.Name}, one of {cluster.Nodes.Count} nodes";
+
+    /// <summary>What an operator should know of.</summary>
+    internal IEnumerable<string> Warnings => control.Cluster is { State.Problem: not null } ? [$"cluster: {State}"] : [];
+
+    internal ListNodesResponse ListNodes()
+    {
+        var response = new ListNodesResponse { State = State };
+        response.Nodes.AddRange((control.Cluster?.Nodes ?? []).Select(node => new Node
+        {
+            Name = node.Name,
+            Address = $"{node.Address}",
+            Self = node.IsSelf,
+            Version = node.Version,
+            Started = Timestamp.FromDateTimeOffset(node.Started),
+            Endpoints = node.Endpoints,
+            Way = node.IsSelf ? "" : "direct",
+            PolicyRevision = node.PolicyRevision,
+            PolicyProblem = node.PolicyProblem ?? "",
+        }));
+        return response;
+    }
+
+    internal ListNetworksResponse ListNetworks() => new() { Networks = { Cluster.Networks.Select(Network) } };
+
+    internal async Task<CreateNetworkResponse> CreateAsync(CreateNetworkRequest request, CancellationToken cancel)
+    {
+        await Cluster.CreateNetworkAsync(request.Name, request.Subnets, request.Internal, request.Mtu == 0 ? null : request.Mtu, cancel);
+        return new CreateNetworkResponse { Network = new SharedNetwork { Name = request.Name, Ranges = { request.Subnets }, Internal = request.Internal, Mtu = request.Mtu } };
+    }
+
+    internal async Task<DeleteNetworkResponse> DeleteAsync(DeleteNetworkRequest request, CancellationToken cancel)
+    {
+        await Cluster.DeleteNetworkAsync(request.Name, cancel);
+        return new DeleteNetworkResponse();
+    }
+
+    private static SharedNetwork Network(SharedNetworkView view) => new()
+    {
+        Name = view.Network.Name,
+        Ranges = { view.Network.Ranges.Select(range => $"{range}") },
+        Internal = view.Network.IsInternal,
+        Mtu = view.Network.Mtu ?? 0,
+        Blocks = { view.Blocks.Select(block => new NetworkBlock { Block = $"{block.Block}", Node = block.Node }) },
+        Endpoints = view.Endpoints,
+    };
+
+    private string Age(DateTimeOffset since) => (time.GetUtcNow() - since) switch
+    {
+        { TotalMinutes: < 2 } age => $"{age.TotalSeconds:F0} s",
+        { TotalHours: < 2 } age => $"{age.TotalMinutes:F0} min",
+        var age => $"{age.TotalHours:F0} h",
+    };
+}

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Text.Json;
+using Microsoft.Extensions.Logging;
+using Weir.Control.Addresses;
+using Weir.Control.Cluster;
+using Weir.Control.Endpoints;
+using Weir.Control.Identities;
+using Weir.Control.Reconciling;
+using Weir.Control.State;
+using Weir.Net;
+using Weir.Store;
+
+namespace Weir.Control;
+
+/// <summary>The cluster as this node has it: nodes, shared networks.</summary>
+public sealed class ClusterDesk : IDisposable
+{
+    private readonly Writer _writer;
+    private readonly IKeyValues _shared;
+    private readonly SharedPolicy _policy;
+    private readonly ClusterAnnouncer _announcer;
+    private readonly ClusterSource _source;
+
+    internal ClusterDesk(
+        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Action follow, TimeProvider time, ILogger log)
+    {
+        _writer = writer;
+        _shared = shared;
+        _policy = policy;
+        Options = options;
+        _announcer = new ClusterAnnouncer(writer, shared, options, InstanceOf(durable), typeof(ClusterDesk).Assembly.GetName().Version?.ToString() ?? "", time);
+        _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, follow, time, log);
+    }
+
+    /// <summary>Who this node is.</summary>
+    public ClusterOptions Options { get; }
+
+    /// <summary>Whether what the others say is heard.</summary>
+    public ClusterState State => _source.State;
+
+    /// <summary>All nodes that are alive, this one among them.</summary>
+    public IReadOnlyList<NodeView> Nodes => [.. (_writer.World.Cluster?.Nodes.Values ?? []).Select(node =>
+        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem))];
+
+    /// <summary>Networks that all nodes have.</summary>
+    public IReadOnlyList<SharedNetworkView> Networks
+    {
+        get
+        {
+            World world = _writer.World;
+            ClusterView view = world.Cluster ?? ClusterView.Empty;
+            return [.. view.Networks.Values.Select(network => new SharedNetworkView(
+                network,
+                [.. view.Blocks.Values.Where(block => block.Network == network.Name).OrderBy(block => block.Block).Select(block => (block.Block, block.Node))],
+                view.Endpoints.Values.SelectMany(endpoints => endpoints.Values).Count(endpoint => endpoint.Network == network.Name)))];
+        }
+    }
+
+    /// <summary>Shared networks from whose every range this node can give addresses.</summary>
+    public IReadOnlyList<NetworkRecord> Usable => [.. Networks.Where(network =>
+        network.Network.Ranges.All(range => network.Blocks.Any(block => block.Node == Options.Name && range.Contains(block.Block)))).Select(network => network.Network)];
+
+    /// <summary>After a start, before anything is changed.</summary>
+    internal void Recall() => _source.Recall();
+
+    /// <summary>Every few seconds: a policy that could not be put in force here may be by now.</summary>
+    internal void TryAgain()
+    {
+        if (_writer.World is { Cluster: { } view, SharedPolicy.Problem: not null })
+        {
+            _policy.Follow(view);
+        }
+    }
+
+    /// <summary>Begins once kernel and records agree.</summary>
+    public void Start() => _source.Start();
+
+    /// <summary>Makes a network on all nodes, those that come later too.</summary>
+    /// <param name="subnets">One of a family at most.</param>
+    /// <param name="mtu">Null: each agent's default.</param>
+    /// <exception cref="ControlException">It cannot be made; nothing was changed.</exception>
+    public Task CreateNetworkAsync(string name, IReadOnlyCollection<string> subnets, bool isInternal, int? mtu, CancellationToken cancel)
+    {
+        ArgumentNullException.ThrowIfNull(subnets);
+        IpPrefix[] ranges = [.. subnets.Select(subnet => IpPrefix.TryParse(subnet, out IpPrefix range) ? range.Masked : throw new ControlException($"--subnet {subnet} is not an address prefix; write for example 10.40.0.0/16"))];
+        if (ranges.Length == 0 || ranges.GroupBy(range => range.IsIpv6).Any(family => family.Count() > 1))
+        {
+            throw new ControlException("a network has one IPv4 --subnet, one IPv6 --subnet, or one of each");
+        }
+
+        return CreateNetworkAsync(new NetworkRecord(name, ranges, isInternal, mtu), cancel);
+    }
+
+    internal async Task CreateNetworkAsync(NetworkRecord network, CancellationToken cancel)
+    {
+        RequireName(network.Name);
+        foreach (IpPrefix range in network.Ranges)
+        {
+            SubnetRules.Check(range);
+            if (BlockPlan.LengthOf(range) - range.Length < 2)
+            {
+                throw new ControlException($"{range} is too small to be shared: at least a /{(range.IsIpv6 ? 110 : 26)} is needed, so that some nodes have a block each");
+            }
+        }
+
+        foreach (NetworkRecord other in Networks.Select(one => one.Network))
+        {
+            if (other.Name != network.Name && other.Ranges.FirstOrDefault(range => network.Ranges.Any(range.Overlaps)) is { Address: not null } taken)
+            {
+                throw new ControlException($"{taken} is network {other.Name}'s: choose another --subnet");
+            }
+        }
+
+        string key = ClusterKeys.Network(network.Name);
+        TransactionResult result = await _shared.CommitAsync(
+            new Transaction().IfAbsent(key).Put(key, JsonSerializer.SerializeToUtf8Bytes(network, ClusterContext.Default.NetworkRecord)), cancel);
+        if (!result.Succeeded)
+        {
+            throw new ControlException($"there is a network {network.Name} already; 'weir network list' shows it");
+        }
+    }
+
+    /// <summary>Takes a network from all nodes.</summary>
+    /// <exception cref="ControlException">There is none, or containers are on it; nothing was changed.</exception>
+    public async Task DeleteNetworkAsync(string name, CancellationToken cancel)
+    {
+        SharedNetworkView network = Networks.FirstOrDefault(one => one.Network.Name == name) ?? throw new ControlException($"no node has a network \"{name}\"; 'weir network list' shows what there is");
+        if (network.Endpoints > 0)
+        {
+            throw new ControlException($"{network.Endpoints} containers are on network {name}: remove them first");
+        }
+
+        var transaction = new Transaction().Delete(ClusterKeys.Network(name));
+        foreach ((IpPrefix block, _) in network.Blocks.Take(100))
+        {
+            transaction.Delete(ClusterKeys.Block(name, block));
+        }
+
+        await _shared.CommitAsync(transaction, cancel);
+    }
+
+    /// <summary>Until an endpoint has its identity; or for so long.</summary>
+    public async Task SettledAsync(string endpointId, TimeSpan most, CancellationToken cancel)
+    {
+        using var changed = new SemaphoreSlim(0);
+        void OnChanged() => changed.Release();
+        _writer.Changed += OnChanged;
+        try
+        {
+            long end = Environment.TickCount64 + (long)most.TotalMilliseconds;
+            while (_writer.World.Endpoints.GetValueOrDefault(endpointId) is { State: EndpointState.Init, WorkloadId: not null } && end - Environment.TickCount64 is var left and > 0)
+            {
+                await changed.WaitAsync(TimeSpan.FromMilliseconds(left), cancel);
+            }
+        }
+        finally
+        {
+            _writer.Changed -= OnChanged;
+        }
+    }
+
+    public void Dispose()
+    {
+        _source.Dispose();
+        _announcer.Dispose();
+        _policy.Dispose();
+    }
+
+    private static void RequireName(string name)
+    {
+        const int Longest = 63;
+        if (name.Length is 0 or > Longest || !name.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '_' or '.') || !char.IsAsciiLetterOrDigit(name[0]))
+        {
+            throw new ControlException($"\"{name}\" is no name for a network: letters, digits, '-', '_' and '.', {Longest} at most, a letter or digit first");
+        }
+    }
+
+    /// <summary>Tells this node from another that took its name.</summary>
+    private static string InstanceOf(IStore durable)
+    {
+        const string Key = "node";
+        if (durable.Get(Key, StateContext.Default.KeptNode) is { } kept)
+        {
+            return kept.Instance;
+        }
+
+        var made = new KeptNode(Guid.NewGuid().ToString());
+        durable.Put(Key, made, StateContext.Default.KeptNode);
+        return made.Instance;
+    }
+}

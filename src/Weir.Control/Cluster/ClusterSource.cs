@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using System.Net;
+using Microsoft.Extensions.Logging;
+using Weir.Control.Endpoints;
+using Weir.Control.Identities;
+using Weir.Control.Reconciling;
+using Weir.Control.State;
+using Weir.Net;
+using Weir.Policy;
+using Weir.Store;
+
+namespace Weir.Control.Cluster;
+
+/// <summary>Takes in what the other nodes of the cluster say, and tells them of this one. While the shared store is away, what
+/// was heard last stays in force.</summary>
+internal sealed class ClusterSource : IDisposable
+{
+    private const int MostNodes = 4095; // slots of weir_node; slot 0 is nobody's
+
+    private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(5);
+
+    /// <summary>A change that is under way is not cut off by being cancelled: an agent that stops waits so long for it.</summary>
+    private static readonly TimeSpan _ending = TimeSpan.FromMilliseconds(500);
+
+    private readonly Writer _writer;
+    private readonly IKeyValues _shared;
+    private readonly IdentityAllocator _identities;
+    private readonly EndpointManager _endpoints;
+    private readonly Reconciler _reconciler;
+    private readonly ClusterAnnouncer _announcer;
+    private readonly ClusterMemory _memory;
+    private readonly SharedPolicy _policy;
+    private readonly Action _follow;
+    private readonly TimeProvider _time;
+    private readonly ILogger _log;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly string _name;
+    private volatile ClusterState _state;
+    private Task _work = Task.CompletedTask;
+
+    /// <param name="follow">Called on the writer's thread after something changed.</param>
+    internal ClusterSource(
+        Writer writer, IKeyValues shared, ClusterOptions options, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, ClusterAnnouncer announcer, ClusterMemory memory, SharedPolicy policy, Action follow, TimeProvider time, ILogger log)
+    {
+        _writer = writer;
+        _shared = shared;
+        _name = options.Name;
+        _identities = identities;
+        _endpoints = endpoints;
+        _reconciler = reconciler;
+        _announcer = announcer;
+        _memory = memory;
+        _policy = policy;
+        _follow = follow;
+        _time = time;
+        _log = log;
+        _state = new ClusterState(time.GetUtcNow(), "the shared store was not reached yet");
+    }
+
+    internal ClusterState State => _state;
+
+    internal void Start() => _work = Task.Run(RunAsync);
+
+    /// <summary>This node keeps its lease: to the others it is as if the agent restarted.</summary>
+    public void Dispose()
+    {
+        _stop.Cancel();
+        if (Task.WhenAny(_work, Task.Delay(_ending)).GetAwaiter().GetResult() == _work)
+        {
+            _stop.Dispose();
+        }
+    }
+
+    private async Task RunAsync()
+    {
+        TimeSpan pause = _first;
+        while (!_stop.IsCancellationRequested)
+        {
+            DateTimeOffset began = _time.GetUtcNow();
+            try
+            {
+                await FollowAsync(_stop.Token);
+            }
+            catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+            {
+                return;
+            }
+#pragma warning disable CA1031 // Whatever is wrong with the shared store, this node goes on and tries again.
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Lose(e.Message);
+            }
+
+            pause = _time.GetUtcNow() - began > _longest ? _first : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _longest.Ticks));
+            // Not all nodes at the same moment.
+            await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>What was heard by an agent before this one. Called on the writer's thread, before anything else is changed.</summary>
+    internal void Recall()
+    {
+        var view = ClusterView.Of(_memory.Listing, _name);
+        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view) });
+    }
+
+    /// <summary>Ends only by failing.</summary>
+    private async Task FollowAsync(CancellationToken cancel)
+    {
+        Listing listing = await _shared.ListAsync("", 0, cancel);
+        var view = ClusterView.Of(listing, _name);
+        await AcceptAsync(view, () => _memory.Keep(listing));
+        Hear();
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        using var told = new Untaken(view);
+        Task[] all = [WatchAsync(told, either.Token), TakeInAsync(told, either.Token), _announcer.AnnounceAsync(listing, either.Token)];
+        Task ended = await Task.WhenAny(all);
+        await either.CancelAsync();
+        await Task.WhenAll(all).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ended;
+    }
+
+    private async Task WatchAsync(Untaken told, CancellationToken cancel)
+    {
+        await foreach (RevisionChanges changes in _shared.WatchAsync("", told.View.Revision + 1, cancel))
+        {
+            told.Add(changes);
+        }
+
+        throw new StoreException("the shared store ended the watch");
+    }
+
+    /// <summary>What comes while something is taken in is taken in together.</summary>
+    private async Task TakeInAsync(Untaken told, CancellationToken cancel)
+    {
+        while (true)
+        {
+            (ClusterView view, IReadOnlyCollection<(string, KeyValue?)> changes) = await told.TakeAsync(cancel);
+            await AcceptAsync(view, () => _memory.Keep(changes));
+        }
+    }
+
+    private Task AcceptAsync(ClusterView view, Action keep) => _writer.RunAsync(() =>
+    {
+        ClusterView? before = _writer.World.Cluster;
+        keep();
+        _identities.Follow(view.Identities);
+        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view) });
+        _reconciler.Converge();
+        _policy.Follow(view);
+        _endpoints.Settle(labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
+        _follow();
+        foreach ((string key, string fault) in view.Faults.Where(fault => before?.Faults.GetValueOrDefault(fault.Key) != fault.Value))
+        {
+            Log.SharedRecordBroken(_log, key, fault);
+        }
+    });
+
+    /// <summary>A node keeps its number as long as there is room: the datapath speaks of it.</summary>
+    private static ImmutableDictionary<IPAddress, ushort> Numbered(ImmutableDictionary<IPAddress, ushort> known, ClusterView view)
+    {
+        IPAddress[] come = [.. view.Others.Select(node => node.Address).Distinct().Where(address => !known.ContainsKey(address))];
+        if (come.Length + known.Count > MostNodes)
+        {
+            HashSet<IPAddress> present = [.. view.Others.Select(node => node.Address)];
+            known = known.RemoveRange(known.Keys.Where(address => !present.Contains(address)));
+        }
+
+        HashSet<ushort> taken = [.. known.Values];
+        ushort next = 1;
+        foreach (IPAddress address in come.Take(MostNodes - known.Count))
+        {
+            while (!taken.Add(next))
+            {
+                next++;
+            }
+
+            known = known.Add(address, next);
+        }
+
+        return known;
+    }
+
+    private void Hear()
+    {
+        Log.ClusterHeard(_log, _writer.World.Cluster?.Nodes.Count ?? 0);
+        _state = new ClusterState(_time.GetUtcNow(), null);
+    }
+
+    private void Lose(string problem)
+    {
+        if (_state.Problem != problem)
+        {
+            Log.ClusterLost(_log, problem);
+            _state = new ClusterState(_state.IsConnected ? _time.GetUtcNow() : _state.Since, problem);
+        }
+    }
+}

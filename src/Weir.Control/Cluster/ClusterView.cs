@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Collections.Immutable;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Weir.Net;
+using Weir.Policy;
+using Weir.Store;
+
+namespace Weir.Control.Cluster;
+
+/// <summary>What the shared store says, as far as this node has heard: never changed, only followed by another. What cannot be
+/// read is left out and named in <see cref="Faults"/>: one broken record must not stop every node.</summary>
+internal sealed record ClusterView
+{
+    internal static ClusterView Empty { get; } = new();
+
+    /// <summary>This node's name.</summary>
+    internal string Self { get; init; } = "";
+
+    /// <summary>The store's, up to which all has been heard.</summary>
+    internal long Revision { get; init; }
+
+    internal ImmutableSortedDictionary<string, NodeRecord> Nodes { get; init; } = ImmutableSortedDictionary.Create<string, NodeRecord>(StringComparer.Ordinal);
+
+    internal ImmutableDictionary<LabelSet, NumberedLabels> Identities { get; init; } = ImmutableDictionary<LabelSet, NumberedLabels>.Empty;
+
+    /// <summary>Numbers that somebody has, whether their labels are known or not.</summary>
+    internal ImmutableSortedSet<Identity> Numbers { get; init; } = [];
+
+    /// <summary>Numbers in use, each with the nodes that use it.</summary>
+    internal ImmutableDictionary<Identity, ImmutableHashSet<string>> Uses { get; init; } = ImmutableDictionary<Identity, ImmutableHashSet<string>>.Empty;
+
+    /// <summary>By node, then by the runtime's name.</summary>
+    internal ImmutableDictionary<string, ImmutableDictionary<string, EndpointRecord>> Endpoints { get; init; } = ImmutableDictionary<string, ImmutableDictionary<string, EndpointRecord>>.Empty;
+
+    internal ImmutableSortedDictionary<string, NetworkRecord> Networks { get; init; } = ImmutableSortedDictionary.Create<string, NetworkRecord>(StringComparer.Ordinal);
+
+    internal ImmutableDictionary<IpPrefix, BlockRecord> Blocks { get; init; } = ImmutableDictionary<IpPrefix, BlockRecord>.Empty;
+
+    /// <summary>The policy of all nodes; null: nobody has put one in force yet.</summary>
+    internal PolicyRecord? Policy { get; init; }
+
+    /// <summary>Of <see cref="Policy"/>; 0: it is not known.</summary>
+    internal long PolicyRevision { get; init; }
+
+    /// <summary>Documents of policies, by hash.</summary>
+    internal ImmutableDictionary<string, string> Texts { get; init; } = ImmutableDictionary<string, string>.Empty;
+
+    /// <summary>By key, why a record cannot be read.</summary>
+    internal ImmutableSortedDictionary<string, string> Faults { get; init; } = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
+
+    /// <param name="ModRevision">Whoever changes the record says which he saw.</param>
+    internal sealed record NumberedLabels(Identity Identity, LabelSet Labels, long ModRevision);
+
+    /// <summary>The nodes but this one.</summary>
+    internal IEnumerable<NodeRecord> Others => Nodes.Values.Where(node => node.Name != Self);
+
+    internal static ClusterView Of(Listing listing, string self) =>
+        listing.Records.Aggregate(Empty with { Self = self }, (view, record) => view.With(record.Key, record, null)) with { Revision = listing.Revision };
+
+    internal ClusterView With(RevisionChanges told) =>
+        told.Changes.Aggregate(this, (view, change) => view.With(change.Key, change.Record, change.Before)) with { Revision = told.Revision };
+
+    private ClusterView With(string key, KeyValue? now, KeyValue? before)
+    {
+        string[] path = key.Split('/');
+        try
+        {
+            ClusterView view = (path[0] + "/", path.Length) switch
+            {
+                (ClusterKeys.Nodes, 2) => this with { Nodes = Set(Nodes, path[1], Read(now, ClusterContext.Default.NodeRecord)) },
+                (ClusterKeys.Identities, 2) => WithIdentity(now, before),
+                (ClusterKeys.Numbers, 2) when TryNumber(path[1], out Identity number) => this with { Numbers = now is null ? Numbers.Remove(number) : Numbers.Add(number) },
+                (ClusterKeys.Uses, 3) when TryNumber(path[1], out Identity number) => WithUse(number, path[2], now is not null),
+                (ClusterKeys.Endpoints, 3) => WithEndpoint(path[1], path[2], Read(now, ClusterContext.Default.EndpointRecord)),
+                (ClusterKeys.Networks, 2) => this with { Networks = Set(Networks, path[1], Read(now, ClusterContext.Default.NetworkRecord)) },
+                (ClusterKeys.Policy + "/", 1) => this with { Policy = Read(now, ClusterContext.Default.PolicyRecord), PolicyRevision = now?.ModRevision ?? 0 },
+                (ClusterKeys.Texts, 2) => this with { Texts = now is null ? Texts.Remove(path[1]) : Texts.SetItem(path[1], System.Text.Encoding.UTF8.GetString(now.Value.Span)) },
+                (ClusterKeys.Blocks, 3) => WithBlock(path[2], Read(now, ClusterContext.Default.BlockRecord)),
+                _ => this, // of a newer version
+            };
+            return view.Faults.IsEmpty || !view.Faults.ContainsKey(key) ? view : view with { Faults = view.Faults.Remove(key) };
+        }
+        catch (Exception e) when (e is JsonException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException)
+        {
+            return this with { Faults = Faults.SetItem(key, e.Message) };
+        }
+    }
+
+    private ClusterView WithIdentity(KeyValue? now, KeyValue? before)
+    {
+        ImmutableDictionary<LabelSet, NumberedLabels> identities = Identities;
+        if (now is null && before is not null && Read(before, ClusterContext.Default.IdentityRecord) is { } gone)
+        {
+            identities = identities.Remove(gone.Labels);
+        }
+
+        if (now is not null && Read(now, ClusterContext.Default.IdentityRecord) is { Identity.IsOfCluster: true } come)
+        {
+            identities = identities.SetItem(come.Labels, new NumberedLabels(come.Identity, come.Labels, now.ModRevision));
+        }
+
+        return this with { Identities = identities };
+    }
+
+    private ClusterView WithUse(Identity number, string node, bool isUsed)
+    {
+        ImmutableHashSet<string> nodes = Uses.GetValueOrDefault(number, []);
+        nodes = isUsed ? nodes.Add(node) : nodes.Remove(node);
+        return this with { Uses = nodes.IsEmpty ? Uses.Remove(number) : Uses.SetItem(number, nodes) };
+    }
+
+    private ClusterView WithEndpoint(string node, string id, EndpointRecord? endpoint)
+    {
+        ImmutableDictionary<string, EndpointRecord> there = Endpoints.GetValueOrDefault(node, ImmutableDictionary<string, EndpointRecord>.Empty);
+        there = endpoint is null ? there.Remove(id) : there.SetItem(id, endpoint);
+        return this with { Endpoints = there.IsEmpty ? Endpoints.Remove(node) : Endpoints.SetItem(node, there) };
+    }
+
+    private ClusterView WithBlock(string text, BlockRecord? block)
+    {
+        IpPrefix prefix = IpPrefix.Parse(text.Replace('_', '/'));
+        return this with { Blocks = block is null ? Blocks.Remove(prefix) : Blocks.SetItem(prefix, block with { Block = prefix }) };
+    }
+
+    private static ImmutableSortedDictionary<string, T> Set<T>(ImmutableSortedDictionary<string, T> all, string name, T? record)
+        where T : class => record is null ? all.Remove(name) : all.SetItem(name, record);
+
+    private static T? Read<T>(KeyValue? record, JsonTypeInfo<T> type)
+        where T : class =>
+        record is null ? null : JsonSerializer.Deserialize(record.Value.Span, type) ?? throw new JsonException("it is empty");
+
+    private static bool TryNumber(string text, out Identity identity)
+    {
+        identity = new Identity(uint.TryParse(text, out uint number) ? number : 0);
+        return identity.IsOfCluster;
+    }
+}

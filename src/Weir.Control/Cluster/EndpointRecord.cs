@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using Weir.Net;
+
+namespace Weir.Control.Cluster;
+
+/// <summary>An endpoint, for the nodes that do not have it; it is there as long as its node is.</summary>
+/// <param name="Network">The shared network's name.</param>
+/// <param name="Name">The container's.</param>
+internal sealed record EndpointRecord(string Name, Identity Identity, string Network, IReadOnlyList<IPAddress> Addresses);

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+using System.Text.Json.Serialization;
+
+namespace Weir.Control.Cluster;
+
+/// <summary>A node, as long as it keeps its lease.</summary>
+/// <param name="Instance">Tells two that have the same name from one that restarted.</param>
+/// <param name="Started">Of its agent.</param>
+/// <param name="Endpoints">How many it has.</param>
+/// <param name="PolicyRevision">The shared policy's that it has heard of last.</param>
+/// <param name="PolicyProblem">Why that one is not in force there; null: it is.</param>
+internal sealed record NodeRecord(string Name, IPAddress Address, IPAddress? OtherAddress, string Instance, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision = 0, string? PolicyProblem = null)
+{
+    [JsonIgnore]
+    internal IEnumerable<IPAddress> Addresses => OtherAddress is null ? [Address] : [Address, OtherAddress];
+}

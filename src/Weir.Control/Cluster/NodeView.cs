@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Net;
+
+namespace Weir.Control.Cluster;
+
+/// <summary>A node, for people.</summary>
+/// <param name="IsSelf">It is the one that is asked.</param>
+/// <param name="Started">Of its agent.</param>
+/// <param name="PolicyRevision">Of the policy of all nodes that it has heard of last; 0: there is none.</param>
+/// <param name="PolicyProblem">Why that one is not in force there; null: it is.</param>
+public sealed record NodeView(string Name, IPAddress Address, bool IsSelf, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision, string? PolicyProblem);

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+using Weir.EndToEnd.Tests.Machine;
+using Weir.Testing;
+using Xunit;
+
+namespace Weir.EndToEnd.Tests;
+
+/// <summary>Hosts that share an etcd: one identity, one policy, one network.</summary>
+public sealed class ManyHostsTests : IDisposable
+{
+    private readonly ClusterHosts _hosts = new(2);
+
+    public void Dispose() => _hosts.Dispose();
+
+    [PrivilegedFact]
+    public void Containers_ReachOneAnother_AsPolicySays_WhereverTheyRun()
+    {
+        _hosts.MakeNetwork("app", "10.40.0.0/16");
+        string api = _hosts[0].RunServer("api", "app", "-l", "role=api");
+        string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
+        string other = _hosts[1].RunClient("other", "app", "-l", "role=other");
+        string address = _hosts[0].AddressOf(api, "app");
+        MustReach(web, address);
+        MustReach(other, address);
+
+        // Once, on one host; in force everywhere when it returns.
+        _hosts[1].Apply("api.yaml", Policy("{port: \"80\", protocol: TCP}"));
+        MustReach(web, address);
+        Assert.False(Get(other, address).Succeeded);
+        string drop = _hosts[0].Sandbox.Run(["timeout", "2", Sandbox.Weir, "monitor", "--type", "drop", "--last", "20"]).Output;
+        Assert.Contains($"{other} (host2)", drop, StringComparison.Ordinal);
+        Assert.Contains($"{other} (host2)", _hosts[0].Weir("ip", "list").OrFail().Output, StringComparison.Ordinal);
+        Assert.Contains("denied", _hosts[0].Weir("policy", "explain", "--from", other, "--to", api, "--port", "80/tcp").All, StringComparison.Ordinal);
+        foreach (int host in new[] { 0, 1 })
+        {
+            Assert.Contains("allowed", _hosts[host].Weir("policy", "explain", "--from", "role=web", "--to", "role=api", "--port", "80/tcp").OrFail().Output, StringComparison.Ordinal);
+            Assert.Contains("denied", _hosts[host].Weir("policy", "explain", "--from", "role=other", "--to", "role=api", "--port", "80/tcp").All, StringComparison.Ordinal);
+            Assert.Contains("api", _hosts[host].Weir("policy", "get").OrFail().Output, StringComparison.Ordinal);
+        }
+
+        // HTTP, judged at the server's host by who the client is.
+        _hosts[0].Apply("api.yaml", Policy("{port: \"80\", protocol: TCP}", ", rules: {http: [{method: GET, path: /}]}"));
+        MustReach(web, address);
+        CommandResult refused = _hosts[1].Exec(web, "timeout", "3", "wget", "-qO-", $"http://{address}/other");
+        Assert.Contains("403", refused.All, StringComparison.Ordinal);
+
+        string nodes = _hosts[0].Weir("node", "list").OrFail().Output;
+        Assert.Matches(@"host1 \(this\) +10\.50\.0\.1 ", nodes);
+        Assert.Matches(@"host2 +10\.50\.0\.2 +direct ", nodes);
+        Assert.Contains("one of 2 nodes", _hosts[1].Weir("status").OrFail().Output, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void WhileEtcdIsAway_TrafficFlows_AndEverythingAgreesAfterwards()
+    {
+        _hosts.MakeNetwork("app", "10.40.0.0/16");
+        string api = _hosts[0].RunServer("api", "app", "-l", "role=api");
+        string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
+        string address = _hosts[0].AddressOf(api, "app");
+        MustReach(web, address);
+        _hosts[0].Apply("api.yaml", Policy("{port: \"80\", protocol: TCP}"));
+
+        _hosts.StopEtcd();
+        MustReach(web, address);
+        Wait.Until(() => _hosts[1].Weir("status").Output.Contains("not heard", StringComparison.Ordinal), 30, () => _hosts[1].Weir("status").All);
+        _hosts[1].Agent.Kill();
+        _hosts.StartAgent(1);
+        MustReach(web, address);
+        // One that the other host has not heard of is nobody to it, though its labels have a number.
+        string known = _hosts[1].RunClient("web", "app", "-l", "role=web");
+        Assert.Matches($@"{known} +ready ", _hosts[1].Weir("endpoint", "list").OrFail().Output);
+        Assert.False(Get(known, address).Succeeded);
+        string unknown = _hosts[1].RunClient("new", "app", "-l", "role=web", "-l", "never=seen");
+        Assert.Matches($@"{unknown} +init ", _hosts[1].Weir("endpoint", "list").OrFail().Output);
+        CommandResult refused = _hosts[1].TryApply("api.yaml", Policy("{port: \"81\", protocol: TCP}"));
+        Assert.False(refused.Succeeded);
+        Assert.Contains("nothing was changed", refused.All, StringComparison.Ordinal);
+
+        _hosts.StartEtcd();
+        MustReach(known, address);
+        MustReach(unknown, address);
+        MustReach(web, address);
+    }
+
+    [PrivilegedFact]
+    public void Service_HasBackendsOnOtherHosts_AndFollowsThem()
+    {
+        _hosts.MakeNetwork("app", "10.40.0.0/16");
+        string here = _hosts[1].RunServer("here", "app", "-l", "role=api");
+        string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
+        string there = _hosts[0].RunServer("there", "app", "-l", "role=api");
+        MustReach(web, _hosts[0].AddressOf(there, "app"));
+        _hosts[1].RouteWorldTo("203.0.113.0/24", "2001:db8:113::/48");
+        _hosts[1].Sandbox.WriteFile("/run/services.yaml", """
+            services:
+              - name: shop
+                frontends: ["203.0.113.10:80/tcp"]
+                selector: {matchLabels: {role: api}}
+                targetPort: 80
+            """);
+        _hosts[1].Sandbox.Run([Sandbox.Weir, "service", "apply", "-f", "services.yaml"], folder: "/run").OrFail();
+        HashSet<string> served = [];
+        Wait.Until(
+            () =>
+            {
+                served.Add(Get(web, "203.0.113.10").Output.Trim());
+                return served.Contains($"hello from {here}") && served.Contains($"hello from {there}");
+            },
+            20,
+            () => $"{string.Join(", ", served)}\n{_hosts[1].Weir("service", "get", "shop").All}");
+
+        _hosts[0].Remove(there);
+        Wait.Until(() => !_hosts[1].Weir("service", "get", "shop").Output.Contains("10.40.250.", StringComparison.Ordinal), 20, () => _hosts[1].Weir("service", "get", "shop").All);
+        Assert.All(Enumerable.Range(0, 10), _ => Assert.Contains($"hello from {here}", Get(web, "203.0.113.10").Output, StringComparison.Ordinal));
+    }
+
+    [PrivilegedFact]
+    public void NodeThatDies_IsForgotten_AndOneThatTakesItsNameIsRefused()
+    {
+        _hosts.MakeNetwork("app", "10.40.0.0/16");
+        _hosts[1].Agent.Kill();
+        Assert.Equal(2, ClusterHosts.Nodes(_hosts[0]));
+        Wait.Until(() => ClusterHosts.Nodes(_hosts[0]) == 1, 60, () => _hosts[0].Weir("node", "list").All);
+        _hosts[1].Agent.Start("--cluster-endpoints", "http://10.50.0.1:2379", "--node-name", "host1", "--node-address", "10.50.0.2");
+        Wait.Until(() => _hosts[1].Weir("status").Output.Contains("10.50.0.1", StringComparison.Ordinal), 30, () => _hosts[1].Weir("status").All);
+        Assert.Equal(1, ClusterHosts.Nodes(_hosts[0]));
+    }
+
+    private static string Policy(string port, string rules = "") => $$$"""
+        apiVersion: cilium.io/v2
+        kind: CiliumNetworkPolicy
+        metadata: {name: api}
+        spec:
+          endpointSelector: {matchLabels: {role: api}}
+          ingress: [{fromEndpoints: [{matchLabels: {role: web}}], toPorts: [{ports: [{{{port}}}]{{{rules}}} }]}]
+        """;
+
+    private CommandResult Get(string client, string address) => _hosts[1].Exec(client, "timeout", "3", "wget", "-qO-", $"http://{address}/");
+
+    private void MustReach(string client, string address) => Wait.Until(
+        () => Get(client, address).Output.Contains("hello from", StringComparison.Ordinal),
+        15,
+        () => string.Join('\n', new[] { 0, 1 }.Select(host => $"{_hosts[host].Weir("status").All}{_hosts[host].Weir("endpoint", "list").All}{_hosts[host].Weir("ip", "list").All}{_hosts[host].Sandbox.Run(["ip", "route"]).All}{_hosts[host].Sandbox.Run(["timeout", "2", Sandbox.Weir, "monitor", "--last", "20"]).All}{_hosts[host].Agent.Log}")));
+}
