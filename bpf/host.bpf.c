@@ -2,8 +2,9 @@
 /* The programs of the host's own devices.
  *
  * weir_from_dev leads what comes in for a service to its backend, where that is a container of this
- * host; weir_to_dev gives the frontend's address to what the proxy answers for such a backend.
- * Whatever is none of their business goes on to the filters of others, unchanged. */
+ * host, and to its receiver what another node's endpoint sends to one; weir_to_dev gives the frontend's
+ * address to what the proxy answers for such a backend. Whatever is none of their business goes on to
+ * the filters of others, unchanged. */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -29,6 +30,11 @@ static __always_inline bool is_plain_ip(const struct __sk_buff *skb, enum l3_pro
 {
 	return !skb->vlan_present && (l3 == L3_IPV4 || l3 == L3_IPV6);
 }
+
+enum device_family {
+	DEVICE_IPV4 = 2, /* AF_INET */
+	DEVICE_IPV6 = 10,
+};
 
 enum choice {
 	CHOICE_OTHER, /* no service, or a backend elsewhere */
@@ -77,6 +83,68 @@ __noinline enum drop_reason device_judge(struct __sk_buff *skb, struct packet *p
 	if (!p || !r || !v)
 		return DROP_REASON_MALFORMED;
 	return judge(skb, p, r, JUDGE_FROM_DEVICE, r->endpoint_id, v, 0);
+}
+
+enum device_node {
+	DEVICE_NO_NODES = -1, /* no packet from another node's endpoint to one of this host's, by its way */
+};
+
+/* Does the host's route to the sender lead back by the device? What the stack might refuse is left to it. */
+__noinline int device_leads_back(struct __sk_buff *skb, const struct packet *p)
+{
+	struct bpf_fib_lookup way = {};
+	long found;
+
+	if (!p)
+		return false;
+	way.ifindex = skb->ifindex;
+	if (p->flags & PACKET_IPV6) {
+		way.family = DEVICE_IPV6;
+		__builtin_memcpy(way.ipv6_src, &p->dst, sizeof(way.ipv6_src));
+		__builtin_memcpy(way.ipv6_dst, &p->src, sizeof(way.ipv6_dst));
+	} else {
+		way.family = DEVICE_IPV4;
+		way.ipv4_src = p->dst.word[3];
+		way.ipv4_dst = p->src.word[3];
+	}
+	found = bpf_fib_lookup(skb, &way, sizeof(way), 0);
+	return (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH) &&
+	       way.ifindex == skb->ifindex;
+}
+
+/* Is a flow of the packet known? */
+__noinline int device_knows(const struct packet *p)
+{
+	struct ct_key key;
+
+	if (!p)
+		return false;
+	ct_key_of(p, &key);
+	return !!ct_find(&key, bpf_ktime_get_coarse_ns());
+}
+
+/* What another node's endpoint sends to one of this host's, where routes lead to it: judged as weir_to_ep does. A
+ * drop reason, or that it is none such. */
+__noinline int device_node(struct __sk_buff *skb, struct packet *p, struct report *r,
+			   struct ruling *v)
+{
+	enum drop_reason reason;
+	__u32 node, own;
+
+	/* Errors are few, and the stack brings them, too. */
+	if (!p || !r || !v || p->flags & PACKET_ICMP_ERROR)
+		return DEVICE_NO_NODES;
+	own = identity_local_endpoint(&p->dst);
+	node = own ? identity_node(&p->src) : 0;
+	if (!node || node_is_overlay(node))
+		return DEVICE_NO_NODES;
+	if (ct_may_open(p) && !device_knows(p) && !device_leads_back(skb, p))
+		return DEVICE_NO_NODES;
+	r->direction = DIRECTION_INGRESS;
+	r->dst_endpoint = r->endpoint_id = (__u16)own;
+	reason = judge(skb, p, r, JUDGE_FROM_WIRE, own, v, 0);
+	/* So is what might be taken up in its middle. */
+	return reason == DROP_REASON_CT_INVALID ? DEVICE_NO_NODES : (int)reason;
 }
 
 /* Later fragments come to the frontend too. */
@@ -174,9 +242,9 @@ static __always_inline bool device_frame(struct __sk_buff *skb)
 /* What a device's packets are looked up in. */
 static __always_inline __u32 device_tables(const struct settings *s)
 {
-	return s->lb_flags & (device_config.prefilter
-				      ? LB_SERVICES | LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX
-				      : LB_SERVICES);
+	return s->lb_flags & (device_config.prefilter ? LB_SERVICES | LB_NODES | LB_PREFILTER_ADDRESS |
+							    LB_PREFILTER_PREFIX
+						      : LB_SERVICES | LB_NODES);
 }
 
 /* Drops what the prefilter names; false: it does not name the source. As in XDP, a flood is counted and
@@ -238,7 +306,7 @@ int weir_from_dev(struct __sk_buff *skb)
 	struct ruling v = {};
 	struct settings *s;
 	__u32 zero = 0, tables;
-	int choice, concern;
+	int choice, concern, result;
 
 	s = bpf_map_lookup_elem(&weir_settings, &zero);
 	tables = s ? device_tables(s) : 0;
@@ -248,7 +316,16 @@ int weir_from_dev(struct __sk_buff *skb)
 	reason = parse_packet(skb, l3, &p);
 	if (device_config.prefilter && device_prefilter(skb, &p, &r, tables, s->flags))
 		return TC_ACT_SHOT;
-	if (reason || !(tables & LB_SERVICES))
+	if (reason)
+		return UNTOUCHED;
+	if (tables & LB_NODES) {
+		result = device_node(skb, &p, &r, &v);
+		if (result > 0)
+			return refuse(skb, &p, &r, &v, (enum drop_reason)result, &p.dst);
+		if (!result)
+			return deliver(skb, &p, &r, &v);
+	}
+	if (!(tables & LB_SERVICES))
 		return UNTOUCHED;
 	if (p.flags & PACKET_ICMP_ERROR) {
 		concern = device_error(skb, &p, &r, &w, &v);

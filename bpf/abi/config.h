@@ -40,6 +40,7 @@ enum lb_flag {
 	LB_PREFILTER_PREFIX = 8,  /* weir_pre_net is not empty */
 	LB_ANY_NAMESPACE = 16,	  /* weir_netns lacks a container's: any may be it */
 	LB_CLAIMS = 32,		  /* weir_claim is not empty */
+	LB_NODES = 128,		  /* endpoints of other nodes send by the host's devices */
 	LB_GENERAL = 64,	  /* plain packets take the general way, too: tests compare both */
 };
 

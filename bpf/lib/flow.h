@@ -31,6 +31,7 @@ enum judge_side {
 	JUDGE_TO_ENDPOINT,
 	JUDGE_FROM_DEVICE, /* of a service's client, to a backend on this host */
 	JUDGE_FROM_NODE,   /* through the overlay, to an endpoint of this host */
+	JUDGE_FROM_WIRE,   /* of another node's endpoint, at the device that it came by */
 };
 
 /* Has the packet a source that sends nothing this way? What comes through the host's stack is no local

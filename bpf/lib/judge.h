@@ -34,7 +34,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 			reason = fragment_restore(p);
 			if (reason)
 				return reason;
-		} else if (side != JUDGE_FROM_DEVICE) {
+		} else if (side != JUDGE_FROM_DEVICE && side != JUDGE_FROM_WIRE) {
 			if (side == JUDGE_FROM_NODE)
 				v->node = (__u16)node_at(outer);
 			reason = related_judge(skb, p, r, v, side);

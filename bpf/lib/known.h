@@ -33,7 +33,7 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 	if (entry->flags & CT_PROXY) {
 		v->way = WAY_PROXY;
 		r->proxy = true;
-	} else if (side == JUDGE_FROM_DEVICE) {
+	} else if (side == JUDGE_FROM_DEVICE || side == JUDGE_FROM_WIRE) {
 		v->way = WAY_ENDPOINT;
 		v->endpoint = (__u16)own;
 	} else if (side == JUDGE_FROM_NODE) {
@@ -166,7 +166,8 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		return DROP_REASON_PROXY_REQUIRED;
 	/* A service's packets come by a device: this one was sent past it, with the same ports. Its
 	 * answer would leave from the service's address. */
-	if (side == JUDGE_TO_ENDPOINT && !reply && entry->flags & CT_SERVICE)
+	if ((side == JUDGE_TO_ENDPOINT || side == JUDGE_FROM_WIRE) && !reply &&
+	    entry->flags & CT_SERVICE)
 		return DROP_REASON_CT_INVALID;
 	if (side == JUDGE_FROM_DEVICE) {
 		reason = known_service(entry, p, v, reply);

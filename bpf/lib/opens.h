@@ -72,8 +72,9 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	if (side == JUDGE_FROM_NODE)
 		own = r->endpoint_id = f.dst_endpoint;
 	if (midway) {
-		reason =
-		    side == JUDGE_FROM_DEVICE ? DROP_REASON_CT_INVALID : opens_midway(p, &f, r, v);
+		reason = side == JUDGE_FROM_DEVICE || side == JUDGE_FROM_WIRE
+			     ? DROP_REASON_CT_INVALID
+			     : opens_midway(p, &f, r, v);
 		r->src_endpoint = f.src_endpoint;
 		r->dst_endpoint = f.dst_endpoint;
 		if (reason)

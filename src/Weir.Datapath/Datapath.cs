@@ -56,10 +56,10 @@ public sealed class Datapath : IDatapath, IDisposable
         _events = new(maps[MapNames.Events]);
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
         _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
-        _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId]);
         _conntrackUse = new(maps[MapNames.CtUse]);
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
+        _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId], flags);
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);

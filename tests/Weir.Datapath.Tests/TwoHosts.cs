@@ -22,8 +22,10 @@ internal sealed class TwoHosts : IDisposable
 
     /// <param name="overlay">Through the overlay; else by routes.</param>
     /// <param name="containerMtu">Of the containers' links; by default what fits.</param>
-    internal TwoHosts(bool overlay, bool outerIpv6 = false, int? containerMtu = null)
+    /// <param name="atDevice">Whether the wire's ends have the programs of the host's devices.</param>
+    internal TwoHosts(bool overlay, bool outerIpv6 = false, int? containerMtu = null, bool atDevice = false)
     {
+        HasDevicePrograms = atDevice;
         IsOverlay = overlay;
         IsOuterIpv6 = outerIpv6;
         int mtu = containerMtu ?? (overlay ? OverlayMtu(outerIpv6) : WireMtu);
@@ -42,6 +44,8 @@ internal sealed class TwoHosts : IDisposable
     internal bool IsOverlay { get; }
 
     internal bool IsOuterIpv6 { get; }
+
+    internal bool HasDevicePrograms { get; }
 
     internal OneHost A { get; }
 
@@ -172,7 +176,23 @@ internal sealed class TwoHosts : IDisposable
                 : $"ip route add 10.40.{other._number}.0/24 via {other.HostAddress(false)}; ip route add fd40:{other._number}::/64 via {other.HostAddress(true)}");
             Datapath.SetNodes([new NodeRow(0, IPAddress.Parse(HostAddress(_both.IsOuterIpv6)), false), new NodeRow(other._number, IPAddress.Parse(other.HostAddress(_both.IsOuterIpv6)), _both.IsOverlay)]);
             Know(other);
+            if (_both.HasDevicePrograms)
+            {
+                AttachDevice("wire");
+            }
         }
+
+        /// <summary>Gives a device its programs.</summary>
+        internal void AttachDevice(string name) => Place.Run(() =>
+        {
+            using var links = new RtnetlinkSocket();
+            Datapath.AttachDevice(name, links.GetLink(name)!.Index);
+        });
+
+        /// <summary>How many packets the host's stack forwarded.</summary>
+        internal ulong Forwarded(bool v6) => ulong.Parse(
+            _both.Shell(Place, v6 ? "awk '/^Ip6OutForwDatagrams/ { print $2 }' /proc/net/snmp6" : "awk '/^Ip: [0-9]/ { print $7 }' /proc/net/snmp")[0],
+            System.Globalization.CultureInfo.InvariantCulture);
 
         public void Dispose()
         {

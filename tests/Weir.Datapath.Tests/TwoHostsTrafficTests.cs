@@ -99,7 +99,7 @@ public sealed class TwoHostsTrafficTests
         get
         {
             TheoryData<string, bool> data = [];
-            foreach (string way in (string[])["direct", "overlay", "overlay over IPv6"])
+            foreach (string way in (string[])["direct", "direct at the device", "overlay", "overlay over IPv6"])
             {
                 data.Add(way, false);
                 data.Add(way, true);
@@ -124,6 +124,46 @@ public sealed class TwoHostsTrafficTests
         Assert.Equal([$"tcp {client} 2000000", $"udp {client} 10", $"udp {client} 4000"], output);
         Assert.All(hosts.A.Datapath.ListConntrack(), row => Assert.Equal((hosts.A.Identity, hosts.B.Identity), (row.SourceIdentity.Value, row.DestinationIdentity.Value)));
         Assert.All(hosts.B.Datapath.ListConntrack(), row => Assert.Equal((hosts.A.Identity, hosts.B.Identity), (row.SourceIdentity.Value, row.DestinationIdentity.Value)));
+    }
+
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void AtTheDevice_WhatComesIn_DoesNotMeetTheStack(bool v6)
+    {
+        using TwoHosts hosts = Make("direct at the device");
+        hosts.Serve(hosts.B.Container, Server);
+
+        hosts.Python(hosts.A.Container, Client, hosts.B.Address(v6));
+
+        foreach (TwoHosts.OneHost host in (TwoHosts.OneHost[])[hosts.A, hosts.B])
+        {
+            ulong sent = host.Datapath.Metrics().Single(row => row is { Direction: Direction.Egress, Reason: DropReason.None }).Packets;
+            Assert.InRange(host.Forwarded(v6), 1ul, sent);
+        }
+    }
+
+    [PrivilegedTheory]
+    [InlineData(0, 1)]
+    [InlineData(1, 0)]
+    public void AtADevice_ThatDoesNotLeadToTheNode_TheStackDecides(int rpFilter, int flows)
+    {
+        using TwoHosts hosts = Make("direct at the device");
+        using var stranger = new TestNamespace();
+        hosts.B.Place.Run(() =>
+        {
+            using var links = new Linux.Netlink.RtnetlinkSocket();
+            links.CreateVeth("side", "side0", [2, 0, 0, 0, 2, 1], [2, 0, 0, 0, 2, 2], TwoHosts.WireMtu);
+            links.MoveLink(links.GetLink("side0")!.Index, stranger.Descriptor);
+        });
+        hosts.Shell(hosts.B.Place, $"sysctl -qw net.ipv4.conf.side.rp_filter={rpFilter}; ip address add 198.51.100.1/24 dev side; ip link set side up");
+        hosts.Shell(stranger, "ip link set side0 up; ip address add 198.51.100.9/24 dev side0; ip route add default via 198.51.100.1; ip address add 10.40.1.2/32 dev side0");
+        hosts.B.AttachDevice("side");
+
+        hosts.Python(stranger, "import socket, sys\ns = socket.socket(type=socket.SOCK_DGRAM)\ns.bind((sys.argv[1], 0))\ns.sendto(b'x', (sys.argv[2], 8080))", hosts.A.Address(false), hosts.B.Address(false));
+
+        SpinWait.SpinUntil(() => hosts.B.Datapath.ListConntrack().Count > 0, TimeSpan.FromSeconds(1));
+        Assert.Equal(flows, hosts.B.Datapath.ListConntrack().Count);
     }
 
     [PrivilegedTheory]
@@ -266,7 +306,8 @@ public sealed class TwoHostsTrafficTests
         Assert.Empty(Directory.GetFiles(hosts.A.Options.PinRoot, "link_overlay*"));
     }
 
-    private static TwoHosts Make(string way) => new(way != "direct", way.EndsWith("IPv6", StringComparison.Ordinal));
+    private static TwoHosts Make(string way) => new(
+        overlay: way.StartsWith("overlay", StringComparison.Ordinal), outerIpv6: way.EndsWith("IPv6", StringComparison.Ordinal), atDevice: way.EndsWith("device", StringComparison.Ordinal));
 
     private static PolicyMapEntry Rule(PolicyDirection direction, uint peer, uint rule = 5) => new(peer, direction, null, 0, 0, true, rule);
 }

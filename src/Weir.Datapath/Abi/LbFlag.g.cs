@@ -21,6 +21,8 @@ public enum LbFlag : ushort
     AnyNamespace = 16,
     /// <summary>weir_claim is not empty</summary>
     Claims = 32,
+    /// <summary>endpoints of other nodes send by the host&apos;s devices</summary>
+    Nodes = 128,
     /// <summary>plain packets take the general way, too: tests compare both</summary>
     General = 64,
 }

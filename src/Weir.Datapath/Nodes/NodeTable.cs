@@ -7,7 +7,7 @@ using Weir.Datapath.Abi;
 namespace Weir.Datapath;
 
 /// <summary>weir_node, in memory that programs read, and weir_node_id, which finds them by address.</summary>
-internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress) : IDisposable
+internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) : IDisposable
 {
     private const ushort Self = 0;
 
@@ -49,6 +49,8 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress) : IDisposable
         {
             _byAddress.Set(in address, id);
         }
+
+        flags.Set(LbFlag.Nodes, rows.Any(row => row.Id != Self && !row.IsOverlay));
     }
 
     internal IReadOnlyList<NodeRow> List()
