@@ -76,6 +76,19 @@ public sealed class TwoHostsTrafficTests
             print(type(e).__name__, 'at once' if time.monotonic() - begun < 0.9 else 'late')
         """;
 
+    /// <summary>What becomes of a datagram.</summary>
+    private const string Ask = """
+        import errno, socket, sys
+        u = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET, socket.SOCK_DGRAM)
+        u.settimeout(2)
+        u.connect((sys.argv[1], 8080))
+        try:
+            u.send(b'x')
+            print('answered' if u.recv(100) else '')
+        except OSError as e:
+            print(errno.errorcode.get(e.errno, type(e).__name__))
+        """;
+
     /// <summary>Sends a datagram to port 8080 in a VXLAN packet with these outer addresses and number.</summary>
     private const string Forge = """
         import socket, struct, sys
@@ -176,6 +189,7 @@ public sealed class TwoHostsTrafficTests
 
         hosts.B.Allow(Rule(PolicyDirection.Ingress, hosts.A.Identity + 1));
         Assert.Equal(["ConnectionRefusedError at once"], hosts.Python(hosts.A.Container, Connect, hosts.B.Address(v6)));
+        Assert.Equal([v6 ? "EACCES" : "EHOSTUNREACH"], hosts.Python(hosts.A.Container, Ask, hosts.B.Address(v6)));
         Assert.NotEqual(0ul, hosts.B.Dropped(DropReason.PolicyDenied));
         Assert.Equal(0ul, hosts.A.Dropped(DropReason.PolicyDenied));
 
@@ -288,6 +302,36 @@ public sealed class TwoHostsTrafficTests
 
         Assert.Equal(2ul, hosts.A.Dropped(DropReason.OverlayPort));
         Assert.Empty(hosts.B.Datapath.ListConntrack());
+    }
+
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Stack_SendsForAContainer_WhatTheProxySends_AndNothingElse(bool v6)
+    {
+        const string Send = """
+            import socket, sys
+            source, destination, mark = sys.argv[1:]
+            s = socket.socket(socket.AF_INET6 if ':' in source else socket.AF_INET, socket.SOCK_DGRAM)
+            s.setsockopt(socket.SOL_SOCKET, 36, int(mark)) # SO_MARK
+            if ':' in source:
+                s.setsockopt(socket.IPPROTO_IPV6, 75, 1) # IPV6_TRANSPARENT
+            else:
+                s.setsockopt(socket.SOL_IP, 19, 1) # IP_TRANSPARENT
+            s.bind((source, 0))
+            s.sendto(b'x', (destination, 8080))
+            """;
+        using TwoHosts hosts = Make("overlay");
+        hosts.B.Allow(Rule(PolicyDirection.Ingress, hosts.A.Identity));
+        string[] ends = [hosts.A.Address(v6), hosts.B.Address(v6)];
+
+        hosts.Python(hosts.A.Place, Send, ends[0], ends[1], "0");
+        Assert.True(SpinWait.SpinUntil(() => hosts.A.Dropped(DropReason.InvalidSourceIp) == 1, TimeSpan.FromSeconds(5)));
+        Assert.Empty(hosts.B.Datapath.ListConntrack());
+
+        hosts.Python(hosts.A.Place, Send, ends[0], ends[1], $"{(int)ProxyMark.MarkFromProxy}");
+        Assert.True(SpinWait.SpinUntil(() => hosts.B.Datapath.ListConntrack().Count == 1, TimeSpan.FromSeconds(5)));
+        Assert.Equal(hosts.A.Identity, hosts.B.Datapath.ListConntrack()[0].SourceIdentity.Value);
     }
 
     [PrivilegedFact]
