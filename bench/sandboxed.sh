@@ -3,6 +3,7 @@
 
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
+. bench/figures.sh
 if [ -z "${WEIR_SANDBOX:-}" ]; then
     need_root
     need_kernel
@@ -40,14 +41,4 @@ inside() {
     local name=$1
     shift
     nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$name")" -n "$@"
-}
-
-# The median of the numbers on standard input, one a line.
-median() {
-    sort -n | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'
-}
-
-# Milliseconds since some fixed moment.
-milliseconds() {
-    echo $(($(date +%s%N) / 1000000))
 }

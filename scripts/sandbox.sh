@@ -5,6 +5,7 @@
 # command. The end-to-end tests and the container benchmarks live here.
 #   sudo scripts/sandbox.sh COMMAND [ARGUMENT]...
 #   sudo scripts/sandbox.sh --enter PID COMMAND [ARGUMENT]...     in the sandbox of that process
+#   sudo scripts/sandbox.sh --group PID                           says the folder of that process's control group
 set -euo pipefail
 
 # Where cgroup2 is mounted with the root that this process sees.
@@ -26,13 +27,18 @@ remove_group() {
     done
 }
 
+group_of() { echo "$(cgroup2)$(sed -n 's/^0:://p' "/proc/$1/cgroup")"; }
+
 case "${1:-}" in
+    --group)
+        group_of "$2"
+        exit
+        ;;
     --enter)
         pid=$2
         shift 2
-        group=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
         # The group before the namespace: from inside, no way leads in.
-        echo 0 > "$(cgroup2)$group/cgroup.procs"
+        echo 0 > "$(group_of "$pid")/cgroup.procs"
         exec nsenter -t "$pid" --mount --net --pid --cgroup -- "$@"
         ;;
     --remove)
