@@ -42,6 +42,9 @@ internal sealed record AgentConfig
 
     internal string NodeName { get; init; } = Environment.MachineName;
 
+    /// <summary>How packets go to other hosts' containers.</summary>
+    internal NodeWay NodeWay { get; init; }
+
     /// <summary>One of a family at most; empty: not told.</summary>
     internal IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
 

@@ -33,7 +33,7 @@ internal sealed class ClusterAnswers(ControlPlane control, TimeProvider time)
             Version = node.Version,
             Started = Timestamp.FromDateTimeOffset(node.Started),
             Endpoints = node.Endpoints,
-            Way = node.IsSelf ? "" : "direct",
+            Way = node.IsSelf ? "" : node.IsOverlay ? "overlay" : "direct",
             PolicyRevision = node.PolicyRevision,
             PolicyProblem = node.PolicyProblem ?? "",
         }));

@@ -23,6 +23,7 @@ public static class Cleanup
             .. Links(links).Select(link => $"interface {link.Name}"),
             .. Networks(durable).SelectMany(network => network.Subnets).Select(subnet => $"gateway {subnet.Gateway} and the route of {subnet.Pool}"),
             .. NodeRoutes(links).Select(route => $"route {route.Block} to node {route.Node}"),
+            .. links.GetLink(HostNeed.OverlayName) is not null ? new[] { $"interface {HostNeed.OverlayName}" } : [],
             .. HostSettings.Changed(durable).Select(setting => $"sysctl {setting.Name.Replace('/', '.')}: back to \"{setting.Before}\""),
             .. SnatPorts.Kept(durable) is { } ports ? new[] { $"ports {ports.Ports} kept for SNAT in sysctl {SnatPorts.Reserved.Replace('/', '.')}" } : [],
             .. ProxyRouting.IsThere() ? new[] { "the routing rule of packets to the proxy" } : [],
@@ -57,6 +58,11 @@ public static class Cleanup
         foreach (HostNeed.NodeRoute route in NodeRoutes(links))
         {
             links.DeleteRoute(route.Block, route.Node);
+        }
+
+        if (links.GetLink(HostNeed.OverlayName) is not null)
+        {
+            links.DeleteLink(HostNeed.OverlayName);
         }
 
         ProxyRouting.Remove();

@@ -2,6 +2,7 @@
 
 using System.Collections.Immutable;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
 using Weir.Control.Claims;
@@ -49,6 +50,7 @@ public sealed class ControlPlane : IDisposable
     private readonly DoorKeeper _doors;
     private readonly ClaimKeeper _claims;
     private readonly PortReservations _ports = new();
+    private readonly NextHopFinder _hops = new();
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
@@ -105,7 +107,10 @@ public sealed class ControlPlane : IDisposable
             ClusterOptions node = options.Cluster ?? throw new ArgumentException("a node of a cluster has a name and an address", nameof(options));
             var policy = new SharedPolicy(_writer, shared, _policies, log);
             Policies.Shared = policy;
-            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, () => Follow(null), time, log);
+            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, () => Follow(null), time, log);
+            const int Headers4 = 50, Headers6 = 70; // outer IP, UDP, VXLAN and the inner Ethernet header
+            int headers = node.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Headers6 : Headers4;
+            _writer.Publish(world => world with { OverlayMtu = options.Mtu - headers });
         }
 
         Flows = new FlowContext(_writer, _policies, _services, datapath);
@@ -388,12 +393,17 @@ public sealed class ControlPlane : IDisposable
         _ports.Dispose();
         Watchdog.Dispose();
         _links.Dispose();
+        _hops.Dispose();
         _tables.Dispose();
     }
+
+    /// <summary>The kernel's route there has no gateway.</summary>
+    private bool IsOnLink(IPAddress address) => _hops.IsOnLink(address);
 
     /// <returns>Whether the host's addresses changed.</returns>
     private bool RefreshHost()
     {
+        Cluster?.LookAgain();
         bool changed = _host.Refresh();
         if (changed)
         {
@@ -405,7 +415,16 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. ExpectOverlay(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
+
+    private IEnumerable<Expectation> ExpectOverlay() => !_reconciler.Realized.HasOverlay ? [] :
+    [
+        new Expectation(
+            "program",
+            $"policy enforcement at {HostNeed.OverlayName}",
+            picture => picture.Link(HostNeed.OverlayName) is not { } link || _datapath.IsOverlayWhole(link.Index),
+            _reconciler.OverlayAgain),
+    ];
 
     /// <summary>Published ports, and who comes in by them: whom the datapath let in under another setting is judged again.</summary>
     private void RestoreDoors()

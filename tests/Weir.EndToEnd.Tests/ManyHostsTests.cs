@@ -8,13 +8,17 @@ namespace Weir.EndToEnd.Tests;
 /// <summary>Hosts that share an etcd: one identity, one policy, one network.</summary>
 public sealed class ManyHostsTests : IDisposable
 {
-    private readonly ClusterHosts _hosts = new(2);
+    private ClusterHosts _hosts = null!;
 
-    public void Dispose() => _hosts.Dispose();
+    public void Dispose() => _hosts?.Dispose();
 
-    [PrivilegedFact]
-    public void Containers_ReachOneAnother_AsPolicySays_WhereverTheyRun()
+    [PrivilegedTheory]
+    [InlineData("direct")]
+    [InlineData("overlay")]
+    public void Containers_ReachOneAnother_AsPolicySays_WhereverTheyRun(string way)
     {
+        // Who wants the overlay has it with everybody.
+        _hosts = new ClusterHosts(2, way == "direct" ? "auto" : way);
         _hosts.MakeNetwork("app", "10.40.0.0/16");
         string api = _hosts[0].RunServer("api", "app", "-l", "role=api");
         string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
@@ -22,6 +26,16 @@ public sealed class ManyHostsTests : IDisposable
         string address = _hosts[0].AddressOf(api, "app");
         MustReach(web, address);
         MustReach(other, address);
+
+        // More than a packet, both ways: sizes and checksums fit.
+        string big = _hosts[1].Exec(web, "sh", "-c", $"head -c 3000000 /dev/zero | tr '\\\\0' x > /tmp/big; timeout 10 nc {address} 9000 < /tmp/big | wc -c").Output.Trim();
+        Assert.Equal("3000000", big);
+        // A host is not its containers: it asks for a door, which a rule opens.
+        string[] fromHost = ["timeout", "3", "busybox", "wget", "-qO-", $"http://{address}/"];
+        Assert.False(_hosts[1].Sandbox.Run(fromHost).Succeeded);
+        _hosts[0].Apply("nodes.yaml", Policy("{port: \"80\", protocol: TCP}").Replace("fromEndpoints: [{matchLabels: {role: web}}]", "fromEntities: [remote-node]", StringComparison.Ordinal).Replace("name: api", "name: nodes", StringComparison.Ordinal));
+        Assert.Contains($"hello from {api}", _hosts[1].Sandbox.Run(fromHost).Output, StringComparison.Ordinal);
+        _hosts[0].Weir("policy", "delete", "nodes").OrFail();
 
         // Once, on one host; in force everywhere when it returns.
         _hosts[1].Apply("api.yaml", Policy("{port: \"80\", protocol: TCP}"));
@@ -46,13 +60,14 @@ public sealed class ManyHostsTests : IDisposable
 
         string nodes = _hosts[0].Weir("node", "list").OrFail().Output;
         Assert.Matches(@"host1 \(this\) +10\.50\.0\.1 ", nodes);
-        Assert.Matches(@"host2 +10\.50\.0\.2 +direct ", nodes);
+        Assert.Matches($@"host2 +10\.50\.0\.2 +{way} ", nodes);
         Assert.Contains("one of 2 nodes", _hosts[1].Weir("status").OrFail().Output, StringComparison.Ordinal);
     }
 
     [PrivilegedFact]
     public void WhileEtcdIsAway_TrafficFlows_AndEverythingAgreesAfterwards()
     {
+        _hosts = new ClusterHosts(2);
         _hosts.MakeNetwork("app", "10.40.0.0/16");
         string api = _hosts[0].RunServer("api", "app", "-l", "role=api");
         string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
@@ -85,6 +100,7 @@ public sealed class ManyHostsTests : IDisposable
     [PrivilegedFact]
     public void Service_HasBackendsOnOtherHosts_AndFollowsThem()
     {
+        _hosts = new ClusterHosts(2);
         _hosts.MakeNetwork("app", "10.40.0.0/16");
         string here = _hosts[1].RunServer("here", "app", "-l", "role=api");
         string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
@@ -117,6 +133,7 @@ public sealed class ManyHostsTests : IDisposable
     [PrivilegedFact]
     public void NodeThatDies_IsForgotten_AndOneThatTakesItsNameIsRefused()
     {
+        _hosts = new ClusterHosts(2);
         _hosts.MakeNetwork("app", "10.40.0.0/16");
         _hosts[1].Agent.Kill();
         Assert.Equal(2, ClusterHosts.Nodes(_hosts[0]));

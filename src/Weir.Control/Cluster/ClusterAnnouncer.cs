@@ -33,7 +33,7 @@ internal sealed class ClusterAnnouncer : IDisposable
         _options = options;
         _time = time;
         _grace = options.UnusedFor;
-        _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0);
+        _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0, Way: options.Way);
         writer.Changed += OnChanged;
     }
 

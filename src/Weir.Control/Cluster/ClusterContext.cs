@@ -8,6 +8,7 @@ namespace Weir.Control.Cluster;
 /// <summary>How shared records are kept.</summary>
 [JsonSourceGenerationOptions(
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    UseStringEnumConverter = true,
     Converters = [typeof(AddressConverter), typeof(PrefixConverter), typeof(LabelSetConverter), typeof(IdentityConverter)])]
 [JsonSerializable(typeof(NodeRecord))]
 [JsonSerializable(typeof(IdentityRecord))]

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Net;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
@@ -23,14 +24,14 @@ public sealed class ClusterDesk : IDisposable
     private readonly ClusterSource _source;
 
     internal ClusterDesk(
-        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Action follow, TimeProvider time, ILogger log)
+        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _shared = shared;
         _policy = policy;
         Options = options;
         _announcer = new ClusterAnnouncer(writer, shared, options, InstanceOf(durable), typeof(ClusterDesk).Assembly.GetName().Version?.ToString() ?? "", time);
-        _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, follow, time, log);
+        _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, isOnLink, follow, time, log);
     }
 
     /// <summary>Who this node is.</summary>
@@ -41,7 +42,7 @@ public sealed class ClusterDesk : IDisposable
 
     /// <summary>All nodes that are alive, this one among them.</summary>
     public IReadOnlyList<NodeView> Nodes => [.. (_writer.World.Cluster?.Nodes.Values ?? []).Select(node =>
-        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem))];
+        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem, IsOverlay: node.Name != Options.Name && RemoteParts.IsOverlay(_writer.World, node)))];
 
     /// <summary>Networks that all nodes have.</summary>
     public IReadOnlyList<SharedNetworkView> Networks
@@ -63,6 +64,8 @@ public sealed class ClusterDesk : IDisposable
 
     /// <summary>After a start, before anything is changed.</summary>
     internal void Recall() => _source.Recall();
+
+    internal void LookAgain() => _source.LookAgain();
 
     /// <summary>Every few seconds: a policy that could not be put in force here may be by now.</summary>
     internal void TryAgain()

@@ -11,6 +11,9 @@ namespace Weir.Control;
 /// <param name="TimeToLive">After so long without a word a node counts as gone.</param>
 public sealed record ClusterOptions(string Name, IPAddress Address, IPAddress? OtherAddress, TimeSpan TimeToLive)
 {
+    /// <summary>How packets go to other nodes; of a pair, who wants the overlay has it.</summary>
+    public NodeWay Way { get; init; }
+
     /// <summary>After so long a number that no node uses is forgotten.</summary>
     public TimeSpan UnusedFor { get; init; } = TimeSpan.FromMinutes(10);
 

@@ -33,6 +33,7 @@ internal sealed class ClusterSource : IDisposable
     private readonly ClusterAnnouncer _announcer;
     private readonly ClusterMemory _memory;
     private readonly SharedPolicy _policy;
+    private readonly Func<IPAddress, bool> _isOnLink;
     private readonly Action _follow;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
@@ -41,9 +42,10 @@ internal sealed class ClusterSource : IDisposable
     private volatile ClusterState _state;
     private Task _work = Task.CompletedTask;
 
+    /// <param name="isOnLink">Whether an address is on one segment with this host.</param>
     /// <param name="follow">Called on the writer's thread after something changed.</param>
     internal ClusterSource(
-        Writer writer, IKeyValues shared, ClusterOptions options, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, ClusterAnnouncer announcer, ClusterMemory memory, SharedPolicy policy, Action follow, TimeProvider time, ILogger log)
+        Writer writer, IKeyValues shared, ClusterOptions options, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, ClusterAnnouncer announcer, ClusterMemory memory, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _shared = shared;
@@ -54,6 +56,7 @@ internal sealed class ClusterSource : IDisposable
         _announcer = announcer;
         _memory = memory;
         _policy = policy;
+        _isOnLink = isOnLink;
         _follow = follow;
         _time = time;
         _log = log;
@@ -105,7 +108,7 @@ internal sealed class ClusterSource : IDisposable
     internal void Recall()
     {
         var view = ClusterView.Of(_memory.Listing, _name);
-        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view) });
+        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view), OnLink = OnLink(view) });
     }
 
     /// <summary>Ends only by failing.</summary>
@@ -149,7 +152,7 @@ internal sealed class ClusterSource : IDisposable
         ClusterView? before = _writer.World.Cluster;
         keep();
         _identities.Follow(view.Identities);
-        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view) });
+        _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view), OnLink = OnLink(view) });
         _reconciler.Converge();
         _policy.Follow(view);
         _endpoints.Settle(labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
@@ -159,6 +162,17 @@ internal sealed class ClusterSource : IDisposable
             Log.SharedRecordBroken(_log, key, fault);
         }
     });
+
+    /// <summary>The host's addresses or routes changed: nodes may be on other segments. Called on the writer's thread.</summary>
+    internal void LookAgain()
+    {
+        if (_writer.World.Cluster is { } view)
+        {
+            _writer.Publish(world => OnLink(view) is var now && world.OnLink.SetEquals(now) ? world : world with { OnLink = now });
+        }
+    }
+
+    private ImmutableHashSet<IPAddress> OnLink(ClusterView view) => [.. view.Others.Select(node => node.Address).Where(_isOnLink)];
 
     /// <summary>A node keeps its number as long as there is room: the datapath speaks of it.</summary>
     private static ImmutableDictionary<IPAddress, ushort> Numbered(ImmutableDictionary<IPAddress, ushort> known, ClusterView view)

@@ -7,6 +7,7 @@ namespace Weir.Control.Cluster;
 /// <summary>A node, for people.</summary>
 /// <param name="IsSelf">It is the one that is asked.</param>
 /// <param name="Started">Of its agent.</param>
+/// <param name="IsOverlay">Its containers are reached by the overlay; else directly.</param>
 /// <param name="PolicyRevision">Of the policy of all nodes that it has heard of last; 0: there is none.</param>
 /// <param name="PolicyProblem">Why that one is not in force there; null: it is.</param>
-public sealed record NodeView(string Name, IPAddress Address, bool IsSelf, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision, string? PolicyProblem);
+public sealed record NodeView(string Name, IPAddress Address, bool IsSelf, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision, string? PolicyProblem, bool IsOverlay);

@@ -24,6 +24,15 @@ internal static class RemoteParts
         Dictionary<string, uint> networks = world.Networks.Values.Where(network => network.Shared is not null)
             .DistinctBy(network => network.Shared).ToDictionary(network => network.Shared!, network => (uint)network.Number);
         ILookup<(string, string), IpPrefix> blocks = cluster.Blocks.Values.ToLookup(block => (block.Network, block.Node), block => block.Block);
+        // Who is not known yet is on the network that his address is of: he comes by the overlay with his identity.
+        foreach (Network network in NeedsOverlay(world) ? world.Networks.Values.Where(network => network.Shared is not null) : [])
+        {
+            foreach (Subnet subnet in network.Subnets)
+            {
+                yield return (subnet.Pool.Masked, new Behind(subnet.Pool.IsIpv6 ? Identity.WorldIpv6 : Identity.WorldIpv4, network.Number));
+            }
+        }
+
         foreach (NodeRecord node in cluster.Others)
         {
             foreach (IPAddress address in node.Addresses)
@@ -46,15 +55,51 @@ internal static class RemoteParts
         }
     }
 
-    /// <summary>The other nodes, as the datapath reaches them.</summary>
+    /// <summary>Whether the way to a node is the overlay. Both ends must find the same: what each was told is in its record, and
+    /// whether they are on one segment, both see.</summary>
+    internal static bool IsOverlay(World world, NodeRecord node)
+    {
+        NodeWay own = world.Cluster!.Nodes.GetValueOrDefault(world.Cluster.Self)?.Way ?? NodeWay.Auto;
+        return own == NodeWay.Overlay || node.Way == NodeWay.Overlay
+            || (own == NodeWay.Auto && node.Way == NodeWay.Auto && !world.OnLink.Contains(node.Address));
+    }
+
+    /// <summary>Whether anything goes by the overlay.</summary>
+    internal static bool NeedsOverlay(World world) => world.Cluster is { } cluster && cluster.Others.Any(node => IsOverlay(world, node));
+
+    /// <summary>All nodes, as the datapath reaches them; this one has the number 0.</summary>
     internal static IEnumerable<NodeRow> NodesOf(World world) => world.Cluster is not { } cluster ? []
-        : cluster.Others.Where(node => world.NodeNumbers.ContainsKey(node.Address)).Select(node => new NodeRow(world.NodeNumbers[node.Address], node.Address, IsOverlay: false))
-            .DistinctBy(node => node.Id);
+        : cluster.Others.Where(node => world.NodeNumbers.ContainsKey(node.Address)).Select(node => new NodeRow(world.NodeNumbers[node.Address], node.Address, IsOverlay(world, node)))
+            .DistinctBy(node => node.Id)
+            .Concat(cluster.Nodes.TryGetValue(cluster.Self, out NodeRecord? self) ? [new NodeRow(0, self.Address, IsOverlay: false)] : []);
 
     /// <summary>Which way other nodes' blocks are.</summary>
-    internal static IEnumerable<(IpPrefix Block, IPAddress Node)> RoutesOf(World world) => world.Cluster is not { } cluster ? []
-        : cluster.Blocks.Values.Where(block => block.Node != cluster.Self && cluster.Nodes.ContainsKey(block.Node))
-            .SelectMany(block => cluster.Nodes[block.Node].Addresses.Where(address => block.Block.IsIpv6 == (address.AddressFamily == AddressFamily.InterNetworkV6)).Select(address => (block.Block, address)));
+    /// <returns>Through a node's address; null: through the overlay. Where a router lies between, its routes are the operator's.</returns>
+    internal static IEnumerable<(IpPrefix Block, NodeRecord Node, IPAddress? Through)> RoutesOf(World world)
+    {
+        foreach (BlockRecord block in world.Cluster?.Blocks.Values ?? [])
+        {
+            if (block.Node == world.Cluster!.Self || !world.Cluster.Nodes.TryGetValue(block.Node, out NodeRecord? node))
+            {
+                continue;
+            }
+
+            if (IsOverlay(world, node))
+            {
+                yield return (block.Block, node, null);
+            }
+            else if (world.OnLink.Contains(node.Address) && node.Addresses.FirstOrDefault(address => block.Block.IsIpv6 == (address.AddressFamily == AddressFamily.InterNetworkV6)) is { } address)
+            {
+                yield return (block.Block, node, address);
+            }
+        }
+    }
+
+    /// <summary>By which the other nodes know this one; null: it has none of that family.</summary>
+    internal static IPAddress? OwnAddress(World world, bool ipv6) =>
+        world.Cluster is { } cluster && cluster.Nodes.TryGetValue(cluster.Self, out NodeRecord? self)
+            ? self.Addresses.FirstOrDefault(address => ipv6 == (address.AddressFamily == AddressFamily.InterNetworkV6))
+            : null;
 
     /// <summary>Whom containers reach with their own address: no node translates it.</summary>
     internal static IEnumerable<IpPrefix> UntranslatedOf(World world) => world.Cluster is not { } cluster ? []

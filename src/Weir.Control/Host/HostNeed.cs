@@ -12,6 +12,8 @@ namespace Weir.Control.Host;
 /// <summary>One thing that the host must have, whole in itself: it is put there, kept there, and taken away.</summary>
 internal abstract record HostNeed
 {
+    internal const string OverlayName = "weir_vxlan";
+
     /// <summary>Who is affected where it cannot be had.</summary>
     internal abstract StepObject About { get; }
 
@@ -57,6 +59,21 @@ internal abstract record HostNeed
         internal override bool IsIpv6 => Block.IsIpv6;
     }
 
+    /// <summary>The device by which packets go to other nodes' containers, where no route leads there.</summary>
+    internal sealed record OverlayDevice(int Mtu) : HostNeed
+    {
+        internal override StepObject About => StepObject.Overlay;
+    }
+
+    /// <summary>The host's own way to a block that is reached by the overlay.</summary>
+    /// <param name="Source">The address by which the other nodes know this one; null: it has none of that family.</param>
+    internal sealed record OverlayRoute(IpPrefix Block, IPAddress? Source) : HostNeed
+    {
+        internal override StepObject About => StepObject.Overlay;
+
+        internal override bool IsIpv6 => Block.IsIpv6;
+    }
+
     /// <summary>A route to an address that an endpoint has beside its own.</summary>
     internal sealed record ClaimRoute(ushort EndpointId, string LinkName, int Ifindex, IPAddress Via, IpPrefix Prefix) : HostNeed
     {
@@ -92,9 +109,14 @@ internal abstract record HostNeed
             }
         }
 
-        foreach ((IpPrefix block, IPAddress node) in RemoteParts.RoutesOf(world))
+        if (RemoteParts.NeedsOverlay(world))
         {
-            yield return new NodeRoute(block, node);
+            yield return new OverlayDevice(world.OverlayMtu);
+        }
+
+        foreach ((IpPrefix block, _, IPAddress? through) in RemoteParts.RoutesOf(world))
+        {
+            yield return through is null ? new OverlayRoute(block, RemoteParts.OwnAddress(world, block.IsIpv6)) : new NodeRoute(block, through);
         }
 
         if (world.Services.Values.Any(service => service.NeedsSnat))

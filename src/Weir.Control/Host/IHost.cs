@@ -13,6 +13,9 @@ internal interface IHost
     /// to other nodes' blocks.</summary>
     IReadOnlyList<HostNeed> List(World world);
 
+    /// <summary>The overlay's device; null: it is not there.</summary>
+    int? OverlayIfindex { get; }
+
     /// <summary>Puts it there; nothing happens if it is there already.</summary>
     void Put(HostNeed need);
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Logging;
 using Weir.Control.Claims;
 using Weir.Control.State;
 using Weir.Control.Watch;
+using Weir.Datapath.Abi;
 using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -29,6 +30,7 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
                 .Where(route => route is { Kind: RouteKind.Unicast, Gateway: not null })
                 .Select(route => new HostNeed.ClaimRoute(ids[link.Name], link.Name, link.Index, route.Gateway!, route.Destination))),
             .. NodeRoutes(links, tables),
+            .. OverlayNeeds(),
         ];
     }
 
@@ -39,6 +41,20 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
         return tables.Routes(ipv6: false, HostPicture.MainTable).Concat(tables.Routes(ipv6: true, HostPicture.MainTable))
             .Where(route => route is { Kind: RouteKind.Unicast, Gateway: not null } && !containers.Contains(route.Ifindex))
             .Select(route => new HostNeed.NodeRoute(route.Destination, route.Gateway!));
+    }
+
+    /// <inheritdoc/>
+    public int? OverlayIfindex => links.GetLink(HostNeed.OverlayName)?.Index;
+
+    /// <summary>A device of another size is made anew.</summary>
+    private IEnumerable<HostNeed> OverlayNeeds()
+    {
+        if (links.GetLink(HostNeed.OverlayName) is not { } overlay)
+        {
+            yield break;
+        }
+
+        yield return new HostNeed.OverlayDevice(overlay.Mtu); // its routes are put there again, and go with it
     }
 
     /// <inheritdoc/>
@@ -68,6 +84,16 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             case HostNeed.Unreachable unreachable:
                 links.AddUnreachable(unreachable.Pool, RouteMetric);
                 break;
+            case HostNeed.OverlayDevice device:
+                if (OverlayIfindex is null)
+                {
+                    links.CreateVxlan(HostNeed.OverlayName, (ushort)Overlay.Port, device.Mtu);
+                }
+
+                break;
+            case HostNeed.OverlayRoute route when OverlayIfindex is { } overlay:
+                links.AddRoute(route.Block, overlay, route.Source);
+                break;
             case HostNeed.NodeRoute route:
                 links.AddRoute(route.Block, route.Node);
                 break;
@@ -89,6 +115,16 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
                 break;
             case HostNeed.Unreachable unreachable:
                 links.DeleteUnreachable(unreachable.Pool, RouteMetric);
+                break;
+            case HostNeed.OverlayDevice:
+                if (OverlayIfindex is not null)
+                {
+                    links.DeleteLink(HostNeed.OverlayName);
+                }
+
+                break;
+            case HostNeed.OverlayRoute route when OverlayIfindex is { } overlay:
+                links.DeleteRoute(route.Block, overlay);
                 break;
             case HostNeed.NodeRoute route:
                 links.DeleteRoute(route.Block, route.Node);
@@ -121,6 +157,11 @@ internal sealed class LinuxHost(IStore store, RtnetlinkSocket links, RtnetlinkTa
             {
                 HostNeed.Gateway gateway => ("address", $"address {gateway.Address} of the loopback interface", picture => picture.HasAddress(Loopback, gateway.Address)),
                 HostNeed.Unreachable unreachable => ("route", $"route for what no container has of {unreachable.Pool}", picture => picture.HasRoute(unreachable.Pool, RouteKind.Unreachable)),
+                HostNeed.OverlayDevice => ("link", $"device {HostNeed.OverlayName} to other nodes", picture => picture.Link(HostNeed.OverlayName) is not null),
+                HostNeed.OverlayRoute route => (
+                    "route",
+                    $"route {route.Block} by {HostNeed.OverlayName}",
+                    picture => picture.Link(HostNeed.OverlayName) is not { } link || picture.HasRoute(route.Block, RouteKind.Unicast, link.Index)),
                 HostNeed.NodeRoute route => (
                     "route",
                     $"route {route.Block} to node {route.Node}",

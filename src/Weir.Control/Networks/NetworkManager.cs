@@ -3,6 +3,7 @@
 using System.Net;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Addresses;
+using Weir.Control.Cluster;
 using Weir.Control.Host;
 using Weir.Control.Reconciling;
 using Weir.Control.State;
@@ -144,10 +145,13 @@ internal sealed class NetworkManager
 
         HashSet<ushort> taken = [.. _writer.World.Networks.Values.Select(other => other.Number)];
         ushort number = known is { } kept && !taken.Contains(kept) ? kept : Enumerable.Range(1, ushort.MaxValue).Select(n => (ushort)n).First(n => !taken.Contains(n));
-        var network = new Network(id, number, "", isInternal, mtu ?? _options.Mtu, subnets, isRouted, _time.GetUtcNow(), shared);
+        var network = new Network(id, number, "", isInternal, mtu ?? (shared is null ? _options.Mtu : SharedMtu), subnets, isRouted, _time.GetUtcNow(), shared);
         Keep(network);
         return network;
     }
+
+    /// <summary>As much as the overlay carries, unless all ways are direct: a node that is not may come later.</summary>
+    private int SharedMtu => _options.Cluster?.Way == NodeWay.Direct || !RemoteParts.NeedsOverlay(_writer.World) ? _options.Mtu : _writer.World.OverlayMtu;
 
     /// <summary>Nothing happens if it is gone.</summary>
     internal void Delete(string id)

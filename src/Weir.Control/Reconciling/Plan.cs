@@ -78,6 +78,12 @@ internal sealed class Plan
             Masquerade([.. masqueraded.Union(_realized.Masqueraded ?? []).Order()], untranslated);
         }
 
+        bool needsOverlay = RemoteParts.NeedsOverlay(_world);
+        if (needsOverlay)
+        {
+            SetOverlay(isOn: true);
+        }
+
         SetNodes([.. nodes, .. (_realized.Nodes ?? []).Where(known => nodes.All(node => node.Id != known.Id))]);
         ImmutableDictionary<IpPrefix, Behind> ipcache = _lists.IpcacheOf(_world);
         PutIpcache(ipcache, endpoints);
@@ -104,6 +110,7 @@ internal sealed class Plan
 
         RemoveIpcache(ipcache);
         SetNodes([.. nodes]);
+        SetOverlay(needsOverlay);
         RemoveFromHost(host, _realized.Host);
         if (isAllKnown)
         {
@@ -114,7 +121,7 @@ internal sealed class Plan
     }
 
     /// <summary>Whether flows that are known have to be judged again after it.</summary>
-    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.SetNodes or Step.Serve or Step.LetGo or Step.StopServing);
+    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.SetNodes or Step.SetOverlay or Step.Serve or Step.LetGo or Step.StopServing);
 
     private void PutIntoHost(IEnumerable<HostNeed> wanted)
     {
@@ -146,6 +153,14 @@ internal sealed class Plan
         if (!ReferenceEquals(_realized.Prefilter, _world.Prefilter) && _realized.Prefilter?.SetEquals(_world.Prefilter) != true)
         {
             Add(new Step.SetPrefilter(_world.Prefilter));
+        }
+    }
+
+    private void SetOverlay(bool isOn)
+    {
+        if (_realized.HasOverlay != isOn)
+        {
+            Add(new Step.SetOverlay(isOn));
         }
     }
 

@@ -33,6 +33,9 @@ internal sealed record Realized
     /// <summary>Other nodes, as the datapath reaches them; null: that is not known.</summary>
     internal ImmutableHashSet<NodeRow>? Nodes { get; init; }
 
+    /// <summary>Whether the overlay's device carries containers' packets.</summary>
+    internal bool HasOverlay { get; init; }
+
     /// <summary>What was put into the host.</summary>
     internal ImmutableHashSet<HostNeed> Host { get; init; } = [];
 
@@ -66,6 +69,9 @@ internal sealed record Realized
         Step.TellProxy tell => this with { Http = tell.Policies, IsProxyInDoubt = false },
         Step.ApplyPolicies apply => this with { Policies = Policies.SetItems(apply.Policies) },
         Step.SetNodes set => this with { Nodes = set.Rows },
+        Step.SetOverlay set => this with { HasOverlay = set.IsOn },
+        // A new device carries nothing yet.
+        Step.PutHost { Need: HostNeed.OverlayDevice device } => this with { Host = Host.Add(device), HasOverlay = false },
         Step.PutIpcache put => this with { Ipcache = Ipcache.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Prefix, new Behind(row.Identity, row.NetworkId, row.Node)))) },
         Step.RemoveIpcache remove => this with { Ipcache = Ipcache.RemoveRange(remove.Prefixes) },
         Step.Attach attach => this with { Endpoints = Endpoints.SetItem(attach.Attachment.Id, attach.Attachment) },

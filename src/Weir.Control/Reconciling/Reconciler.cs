@@ -40,6 +40,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
             Host = [.. host.List(writer.World)],
             Prefilter = [.. datapath.ListPrefilter()],
             Nodes = [.. datapath.ListNodes()],
+            HasOverlay = false, // its programs may be of an earlier build
         };
 
     /// <summary>After a start: an endpoint's programs are in the kernel already.</summary>
@@ -162,6 +163,13 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
         Converge([need.About]);
     }
 
+    /// <summary>Somebody took the overlay's programs away.</summary>
+    internal void OverlayAgain()
+    {
+        _realized = _realized with { HasOverlay = false };
+        Converge([StepObject.Overlay]);
+    }
+
     private void TryAgain(StepObject undone)
     {
         if (time.GetUtcNow() >= _tryAgain)
@@ -196,6 +204,9 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
                 break;
             case Step.ApplyPolicies apply:
                 datapath.ApplyPolicies(apply.Policies);
+                break;
+            case Step.SetOverlay set:
+                datapath.SetOverlay(set.IsOn ? host.OverlayIfindex ?? throw new ControlException($"there is no device {HostNeed.OverlayName}") : 0);
                 break;
             case Step.SetNodes set:
                 datapath.SetNodes(set.Rows);

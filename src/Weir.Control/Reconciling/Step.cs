@@ -51,6 +51,12 @@ internal abstract record Step
         internal override StepObject About => StepObject.Nodes;
     }
 
+    /// <summary>Has the overlay's device carry containers' packets, or no more.</summary>
+    internal sealed record SetOverlay(bool IsOn) : Step
+    {
+        internal override StepObject About => StepObject.Overlay;
+    }
+
     /// <summary>Gives addresses the numbers of who is behind them.</summary>
     internal sealed record PutIpcache(IReadOnlyList<IpcacheRow> Rows) : Step;
 

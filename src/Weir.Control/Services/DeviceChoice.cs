@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Control.Host;
 using Weir.Control.State;
 using Weir.Linux.Netlink;
 
@@ -29,7 +30,7 @@ internal static class DeviceChoice
         Dictionary<int, LinkInfo> byIndex = all.ToDictionary(link => link.Index);
         return
         [
-            .. all.Where(link => link.IsUp && link.Name != Loopback && !LinkNames.IsHost(link.Name)
+            .. all.Where(link => link.IsUp && link.Name != Loopback && !LinkNames.IsHost(link.Name) && link.Name != HostNeed.OverlayName
                 && (byIndex.GetValueOrDefault(link.MasterIndex) is not { } master || master.Kind == RoutingDomain)
                 && (addressed.Contains(link.Index) || hasRoutes(link))),
         ];

@@ -77,6 +77,12 @@ internal sealed record World
     /// <summary>The datapath's numbers of other nodes, by their addresses.</summary>
     internal ImmutableDictionary<IPAddress, ushort> NodeNumbers { get; init; } = ImmutableDictionary<IPAddress, ushort>.Empty;
 
+    /// <summary>Addresses of other nodes that are on one segment with this host.</summary>
+    internal ImmutableHashSet<IPAddress> OnLink { get; init; } = [];
+
+    /// <summary>What the overlay carries, in bytes; 0: this host is by itself.</summary>
+    internal int OverlayMtu { get; init; }
+
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
 

@@ -24,19 +24,52 @@ public sealed class NextHopFinder : IDisposable
 
     public void Dispose() => _socket.Dispose();
 
+    /// <summary>Whether an address is on a segment with this host: the route there has no gateway.</summary>
+    public bool IsOnLink(IPAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return FindRoute(address) is { Gateway: null };
+    }
+
     /// <summary>Finds the way to an address; asks the neighbour for its MAC where that is not known.</summary>
     /// <returns>Null: there is no route, or the address is the host's own.</returns>
     public NextHop? Find(IPAddress address)
     {
         ArgumentNullException.ThrowIfNull(address);
-        byte family = address.AddressFamily == AddressFamily.InterNetworkV6 ? (byte)10 : (byte)2;
+        byte family = FamilyOf(address);
+        if (FindRoute(address) is not { Source: { } source } route)
+        {
+            return null;
+        }
+
+        (int ifindex, IPAddress? gateway, _) = route;
+        if (FindOwnMac(ifindex) is not { } own)
+        {
+            return null;
+        }
+
+        IPAddress neighbour = gateway ?? address;
+        byte[]? mac = FindMac(family, neighbour, ifindex, out bool isFresh);
+        if (!isFresh)
+        {
+            Solicit(family, neighbour, ifindex);
+        }
+
+        return new NextHop(ifindex, source, own, mac);
+    }
+
+    private static byte FamilyOf(IPAddress address) => address.AddressFamily == AddressFamily.InterNetworkV6 ? (byte)10 : (byte)2;
+
+    /// <returns>Null: there is none, or it does not lead out by one device.</returns>
+    private (int Ifindex, IPAddress? Gateway, IPAddress? Source)? FindRoute(IPAddress address)
+    {
         int ifindex = 0;
         byte type = 0;
         IPAddress? gateway = null;
         IPAddress? source = null;
         int error = _socket.Request(
             new NetlinkMessage(RouteMessageType.GetRoute, NetlinkFlags.Ack)
-                .Fixed(new RouteMessage { Family = family, DestinationLength = (byte)(address.GetAddressBytes().Length * 8) })
+                .Fixed(new RouteMessage { Family = FamilyOf(address), DestinationLength = (byte)(address.GetAddressBytes().Length * 8) })
                 .Bytes(RouteDestination, address.GetAddressBytes()),
             $"find the route to {address}",
             [Errno.NetworkUnreachable, Errno.HostUnreachable, Errno.Invalid, Errno.NoEntry, Errno.AccessDenied],
@@ -62,24 +95,7 @@ public sealed class NextHopFinder : IDisposable
                     }
                 }
             });
-        if (error != 0 || type != RouteMessage.TypeUnicast || ifindex == 0 || source is null)
-        {
-            return null;
-        }
-
-        if (FindOwnMac(ifindex) is not { } own)
-        {
-            return null;
-        }
-
-        IPAddress neighbour = gateway ?? address;
-        byte[]? mac = FindMac(family, neighbour, ifindex, out bool isFresh);
-        if (!isFresh)
-        {
-            Solicit(family, neighbour, ifindex);
-        }
-
-        return new NextHop(ifindex, source, own, mac);
+        return error != 0 || type != RouteMessage.TypeUnicast || ifindex == 0 ? null : (ifindex, gateway, source);
     }
 
     private byte[]? FindOwnMac(int ifindex)

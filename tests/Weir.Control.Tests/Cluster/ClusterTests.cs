@@ -44,13 +44,32 @@ public sealed class ClusterTests : IAsyncDisposable
         Identity role = b.Now(web).Identity;
         Assert.True(role.IsOfCluster);
         Assert.Contains(a.Host.Policies[api.Id], entry => entry.Identity == role.Value);
-        Assert.Equal([new NodeRow(1, IPAddress.Parse("192.0.2.12"), IsOverlay: false)], a.Host.Nodes.Values);
+        Assert.Equal([new NodeRow(0, IPAddress.Parse("192.0.2.11"), IsOverlay: false), new NodeRow(1, IPAddress.Parse("192.0.2.12"), IsOverlay: false)], a.Host.Nodes.Values.OrderBy(node => node.Id));
+        Assert.Equal(0, a.Host.Overlay);
         Assert.Equal(Identity.RemoteNode, a.Host.Ipcache[IpPrefix.Parse("192.0.2.12/32")].Identity);
         Assert.Equal(new IpcacheRow(IpPrefix.Single(web.Ipv4!), role, a.World.Networks["app-host1"].Number, 1), a.Host.Ipcache[IpPrefix.Single(web.Ipv4!)]);
         Assert.Contains(a.Host.Needs.OfType<HostNeed.NodeRoute>(), route => route.Node.Equals(IPAddress.Parse("192.0.2.12")) && route.Block.Contains(web.Ipv4!));
 
         b.Remove(b.Now(web));
         TestNode.Until(() => !a.Host.Ipcache.ContainsKey(IpPrefix.Single(web.Ipv4!)), () => "the address of who is gone keeps its identity");
+    }
+
+    [Fact]
+    public async Task NodesOnDifferentSegments_HaveAnOverlay_AsLongAsThereIsOne()
+    {
+        (TestNode a, TestNode b) = await MakeTwoAsync(TimeSpan.FromSeconds(2), isOnLink: false);
+        Endpoint web = b.Run("app", "container:role=web");
+        MustKnow(a, b, web);
+        TestNode.Until(() => a.Host.Overlay == 9 && a.Host.Nodes.Values.Any(node => node is { Id: 1, IsOverlay: true }), () => $"{a.Host.Overlay}: {string.Join(", ", a.Host.Nodes.Values)}");
+        Assert.Contains(a.Host.Needs.OfType<HostNeed.OverlayRoute>(), route => route.Block.Contains(web.Ipv4!));
+        Assert.Empty(a.Host.Needs.OfType<HostNeed.NodeRoute>());
+        Assert.Equal(new IpcacheRow(_range, Identity.WorldIpv4, a.World.Networks["app-host1"].Number), a.Host.Ipcache[_range]);
+
+        a.Restart();
+        Assert.Equal(9, a.Host.Overlay);
+        _nodes.Remove(b);
+        b.Dispose();
+        TestNode.Until(() => a.Host.Overlay == 0 && !a.Host.Needs.Any(need => need is HostNeed.OverlayDevice or HostNeed.OverlayRoute), () => "an overlay to nobody");
     }
 
     [Fact]
@@ -90,7 +109,7 @@ public sealed class ClusterTests : IAsyncDisposable
 
         _nodes.Remove(b);
         b.Dispose();
-        TestNode.Until(() => a.Host.Nodes.Count == 0 && a.Host.Ipcache.Keys.All(prefix => !_range.Contains(prefix)) && !a.Host.Needs.OfType<HostNeed.NodeRoute>().Any(), () => "a node that is gone stays");
+        TestNode.Until(() => a.Host.Nodes.Count == 1 && a.Host.Ipcache.Keys.All(prefix => !_range.Contains(prefix)) && !a.Host.Needs.OfType<HostNeed.NodeRoute>().Any(), () => "a node that is gone stays");
     }
 
     [Fact]
@@ -227,17 +246,17 @@ public sealed class ClusterTests : IAsyncDisposable
           ingress: [{fromEndpoints: [{matchLabels: {role: {{{from}}}}}]}]
         """).Documents.Single();
 
-    private TestNode Make(string name, string address, IKeyValues? way = null, TimeSpan? timeToLive = null)
+    private TestNode Make(string name, string address, IKeyValues? way = null, TimeSpan? timeToLive = null, bool isOnLink = true)
     {
-        var node = new TestNode(name, address, way ?? _shared, timeToLive);
+        var node = new TestNode(name, address, way ?? _shared, timeToLive, isOnLink);
         _nodes.Add(node);
         return node;
     }
 
-    private async Task<(TestNode A, TestNode B)> MakeTwoAsync(TimeSpan? timeToLive = null)
+    private async Task<(TestNode A, TestNode B)> MakeTwoAsync(TimeSpan? timeToLive = null, bool isOnLink = true)
     {
-        TestNode a = Make("host1", "192.0.2.11", timeToLive: timeToLive);
-        TestNode b = Make("host2", "192.0.2.12", timeToLive: timeToLive);
+        TestNode a = Make("host1", "192.0.2.11", timeToLive: timeToLive, isOnLink: isOnLink);
+        TestNode b = Make("host2", "192.0.2.12", timeToLive: timeToLive, isOnLink: isOnLink);
         await MakeNetworkAsync(a, b);
         return (a, b);
     }

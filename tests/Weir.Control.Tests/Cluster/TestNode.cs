@@ -27,6 +27,7 @@ internal sealed class TestNode : IDisposable
     private readonly MemoryStore _runtime = new();
     private readonly IKeyValues _shared;
     private readonly ClusterOptions _options;
+    private readonly bool _isOnLink;
     private Writer _writer = null!;
     private IdentityAllocator _identities = null!;
     private EndpointManager _endpoints = null!;
@@ -37,8 +38,9 @@ internal sealed class TestNode : IDisposable
     private SharedPolicy _policy = null!;
     private int _last;
 
-    internal TestNode(string name, string address, IKeyValues shared, TimeSpan? timeToLive = null)
+    internal TestNode(string name, string address, IKeyValues shared, TimeSpan? timeToLive = null, bool isOnLink = true)
     {
+        _isOnLink = isOnLink;
         _shared = shared;
         _options = new ClusterOptions(name, IPAddress.Parse(address), null, timeToLive ?? TimeSpan.FromSeconds(20)) { UnusedFor = 2 * (timeToLive ?? TimeSpan.FromMinutes(5)) };
         Start();
@@ -140,7 +142,7 @@ internal sealed class TestNode : IDisposable
         _identities.RestoreCidrs([.. Host.ListIpcache().Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
         reconciler.Begin(Host.ListIpcache());
         _writer.Publish(world => world with { NodeNumbers = world.NodeNumbers.AddRange(Host.ListNodes().Select(node => KeyValuePair.Create(node.Address, node.Id))) });
-        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), () => { }, time, NullLogger.Instance);
+        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), _ => _isOnLink, () => { }, time, NullLogger.Instance);
         Desk.Recall();
         _policies.Restore();
         _source.TakeUpEndpoints();

@@ -155,7 +155,9 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
         }
     }
 
-    public IReadOnlyList<HostNeed> List(World world) => [.. Needs.Where(need => need is HostNeed.ClaimRoute or HostNeed.NodeRoute)];
+    public IReadOnlyList<HostNeed> List(World world) => [.. Needs.Where(need => need is HostNeed.ClaimRoute or HostNeed.NodeRoute or HostNeed.OverlayDevice or HostNeed.OverlayRoute)];
+
+    public int? OverlayIfindex => Needs.OfType<HostNeed.OverlayDevice>().Any() ? 9 : null;
 
     public void Put(HostNeed need) => Do("put into the host", () =>
     {

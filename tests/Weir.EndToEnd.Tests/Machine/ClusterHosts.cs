@@ -9,10 +9,13 @@ public sealed class ClusterHosts : IDisposable
 {
     private const string Etcd = "http://10.50.0.1:2379";
     private readonly List<DockerHost> _hosts = [];
+    private readonly string _way;
     private BackgroundCommand? _etcd;
 
-    public ClusterHosts(int count)
+    /// <param name="way">The setting node-way of each.</param>
+    public ClusterHosts(int count, string way = "auto")
     {
+        _way = way;
         try
         {
             DockerHost[] made = new DockerHost[count];
@@ -49,7 +52,7 @@ public sealed class ClusterHosts : IDisposable
     }
 
     internal void StartAgent(int host) => _hosts[host].Agent.Start(
-        "--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", AddressOf(host));
+        "--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", AddressOf(host), "--node-way", _way);
 
     internal void StartEtcd()
     {
