@@ -107,7 +107,7 @@ public sealed class ControlPlane : IDisposable
             ClusterOptions node = options.Cluster ?? throw new ArgumentException("a node of a cluster has a name and an address", nameof(options));
             var policy = new SharedPolicy(_writer, shared, _policies, log);
             Policies.Shared = policy;
-            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, () => Follow(null), time, log);
+            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, FollowNodes, time, log);
             const int Headers4 = 50, Headers6 = 70; // outer IP, UDP, VXLAN and the inner Ethernet header
             int headers = node.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Headers6 : Headers4;
             _writer.Publish(world => world with { OverlayMtu = options.Mtu - headers });
@@ -395,6 +395,17 @@ public sealed class ControlPlane : IDisposable
         _links.Dispose();
         _hops.Dispose();
         _tables.Dispose();
+    }
+
+    /// <summary>What comes from other nodes is judged where it arrives.</summary>
+    private void FollowNodes()
+    {
+        if (_writer.World.Cluster?.Others.Any() == true)
+        {
+            _devices.Need();
+        }
+
+        Follow(null);
     }
 
     /// <summary>The kernel's route there has no gateway.</summary>
