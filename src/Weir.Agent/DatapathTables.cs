@@ -139,6 +139,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.LbStats => "packets and connections by frontend",
         MapNames.PreAddr => "addresses that are dropped at devices",
         MapNames.PreNet => "prefixes that are dropped at devices",
+        MapNames.Node => "other hosts, and the way to them",
+        MapNames.NodeId => "other hosts by address",
         MapNames.Publish => "outsiders to whom closed published ports are open",
         _ => "",
     };
@@ -172,7 +174,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"{row.Id}",
             $"identity={row.Identity.Value} ifindex={row.Ifindex} network={row.NetworkId} internal={row.Internal} mac={string.Join(':', row.Mac.Select(b => b.ToString("x2")))} flows={row.Flows}")),
         MapNames.Local => datapath.ListLocal().Select(row => (row.Address.ToString(), $"endpoint={row.EndpointId}")),
-        MapNames.Ipcache => datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => (row.Prefix.ToString(), $"identity={row.Identity.Value}")),
+        MapNames.Ipcache => datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => (row.Prefix.ToString(), $"identity={row.Identity.Value}{(row.NetworkId != 0 ? $" network={row.NetworkId}" : "")}{(row.Node != 0 ? $" node={row.Node}" : "")}")),
         MapNames.Policy => datapath.ListEndpoints().SelectMany(row => datapath.ListPolicy(row.Id).Select(entry => (
             $"endpoint={row.Id} {PolicyKey(entry)}",
             $"{(!entry.Allow ? "deny" : entry.HttpPolicyId != 0 ? $"proxy http={entry.HttpPolicyId:x8}" : "allow")} rule={entry.RuleId}"))),
@@ -192,6 +194,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             $"{new IPEndPoint(row.Address, row.Port)} flags={row.Flags}{(row.NextHop is { } hop ? $" device={hop.Ifindex} mac={Convert.ToHexStringLower(hop.Mac)} source={hop.Source}" : "")}")),
         MapNames.PreAddr => datapath.Prefilter.List().Where(prefix => prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
         MapNames.PreNet => datapath.Prefilter.List().Where(prefix => !prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
+        MapNames.Node => datapath.ListNodes().Select(row => ($"{row.Id}", $"{row.Address} {(row.Id == 0 ? "this host" : row.IsOverlay ? "overlay" : "direct")}")),
+        MapNames.NodeId => datapath.ListNodes().Where(row => row.Id != 0).Select(row => ($"{row.Address}", $"node={row.Id}")),
         MapNames.Publish => datapath.Published.List().Select(row => (
             row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",
             row.Ifindex == 0 ? "open" : $"open by device {row.Ifindex}")),
