@@ -116,8 +116,8 @@ public sealed class ClusterDesk : IDisposable
         }
 
         string key = ClusterKeys.Network(network.Name);
-        TransactionResult result = await _shared.CommitAsync(
-            new Transaction().IfAbsent(key).Put(key, JsonSerializer.SerializeToUtf8Bytes(network, ClusterContext.Default.NetworkRecord)), cancel);
+        TransactionResult result = await CommitAsync(
+            $"network {network.Name} cannot be made now", new Transaction().IfAbsent(key).Put(key, JsonSerializer.SerializeToUtf8Bytes(network, ClusterContext.Default.NetworkRecord)), cancel);
         if (!result.Succeeded)
         {
             throw new ControlException($"there is a network {network.Name} already; 'weir network list' shows it");
@@ -140,7 +140,7 @@ public sealed class ClusterDesk : IDisposable
             transaction.Delete(ClusterKeys.Block(name, block));
         }
 
-        await _shared.CommitAsync(transaction, cancel);
+        await CommitAsync($"network {name} cannot be deleted now", transaction, cancel);
     }
 
     /// <summary>Until an endpoint has its identity; or for so long.</summary>
@@ -168,6 +168,23 @@ public sealed class ClusterDesk : IDisposable
         _source.Dispose();
         _announcer.Dispose();
         _policy.Dispose();
+    }
+
+    /// <summary>For somebody who waits for it.</summary>
+    private async Task<TransactionResult> CommitAsync(string failed, Transaction transaction, CancellationToken cancel)
+    {
+        try
+        {
+            return await _shared.CommitAsync(transaction, cancel);
+        }
+        catch (StoreException e)
+        {
+            throw new ControlException($"{failed}: {e.Message}; nothing was changed");
+        }
+        catch (OutcomeUnknownException e)
+        {
+            throw new ControlException($"whether it was done is not known: {e.Message}; 'weir network list' tells once the shared store answers");
+        }
     }
 
     private static void RequireName(string name)
