@@ -14,17 +14,35 @@ enum parse_limit {
 	PARSE_TCP_LEAST = 20,
 };
 
+static __always_inline enum l3_proto l3_of(const struct __sk_buff *skb)
+{
+	return (enum l3_proto)bpf_ntohs((__be16)skb->protocol);
+}
+
+/* Whether the headers of an ordinary TCP segment are readable as they are. A sender of this host keeps a
+ * segment's data in fragments behind them: pulling some of it would copy the head of each. */
+static __always_inline bool parse_is_plain_tcp(struct __sk_buff *skb)
+{
+	if (l3_of(skb) == L3_IPV4) {
+		struct iphdr *ip = PARSE_AT(skb, LINK_HEADER, struct iphdr);
+
+		return ip && *(__u8 *)ip == PARSE_IPV4_PLAIN && ip->protocol == L4_TCP &&
+		       PARSE_AT(skb, LINK_HEADER + sizeof(*ip), struct tcp_head);
+	}
+	if (l3_of(skb) == L3_IPV6) {
+		struct ipv6hdr *ip = PARSE_AT(skb, LINK_HEADER, struct ipv6hdr);
+
+		return ip && ip->nexthdr == L4_TCP && PARSE_AT(skb, LINK_HEADER + sizeof(*ip), struct tcp_head);
+	}
+	return false;
+}
+
 /* Makes the headers directly readable; a driver may leave them in fragments of the skb. */
 static __always_inline void parse_pull(struct __sk_buff *skb)
 {
 	if ((void *)(long)skb->data + PARSE_HEADERS > (void *)(long)skb->data_end &&
-	    skb->data_end - skb->data < skb->len)
+	    skb->data_end - skb->data < skb->len && !parse_is_plain_tcp(skb))
 		bpf_skb_pull_data(skb, skb->len < PARSE_HEADERS ? skb->len : PARSE_HEADERS);
-}
-
-static __always_inline enum l3_proto l3_of(const struct __sk_buff *skb)
-{
-	return (enum l3_proto)bpf_ntohs((__be16)skb->protocol);
 }
 
 /* An offset that was in memory is one of few constants. The verifier of Linux 6.1 does not know
