@@ -13,6 +13,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     private const int MostPieces = 64;
 
     private readonly HpackDecoder _decoder = new();
+    private readonly KnownRequest _known = new();
     private ByteQueue _block;
     private Frame _first;
     private FrameFault _fault;
@@ -27,7 +28,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     /// <summary>The stream whose block it is.</summary>
     public uint BlockStream => _first.Stream;
 
-    public int Memory => _decoder.Memory + _block.Memory;
+    public int Memory => _decoder.Memory + _block.Memory + _known.Memory;
 
     /// <summary>The first frame of a block.</summary>
     /// <param name="fault">What is wrong with it, for its stream alone: the block is decoded, or the next ones could not be.</param>
@@ -68,17 +69,25 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     private FrameFault OnBlock(ReadOnlySpan<byte> block)
     {
         var first = _first;
+        var state = streams.StateOf(first.Stream, out var stream);
+        if (state == Http2StreamState.Idle && _fault.IsNone && _known.Is(block, _decoder.Version, connection, first.Flags.HasFlag(FrameFlags.EndStream)))
+        {
+            EndBlock();
+            streams.Use(first.Stream);
+            return OnKnownRequest(in first);
+        }
+
         var headers = connection.Worker.HeaderList;
+        var version = _decoder.Version;
         var isDecoded = _decoder.Decode(block, headers);
-        _first = default;
-        Blocks++;
-        _block.Clear();
+        _known.Decoded(block, version, _decoder.Version);
+        EndBlock();
         if (!isDecoded)
         {
             return new FrameFault(Http2Error.CompressionError, OfStream: false);
         }
 
-        switch (streams.StateOf(first.Stream, out var stream))
+        switch (state)
         {
             case Http2StreamState.Idle:
                 streams.Use(first.Stream);
@@ -91,6 +100,13 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
             default:
                 return FrameFault.None; // on their way when the stream was reset
         }
+    }
+
+    private void EndBlock()
+    {
+        _first = default;
+        Blocks++;
+        _block.Clear();
     }
 
     private FrameFault OnTrailers(in Frame frame, Http2Stream stream, HeaderList headers)
@@ -127,19 +143,39 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
         return false;
     }
 
+    /// <summary>Before it has read the settings a client cannot know; it may ask again (§8.7).</summary>
+    private FrameFault Admit() => streams.Count >= Http2Streams.Most || connection.IsShortOfMemory
+        ? new FrameFault(Http2Error.RefusedStream, OfStream: true)
+        : FrameFault.None;
+
+    /// <summary>One that was judged already, by the same policies.</summary>
+    private FrameFault OnKnownRequest(in Frame frame)
+    {
+        var fault = Admit();
+        if (fault.IsNone)
+        {
+            var isWhole = frame.Flags.HasFlag(FrameFlags.EndStream);
+            streams.Add(frame.Stream, new Http2Stream(_known.Begin(in frame)) { ClientEnded = isWhole, BodyLeft = _known.ContentLength });
+            Frame.WriteHeaders(connection.Worker.ToServer, frame.Stream, isWhole, _known.Written);
+        }
+
+        return fault;
+    }
+
     private FrameFault OnRequest(in Frame frame, HeaderList headers)
     {
-        if (streams.Count >= Http2Streams.Most || connection.IsShortOfMemory)
+        var admission = Admit();
+        if (!admission.IsNone)
         {
-            // Before it has read the settings a client cannot know; it may ask again (§8.7).
-            return new FrameFault(Http2Error.RefusedStream, OfStream: true);
+            return admission;
         }
 
         var isWhole = frame.Flags.HasFlag(FrameFlags.EndStream);
         var fault = RequestFields.Read(headers, out var request);
         fault = fault == RequestFault.None && isWhole && request.ContentLength > 0 ? RequestFault.ContentLength : fault;
+        var snapshot = connection.Worker.Snapshot; // it may be another one a moment later
         var judgement = fault == RequestFault.None
-            ? Judge.Decide(connection.Worker.Snapshot, in connection.Flow, request.Method, request.Path, request.Host, in headers)
+            ? Judge.Decide(snapshot, in connection.Flow, request.Method, request.Path, request.Host, in headers)
             : new Judgement(AccessVerdict.Invalid, 0, false, RequestFaults.Explain(fault), []);
         if (fault != RequestFault.None)
         {
@@ -158,7 +194,8 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
             headers.Mend(judgement.Mended);
         }
 
-        Write(frame.Stream, isWhole, headers);
+        var written = Write(frame.Stream, isWhole, headers);
+        _known.Allowed(connection, snapshot.Version, isWhole, in request, in judgement, written);
         return FrameFault.None;
     }
 
@@ -215,9 +252,11 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     private static bool IsMalformed(RequestFault fault) =>
         fault is not (RequestFault.None or RequestFault.TooLarge or RequestFault.DotSegment or RequestFault.Ambiguous);
 
-    private void Write(uint stream, bool endStream, HeaderList headers)
+    private ReadOnlySpan<byte> Write(uint stream, bool endStream, HeaderList headers)
     {
         var scratch = connection.Worker.BlockBuffer(HpackEncoder.Room(headers));
-        Frame.WriteHeaders(connection.Worker.ToServer, stream, endStream, scratch[..HpackEncoder.Encode(headers, scratch)]);
+        var block = scratch[..HpackEncoder.Encode(headers, scratch)];
+        Frame.WriteHeaders(connection.Worker.ToServer, stream, endStream, block);
+        return block;
     }
 }

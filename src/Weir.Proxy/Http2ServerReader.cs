@@ -12,6 +12,8 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
 
     private readonly HpackDecoder _decoder = new() { MostTable = 4 * HpackDecoder.MostTableBytes };
     private ByteQueue _block;
+    private KnownBlock _known;
+    private int _knownStatus;
     private readonly Queue<int> _tables = []; // of settings that the client has not acknowledged
     private Frame _blockFrame;
     private int _pieces;
@@ -23,7 +25,7 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     /// <summary>The largest table that the client may use for its headers.</summary>
     public int MostTable { get; private set; } = HpackDecoder.MostTableBytes;
 
-    public int Memory => _decoder.Memory + _block.Memory;
+    public int Memory => _decoder.Memory + _block.Memory + _known.Memory;
 
     private bool InBlock => _blockFrame.Type == FrameType.Headers;
 
@@ -207,14 +209,13 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     private bool OnBlock(ReadOnlySpan<byte> block)
     {
         var first = _blockFrame;
-        var headers = connection.Worker.HeaderList;
-        var isDecoded = _decoder.Decode(block, headers);
+        var isDecoded = TryReadStatus(block, out var status);
         _blockFrame = default;
         _block.Clear();
         if (isDecoded && streams.TryGet(first.Stream, out var stream))
         {
             stream.Exchange.ResponseBytes += first.Length;
-            if (headers.Count > 0 && headers.Name(0).SequenceEqual(":status"u8) && int.TryParse(headers.Value(0), out var status) && status >= 200)
+            if (status >= 200)
             {
                 stream.Exchange.Status = status;
             }
@@ -226,6 +227,34 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
         }
 
         return isDecoded;
+    }
+
+    /// <param name="status">0: it has none.</param>
+    /// <returns>False: the block is malformed.</returns>
+    private bool TryReadStatus(ReadOnlySpan<byte> block, out int status)
+    {
+        var version = _decoder.Version;
+        if (_known.Is(block, version))
+        {
+            status = _knownStatus;
+            return true;
+        }
+
+        var headers = connection.Worker.HeaderList;
+        status = 0;
+        if (!_decoder.Decode(block, headers))
+        {
+            return false;
+        }
+
+        if (headers.Count > 0 && headers.Name(0).SequenceEqual(":status"u8))
+        {
+            _ = int.TryParse(headers.Value(0), out status);
+        }
+
+        _known.Keep(block, version, _decoder.Version);
+        _knownStatus = status;
+        return true;
     }
 
     private void OnEnd(uint id, Http2Stream stream)

@@ -11,6 +11,8 @@ namespace Weir.Proxy;
 /// </summary>
 internal sealed class PolicySnapshot
 {
+    private static long _last;
+
     private readonly FrozenDictionary<uint, HttpRuleSet> _policies;
     private readonly FrozenDictionary<uint, HttpRuleSet> _former;
 
@@ -22,6 +24,9 @@ internal sealed class PolicySnapshot
 
     /// <summary>Knows no policy: nothing is served.</summary>
     public static PolicySnapshot Empty { get; } = new(FrozenDictionary<uint, HttpRuleSet>.Empty, FrozenDictionary<uint, HttpRuleSet>.Empty);
+
+    /// <summary>No other has had it.</summary>
+    public long Version { get; } = Interlocked.Increment(ref _last);
 
     /// <summary>Null: not known, nothing passes.</summary>
     public HttpRuleSet? Find(uint id) => _policies.GetValueOrDefault(id) ?? _former.GetValueOrDefault(id);

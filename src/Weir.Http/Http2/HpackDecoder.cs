@@ -16,6 +16,9 @@ public sealed class HpackDecoder
     /// <summary>Bytes of memory that its table takes.</summary>
     public int Memory => _table.Memory;
 
+    /// <summary>Of its table: a block that changes nothing in it means the same as long as nothing else does.</summary>
+    public long Version => _table.Version;
+
     /// <summary>Decodes a whole block.</summary>
     /// <returns>False: it is malformed, and the connection is lost (§4.3 of RFC 9113).</returns>
     public bool Decode(ReadOnlySpan<byte> block, HeaderList headers)

@@ -23,6 +23,9 @@ internal sealed class HpackTable(int limit)
 
     public int Count => _count;
 
+    /// <summary>Grows with every change.</summary>
+    public long Version { get; private set; }
+
     /// <summary>Bytes of memory.</summary>
     public int Memory => _bytes.Length + (_entries.Length * 12);
 
@@ -33,6 +36,7 @@ internal sealed class HpackTable(int limit)
         set
         {
             _limit = value;
+            Version++;
             MakeRoom(0);
         }
     }
@@ -48,6 +52,7 @@ internal sealed class HpackTable(int limit)
     /// <param name="name">May be a name of this table.</param>
     public void Add(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, byte staticName)
     {
+        Version++;
         var length = name.Length + value.Length;
         if (length + EntryOverhead > _limit)
         {

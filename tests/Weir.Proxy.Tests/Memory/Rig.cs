@@ -44,6 +44,9 @@ internal sealed class Rig
     /// <summary>The worker has let go of the connection.</summary>
     public bool IsForgotten { get; private set; }
 
+    /// <summary>False: nobody looks at requests that are allowed.</summary>
+    public bool IsLookedAt { set => _reporter.WantsAllowed = value; }
+
     /// <summary>What the agent was told, so far.</summary>
     public List<ProxyAccess> Told
     {
