@@ -28,7 +28,8 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     /// <summary>The stream whose block it is.</summary>
     public uint BlockStream => _first.Stream;
 
-    public int Memory => _decoder.Memory + _block.Memory + _known.Memory;
+    /// <summary>Bytes of memory; counted where they change, since it is asked for after each event.</summary>
+    public int Memory { get; private set; }
 
     /// <summary>The first frame of a block.</summary>
     /// <param name="fault">What is wrong with it, for its stream alone: the block is decoded, or the next ones could not be.</param>
@@ -49,6 +50,8 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     /// <summary>The connection is over.</summary>
     public void Clear() => _block.Clear();
 
+    private void CountMemory() => Memory = _decoder.Memory + _block.Memory + _known.Memory;
+
     private FrameFault Add(in Frame frame, ReadOnlySpan<byte> fragment)
     {
         if (_block.Length + fragment.Length > MostBytes || ++_pieces > MostPieces)
@@ -63,6 +66,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
         }
 
         _block.Append(fragment);
+        CountMemory();
         return isLast ? OnBlock(_block.Span) : FrameFault.None;
     }
 
@@ -82,6 +86,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
         var isDecoded = _decoder.Decode(block, headers);
         _known.Decoded(block, version, _decoder.Version);
         EndBlock();
+        CountMemory();
         if (!isDecoded)
         {
             return new FrameFault(Http2Error.CompressionError, OfStream: false);
@@ -106,7 +111,11 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     {
         _first = default;
         Blocks++;
-        _block.Clear();
+        if (!_block.IsEmpty)
+        {
+            _block.Clear();
+            CountMemory();
+        }
     }
 
     private FrameFault OnTrailers(in Frame frame, Http2Stream stream, HeaderList headers)
@@ -196,6 +205,7 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
 
         var written = Write(frame.Stream, isWhole, headers);
         _known.Allowed(connection, snapshot.Version, isWhole, in request, in judgement, written);
+        CountMemory();
         return FrameFault.None;
     }
 

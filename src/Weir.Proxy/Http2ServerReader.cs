@@ -25,7 +25,8 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
     /// <summary>The largest table that the client may use for its headers.</summary>
     public int MostTable { get; private set; } = HpackDecoder.MostTableBytes;
 
-    public int Memory => _decoder.Memory + _block.Memory + _known.Memory;
+    /// <summary>Bytes of memory; counted where they change, since it is asked for after each event.</summary>
+    public int Memory { get; private set; }
 
     private bool InBlock => _blockFrame.Type == FrameType.Headers;
 
@@ -203,6 +204,7 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
         }
 
         _block.Append(fragment);
+        CountMemory();
         return !isLast || OnBlock(_block.Span);
     }
 
@@ -211,7 +213,12 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
         var first = _blockFrame;
         var isDecoded = TryReadStatus(block, out var status);
         _blockFrame = default;
-        _block.Clear();
+        if (!_block.IsEmpty)
+        {
+            _block.Clear();
+            CountMemory();
+        }
+
         if (isDecoded && streams.TryGet(first.Stream, out var stream))
         {
             stream.Exchange.ResponseBytes += first.Length;
@@ -254,8 +261,11 @@ internal sealed class Http2ServerReader(Connection connection, Http2Streams stre
 
         _known.Keep(block, version, _decoder.Version);
         _knownStatus = status;
+        CountMemory();
         return true;
     }
+
+    private void CountMemory() => Memory = _decoder.Memory + _block.Memory + _known.Memory;
 
     private void OnEnd(uint id, Http2Stream stream)
     {
