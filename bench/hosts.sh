@@ -9,6 +9,7 @@
 # All in turn, round after round; medians, and their ratio to the bare link and to Docker's overlay. Beside the rate stands
 # the CPU time of both hosts, by the accounting of their control groups: others' load changes it least. Packets are of 1450
 # bytes at most by each way, as overlays of a link of 1500 have it. ROUNDS and SECONDS_EACH bound it, WAYS picks.
+# XDP_MODE is the agents': off, since a veth with XDP takes each packet by itself, which no other way here has to bear.
 set -Eeuo pipefail
 trap 'echo "hosts.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/.."
@@ -17,9 +18,12 @@ cd "$(dirname "$0")/.."
 . bench/figures.sh
 
 ROUNDS=${ROUNDS:-5}
+XDP_MODE=${XDP_MODE:-off}
 SECONDS_EACH=${SECONDS_EACH:-2}
 read -ra ways <<< "${WAYS:-bare routed direct overlay docker}"
 readonly inner_mtu=1450 outer_mtu=1500 image=weir-bench
+# One request at a time needs one processor; whether the two ends have one or two is worth more than any way.
+readonly pinned=(taskset -c 0)
 
 need_root
 need_kernel
@@ -38,12 +42,6 @@ cleanup() {
 }
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-
-has_ways() { out/weir agent --help | grep -- --node-way > /dev/null; }
-if [[ " ${ways[*]} " == *" overlay "* ]] && ! has_ways; then
-    echo "overlay: left out, since this weir has no setting node-way"
-    read -ra ways <<< "$(sed 's/\boverlay\b//' <<< "${ways[*]}")"
-fi
 
 # A link of its own between the two hosts: link NAME NETWORK MTU
 link() {
@@ -97,7 +95,7 @@ take_way() {
     case "$1" in direct | overlay) ;; *) return 0 ;; esac
     if [ "$1" != "$way" ]; then
         [ -z "$way" ] || stop_agents
-        if has_ways; then start_agents --devices node0 --node-way "$1"; else start_agents --devices node0; fi
+        start_agents --devices node0 --xdp-mode "$XDP_MODE" --node-way "$1"
         eventually is_way 1 "$1"
         eventually is_way 2 "$1"
         way=$1
@@ -117,8 +115,8 @@ measure() { # WAY WHAT
     before=$(cpu_time)
     case "$2" in
         throughput) rate=$(at_client "$1" timeout $((SECONDS_EACH + 10)) iperf3 -c "$to" -t "$SECONDS_EACH" -f m | awk '/receiver/ { print $7 }') ;;
-        requests) rate=$(at_client "$1" timeout $((SECONDS_EACH + 10)) "$work/netbench" rr "$to" 7000 "$SECONDS_EACH") ;;
-        connections) rate=$(at_client "$1" timeout $((SECONDS_EACH + 10)) "$work/netbench" crr "$to" 7000 "$SECONDS_EACH") ;;
+        requests) rate=$(at_client "$1" timeout $((SECONDS_EACH + 10)) "${pinned[@]}" "$work/netbench" rr "$to" 7000 "$SECONDS_EACH") ;;
+        connections) rate=$(at_client "$1" timeout $((SECONDS_EACH + 10)) "${pinned[@]}" "$work/netbench" crr "$to" 7000 "$SECONDS_EACH") ;;
     esac
     echo "$rate" >> "$work/$1.$2"
     awk "BEGIN { print $(($(cpu_time) - before)) / ($rate * $SECONDS_EACH / $([ "$2" = throughput ] && echo 8 || echo 1)) }" >> "$work/$1.$2.cpu"
@@ -166,7 +164,7 @@ for one in "${ways[@]}"; do
     [[ "$served " != *" $(place_of "$one") "* ]] || continue
     served+=" $(place_of "$one")"
     at_server "$one" iperf3 -s -D > /dev/null
-    at_server "$one" "$work/netbench" serve 7000 2> /dev/null &
+    at_server "$one" "${pinned[@]}" "$work/netbench" serve 7000 2> /dev/null &
 done
 
 load_before=$(cut -d ' ' -f 1 /proc/loadavg)
@@ -180,12 +178,13 @@ for _ in $(seq "$ROUNDS"); do
     done
 done
 
-printf '%-12s %-8s %9s %7s %9s %8s %7s %9s\n' "" way median "÷ bare" "÷ docker" CPU "÷ bare" "÷ docker"
+printf '%-12s %-8s %9s %7s %9s %8s %7s %9s   %s\n' "" way median "÷ bare" "÷ docker" CPU "÷ bare" "÷ docker" "CPU of each round"
 for what in throughput requests connections; do
     for one in "${ways[@]}"; do
-        printf '%-12s %-8s %9.0f %6s %8s %8.2f %6s %8s\n' "$what" "$one" \
+        printf '%-12s %-8s %9.0f %6s %8s %8.2f %6s %8s   %s\n' "$what" "$one" \
             "$(median < "$work/$one.$what")" "$(ratio "$one" bare "$what")" "$(ratio "$one" docker "$what")" \
-            "$(median < "$work/$one.$what.cpu")" "$(ratio "$one" bare "$what.cpu")" "$(ratio "$one" docker "$what.cpu")"
+            "$(median < "$work/$one.$what.cpu")" "$(ratio "$one" bare "$what.cpu")" "$(ratio "$one" docker "$what.cpu")" \
+            "$(paste -sd ' ' "$work/$one.$what.cpu")"
     done
 done
 echo "throughput in Mbit/s (iperf3, one stream), requests and connections per second (one at a time); CPU in µs for a" \
