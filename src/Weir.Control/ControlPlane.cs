@@ -97,7 +97,7 @@ public sealed class ControlPlane : IDisposable
         Prefilter = new PrefilterDesk(_writer, durable, _reconciler, datapath.Prefilter.Max, _devices.Need);
         var obstacles = new Obstacles(_writer, datapath);
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, () => _writer.World, options.Labels);
-        var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, options.Labels);
+        var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, () => _writer.World, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
         Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
@@ -402,7 +402,7 @@ public sealed class ControlPlane : IDisposable
     {
         if (_writer.World.Cluster?.Others.Any() == true)
         {
-            _devices.Need();
+            _devices.NeedForNodes();
         }
 
         Follow(null);

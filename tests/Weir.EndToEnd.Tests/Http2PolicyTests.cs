@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>HTTP/2 without TLS through the proxy, spoken by others' clients and servers.</summary>
-[Collection(HttpHost.Name)]
+[Collection(HostileHttpHost.Name)]
 public sealed class Http2PolicyTests : IDisposable
 {
     private readonly DockerHost _host;

@@ -10,7 +10,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>Whatever one container throws at the proxy, others are served, its memory has an end, and when the container
 /// is gone there is nothing left to do.</summary>
-[Collection(HttpHost.Name)]
+[Collection(HostileHttpHost.Name)]
 public sealed partial class HttpFloodTests : IDisposable
 {
     private const int Mega = 1024 * 1024;

@@ -9,7 +9,7 @@ using Xunit.Abstractions;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Clients that mean the proxy no good: others are served meanwhile, and its memory has an end.</summary>
-[Collection(HttpHost.Name)]
+[Collection(HostileHttpHost.Name)]
 public sealed partial class HttpHostileTests : IDisposable
 {
     private const int Mega = 1024 * 1024;

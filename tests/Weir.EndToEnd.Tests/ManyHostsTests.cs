@@ -37,8 +37,13 @@ public sealed class ManyHostsTests : IDisposable
         Assert.Contains($"hello from {api}", _hosts[1].Sandbox.Run(fromHost).Output, StringComparison.Ordinal);
         _hosts[0].Weir("policy", "delete", "nodes").OrFail();
 
-        // Once, on one host; in force everywhere when it returns.
-        _hosts[1].Apply("api.yaml", Policy("{port: \"80\", protocol: TCP}"));
+        // Nothing is balanced: the device has the program that judges what comes in, and no XDP before it.
+        Assert.Contains("tc only", _hosts[0].Weir("status").OrFail().Output, StringComparison.Ordinal);
+
+        // Once, on one host; in force everywhere when it returns. The container that it selects is on the other.
+        CommandResult applied = _hosts[1].TryApply("api.yaml", Policy("{port: \"80\", protocol: TCP}"));
+        Assert.True(applied.Succeeded, applied.All);
+        Assert.DoesNotContain("no container", applied.All, StringComparison.Ordinal);
         MustReach(web, address);
         Assert.False(Get(other, address).Succeeded);
         string drop = _hosts[0].Sandbox.Run(["timeout", "2", Sandbox.Weir, "monitor", "--type", "drop", "--last", "20"]).Output;

@@ -12,7 +12,7 @@ using Weir.Policy;
 namespace Weir.Control.Policies;
 
 /// <summary>Tells the checks of policy what there is on this host. May be asked from any thread.</summary>
-internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper claims, NetworkManager networks, HostAddresses host, PolicyPeers peers, LabelFilter labels)
+internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper claims, NetworkManager networks, HostAddresses host, PolicyPeers peers, Func<World> world, LabelFilter labels)
 {
     internal HostFacts Read()
     {
@@ -24,9 +24,13 @@ internal sealed class HostFactsReader(EndpointManager endpoints, ClaimKeeper cla
         IEnumerable<IPAddress> addresses = host.All.Where(address => !ranges.Any(range => range.Item1.Contains(address)));
         return new HostFacts
         {
-            Endpoints = [.. endpoints.Attached.Select(peers.Of).Distinct()],
+            Endpoints = [.. endpoints.Attached.Select(peers.Of).Concat(Elsewhere()).Distinct()],
             TakesLabel = labels.Takes,
             Inside = [.. ranges, .. addresses.Select(address => (IpPrefix.Single(address), "this host"))],
         };
     }
+
+    /// <summary>Policy of a cluster is for the containers of all hosts.</summary>
+    private IEnumerable<PolicyPeer> Elsewhere() => world().Cluster is not { } cluster ? []
+        : cluster.Others.SelectMany(node => cluster.Endpoints.GetValueOrDefault(node.Name)?.Values ?? []).Select(endpoint => endpoint.Identity).Distinct().Select(peers.Of);
 }

@@ -17,19 +17,34 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
 {
     private volatile ImmutableSortedDictionary<string, BalancedDevice> _devices = ImmutableSortedDictionary.Create<string, BalancedDevice>(StringComparer.Ordinal);
     private bool _hooked;
+    private bool _balances;
+    private bool _hasNodes;
 
     internal IReadOnlyList<BalancedDevice> All => [.. _devices.Values];
 
     /// <summary>What is wrong with the socket hook; null: nothing, or it is not needed yet.</summary>
     internal string? HookProblem { get; private set; }
 
-    /// <summary>Whether there is anything to balance or to filter.</summary>
-    internal bool IsNeeded { get; private set; }
+    /// <summary>Whether programs are needed: there is something to balance or to filter, or other nodes' packets come in.</summary>
+    internal bool IsNeeded => _balances || _hasNodes;
 
-    /// <summary>From here on the programs are needed.</summary>
+    /// <summary>From here on there is something to balance or to filter.</summary>
     internal void Need()
     {
-        IsNeeded = true;
+        if (!_balances)
+        {
+            _balances = true;
+            // Those that had no XDP for want of a use.
+            _devices = _devices.SetItems(_devices.Select(device => KeyValuePair.Create(device.Key, device.Value with { IsSettled = false })));
+        }
+
+        Refresh();
+    }
+
+    /// <summary>From here on other nodes' packets come in: judged where they arrive, and XDP would only make them slower.</summary>
+    internal void NeedForNodes()
+    {
+        _hasNodes = true;
         Refresh();
     }
 
@@ -126,6 +141,7 @@ internal sealed class DeviceManager(Datapath.Datapath datapath, RtnetlinkSocket 
     /// stack, where it copies what containers and machines there send in large pieces.</summary>
     private string? WhyNoXdp(LinkInfo link, bool hasEthernet) =>
         !hasEthernet ? "no Ethernet header"
+        : !_balances ? "nothing to balance or to filter"
         : options.XdpMode == XdpPreference.Off ? "xdp-mode is off"
         : link.Kind == "bridge" && !options.Devices.Contains(link.Name) ? "a bridge that 'devices' does not name"
         : null;

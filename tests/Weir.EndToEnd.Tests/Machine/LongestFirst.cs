@@ -12,7 +12,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>In the order of the minutes that they took.</summary>
     private static readonly string[] _long =
     [
-        "EmulatedHostTests", HttpHost.Name, SharedHost.Name, nameof(RealClientsTests), nameof(HostShapeTests), nameof(ExplainTests), nameof(UplinkTests), nameof(DoorTests), nameof(RestartTests),
+        "EmulatedHostTests", HttpHost.Name, HostileHttpHost.Name, SharedHost.Name, nameof(ManyHostsTests), nameof(RealClientsTests), nameof(HostShapeTests), nameof(ExplainTests), nameof(UplinkTests), nameof(DoorTests), nameof(RestartTests),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
