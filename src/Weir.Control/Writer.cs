@@ -81,6 +81,27 @@ internal sealed class Writer : IDisposable
         return true;
     });
 
+    /// <summary>Until the world is so, or for so long; needs no thread meanwhile.</summary>
+    internal async Task WaitAsync(Func<World, bool> isSo, TimeSpan most, CancellationToken cancel)
+    {
+        // Never disposed of: the writer's thread may tell of a change while this ends.
+        var changed = new SemaphoreSlim(0);
+        void OnChanged() => changed.Release();
+        Changed += OnChanged;
+        try
+        {
+            long end = Environment.TickCount64 + (long)most.TotalMilliseconds;
+            while (!isSo(World) && end - Environment.TickCount64 is var left and > 0)
+            {
+                await changed.WaitAsync(TimeSpan.FromMilliseconds(left), cancel);
+            }
+        }
+        finally
+        {
+            Changed -= OnChanged;
+        }
+    }
+
     /// <summary>Makes another world the present one. What of it is kept over restarts is kept already.</summary>
     internal void Publish(Func<World, World> change)
     {

@@ -76,9 +76,16 @@ internal sealed class ClusterAnnouncer : IDisposable
 
     private void OnChanged()
     {
-        if (_changed.CurrentCount == 0)
+        try
         {
-            _changed.Release();
+            if (_changed.CurrentCount == 0)
+            {
+                _changed.Release();
+            }
+        }
+        catch (ObjectDisposedException)
+        {
+            // Told while this ends; the change is not to fail for that.
         }
     }
 

@@ -144,24 +144,8 @@ public sealed class ClusterDesk : IDisposable
     }
 
     /// <summary>Until an endpoint has its identity; or for so long.</summary>
-    public async Task SettledAsync(string endpointId, TimeSpan most, CancellationToken cancel)
-    {
-        using var changed = new SemaphoreSlim(0);
-        void OnChanged() => changed.Release();
-        _writer.Changed += OnChanged;
-        try
-        {
-            long end = Environment.TickCount64 + (long)most.TotalMilliseconds;
-            while (_writer.World.Endpoints.GetValueOrDefault(endpointId) is { State: EndpointState.Init, WorkloadId: not null } && end - Environment.TickCount64 is var left and > 0)
-            {
-                await changed.WaitAsync(TimeSpan.FromMilliseconds(left), cancel);
-            }
-        }
-        finally
-        {
-            _writer.Changed -= OnChanged;
-        }
-    }
+    public Task SettledAsync(string endpointId, TimeSpan most, CancellationToken cancel) =>
+        _writer.WaitAsync(world => world.Endpoints.GetValueOrDefault(endpointId) is not { State: EndpointState.Init, WorkloadId: not null }, most, cancel);
 
     public void Dispose()
     {

@@ -122,7 +122,7 @@ internal sealed class SharedPolicy : IDisposable
                 return await AwaitAsync(outcome, result.Revision, cancel);
             }
 
-            await ChangesAsync(() => (_writer.World.Cluster?.Revision ?? 0) >= result.Revision, cancel); // somebody was faster: on top of his
+            await _writer.WaitAsync(world => world.Cluster?.Revision >= result.Revision, Patience, cancel); // somebody was faster: on top of his
         }
 
         throw new ControlException("others change the policy all the time: try again; nothing was changed");
@@ -176,7 +176,7 @@ internal sealed class SharedPolicy : IDisposable
     /// <summary>Says on which nodes it is not in force after all.</summary>
     private async Task<PolicyOutcome> AwaitAsync(PolicyOutcome outcome, long revision, CancellationToken cancel)
     {
-        await ChangesAsync(() => _writer.World.Cluster is { } view && view.Nodes.Count > 0 && view.Nodes.Values.All(node => node.PolicyRevision >= revision), cancel);
+        await _writer.WaitAsync(world => world.Cluster is { Nodes.Count: > 0 } view && view.Nodes.Values.All(node => node.PolicyRevision >= revision), Patience, cancel);
         List<Problem> problems = [.. outcome.Problems];
         foreach (NodeRecord node in _writer.World.Cluster?.Nodes.Values ?? [])
         {
@@ -191,25 +191,6 @@ internal sealed class SharedPolicy : IDisposable
         }
 
         return outcome with { Problems = problems };
-    }
-
-    private async Task ChangesAsync(Func<bool> isSo, CancellationToken cancel)
-    {
-        using var changed = new SemaphoreSlim(0);
-        void OnChanged() => changed.Release();
-        _writer.Changed += OnChanged;
-        try
-        {
-            long end = Environment.TickCount64 + (long)Patience.TotalMilliseconds;
-            while (!isSo() && end - Environment.TickCount64 is var left and > 0)
-            {
-                await changed.WaitAsync(TimeSpan.FromMilliseconds(left), cancel);
-            }
-        }
-        finally
-        {
-            _writer.Changed -= OnChanged;
-        }
     }
 
     /// <summary>What is the same stays the same, with the rules' numbers that it has here.</summary>
