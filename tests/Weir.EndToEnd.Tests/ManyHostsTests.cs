@@ -140,6 +140,18 @@ public sealed class ManyHostsTests : IDisposable
     {
         _hosts = new ClusterHosts(2);
         _hosts.MakeNetwork("app", "10.40.0.0/16");
+        string used = _hosts[1].RunClient("used", "app");
+        Wait.Until(() => _hosts[0].Weir("ip", "list").Output.Contains($"{used} (host2)", StringComparison.Ordinal), 15, () => _hosts[0].Weir("ip", "list").All);
+        Assert.Contains("a container is on network app", _hosts[0].Weir("network", "delete", "app").Error, StringComparison.Ordinal);
+        _hosts[1].Remove(used);
+        Wait.Until(() => _hosts[0].Weir("network", "delete", "app").Succeeded, 15, () => _hosts[0].Weir("network", "list").All);
+        foreach (int host in new[] { 0, 1 })
+        {
+            Wait.Until(() => !_hosts[host].TryDocker("network", "inspect", "app").Succeeded, 20, () => _hosts[host].Agent.Log);
+        }
+
+        Assert.DoesNotContain("10.40.", _hosts[0].Sandbox.Run(["ip", "route"]).Output, StringComparison.Ordinal);
+        _hosts.MakeNetwork("app", "10.40.0.0/16");
         _hosts[1].Agent.Kill();
         Assert.Equal(2, ClusterHosts.Nodes(_hosts[0]));
         Wait.Until(() => ClusterHosts.Nodes(_hosts[0]) == 1, 60, () => _hosts[0].Weir("node", "list").All);

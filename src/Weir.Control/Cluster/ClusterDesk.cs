@@ -131,7 +131,7 @@ public sealed class ClusterDesk : IDisposable
         SharedNetworkView network = Networks.FirstOrDefault(one => one.Network.Name == name) ?? throw new ControlException($"no node has a network \"{name}\"; 'weir network list' shows what there is");
         if (network.Endpoints > 0)
         {
-            throw new ControlException($"{network.Endpoints} containers are on network {name}: remove them first");
+            throw new ControlException($"{(network.Endpoints == 1 ? "a container is" : $"{network.Endpoints} containers are")} on network {name}: remove what is there first");
         }
 
         var transaction = new Transaction().Delete(ClusterKeys.Network(name));

@@ -125,7 +125,7 @@ internal sealed class NetworkManager
         if (subnets.FirstOrDefault(subnet => _addresses.SharedNameOf(subnet.Pool) != shared) is { } other)
         {
             throw new ControlException(
-                $"subnet {other.Pool} is {(_addresses.SharedNameOf(other.Pool) is { } name ? $"of the shared network {name}" : "this host's alone")}: to join a network of all nodes give its name twice, -o {Network.SharedOption}=NAME --ipam-opt {Network.SharedOption}=NAME, or have 'weir network create' do it");
+                $"subnet {other.Pool} is {(_addresses.SharedNameOf(other.Pool) is { } name ? $"of the shared network {name}" : "this host's alone")}: a network of all nodes is made by 'weir network create', which makes it known to Docker on each");
         }
 
         if (subnets.Any(subnet => subnet.Pool.IsIpv6) && Ipv6.WhyOff is { } why)
