@@ -10,6 +10,9 @@ internal static class PolicyFiles
 {
     private static readonly string[] _extensions = [".yaml", ".yml", ".json"];
 
+    /// <summary>Tests of policy, which stand beside it and are none themselves.</summary>
+    private static readonly string[] _testExtensions = [".policytest.yaml", ".policytest.yml", ".policytest.json"];
+
     internal static Option<string[]> Option() => new("--file", "-f")
     {
         Description = "a file, a folder (its *.yaml, *.yml and *.json), or - for standard input; again for more",
@@ -19,12 +22,16 @@ internal static class PolicyFiles
     /// <summary>Reads them all, under their paths from the root: an explanation names them weeks later, to somebody
     /// in another folder.</summary>
     /// <param name="problems">What cannot be read.</param>
-    internal static IReadOnlyList<(string Name, string Text)> Read(IEnumerable<string> paths, out IReadOnlyList<string> problems)
+    internal static IReadOnlyList<(string Name, string Text)> Read(IEnumerable<string> paths, out IReadOnlyList<string> problems) =>
+        Read(paths, areTests: false, out problems);
+
+    /// <param name="areTests">Of a folder the files of tests, not those of policy.</param>
+    internal static IReadOnlyList<(string Name, string Text)> Read(IEnumerable<string> paths, bool areTests, out IReadOnlyList<string> problems)
     {
         List<(string Name, string Text)> files = [];
         List<string> found = [];
         int left = TextFile.MostBytes;
-        foreach (string path in paths.SelectMany(path => Files(path, found)))
+        foreach (string path in paths.SelectMany(path => Files(path, areTests, found)))
         {
             try
             {
@@ -47,7 +54,7 @@ internal static class PolicyFiles
     }
 
     /// <summary>Those of a folder, else the path itself.</summary>
-    private static string[] Files(string path, List<string> problems)
+    private static string[] Files(string path, bool areTests, List<string> problems)
     {
         if (path.Length == 0)
         {
@@ -62,10 +69,10 @@ internal static class PolicyFiles
 
         try
         {
-            string[] inside = [.. Directory.GetFiles(path).Where(IsPolicy).Order(StringComparer.Ordinal)];
+            string[] inside = [.. Directory.GetFiles(path).Where(file => areTests ? IsTest(file) : IsPolicy(file)).Order(StringComparer.Ordinal)];
             if (inside.Length == 0)
             {
-                problems.Add($"{path}: no *.yaml, *.yml or *.json is in this folder");
+                problems.Add($"{path}: no {(areTests ? "*.policytest.yaml" : "*.yaml, *.yml or *.json")} is in this folder");
             }
 
             return inside;
@@ -83,5 +90,7 @@ internal static class PolicyFiles
         return TextFile.Read(input, most, TextFile.MostBytes);
     }
 
-    private static bool IsPolicy(string path) => _extensions.Contains(Path.GetExtension(path));
+    private static bool IsPolicy(string path) => _extensions.Contains(Path.GetExtension(path)) && !IsTest(path);
+
+    private static bool IsTest(string path) => _testExtensions.Any(extension => path.EndsWith(extension, StringComparison.Ordinal));
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections;
-using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
@@ -14,20 +12,9 @@ namespace Weir.Cli;
 /// (protobuf's own mapping makes strings of 64 bit ones), every field always there.</summary>
 internal static class ProtoJson
 {
-    internal static string Write(IMessage message, bool indented) => Write(json => WriteMessage(json, message), indented);
+    internal static string Write(IMessage message, bool indented) => JsonText.Write(json => WriteMessage(json, message), indented);
 
-    internal static string Write(IEnumerable<IMessage> messages, bool indented) => Write(json => WriteList(json, messages), indented);
-
-    private static string Write(Action<Utf8JsonWriter> write, bool indented)
-    {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = indented, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
-        {
-            write(json);
-        }
-
-        return Encoding.UTF8.GetString(buffer.GetBuffer(), 0, (int)buffer.Length);
-    }
+    internal static string Write(IEnumerable<IMessage> messages, bool indented) => JsonText.Write(json => WriteList(json, messages), indented);
 
     private static void WriteMessage(Utf8JsonWriter json, IMessage message)
     {

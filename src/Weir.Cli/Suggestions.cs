@@ -22,7 +22,6 @@ internal static class Suggestions
         ["watch"] = ["monitor"],
         ["trace"] = ["policy explain", "monitor --type trace"],
         ["why"] = ["policy explain"],
-        ["test"] = ["policy explain"],
         ["can"] = ["policy explain"],
         ["ps"] = ["endpoint list"],
         ["container"] = ["endpoint list"],

@@ -119,7 +119,11 @@ public sealed class PolicyDesk
         ArgumentNullException.ThrowIfNull(from);
         ArgumentNullException.ThrowIfNull(to);
         ArgumentNullException.ThrowIfNull(port);
-        (IpProtocol protocol, ushort number) = PortText.Parse(port);
+        if (!PortText.TryParse(port, out IpProtocol protocol, out ushort number))
+        {
+            throw new ControlException($"--port {port} is not a port; write for example {PortText.Example}");
+        }
+
         SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
         return _writer.Run(() => _explainer.Explain(from, to, protocol, number, request));
     }

@@ -127,6 +127,9 @@ public sealed class PolicyEngine
         return response;
     }
 
+    /// <summary>The entries of all rules.</summary>
+    internal ReadOnlySpan<EntryOfRule> Entries => _entries;
+
     /// <summary>The names of the connection's destination: the subject's own on ingress.</summary>
     internal static PortNames NamesOf(PolicyPeer subject, PolicyPeer peer, PolicyDirection direction) =>
         PortNames.Of(direction == PolicyDirection.Ingress ? subject : peer);

@@ -69,6 +69,9 @@ internal sealed class FileReader(ReadContext context)
             case NodeKind.Mapping when Has(root, "services"):
                 context.Error(root, "this is a file of services: 'weir service apply' takes it");
                 return [];
+            case NodeKind.Mapping when Has(root, "tests"):
+                context.Error(root, "this is a file of tests: 'weir policy test' takes it");
+                return [];
             default:
                 context.Error(root, $"expected a list of rules, or an object with kind {string.Join(", ", ObjectReader.Kinds)}; found {Describe(root)}");
                 return [];
