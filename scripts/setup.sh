@@ -159,6 +159,7 @@ setup_tests() {
     command -v nghttp > /dev/null || missing+=(nghttp2-client)
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
+    command -v promtool > /dev/null || missing+=(prometheus)
     # Firewalls of others.
     command -v nft > /dev/null || missing+=(nftables)
     command -v ufw > /dev/null || missing+=(ufw)
@@ -211,7 +212,7 @@ without_services() {
     ("$@") || status=$?
     [ -z "$policy" ] || rm "$policy"
     if command -v systemctl > /dev/null; then
-        for unit in etcd nginx haproxy squid docker-registry; do
+        for unit in etcd nginx haproxy squid docker-registry prometheus prometheus-node-exporter; do
             if [ -e "/lib/systemd/system/$unit.service" ] && ! grep -qx "$unit.service" "$before"; then
                 systemctl disable --quiet "$unit.service" || true
             fi

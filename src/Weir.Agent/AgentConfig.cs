@@ -48,6 +48,8 @@ internal sealed record AgentConfig
     /// <summary>One of a family at most; empty: not told.</summary>
     internal IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
 
+    internal MetricsOptions Metrics { get; init; } = new();
+
     internal DatapathOptions Datapath { get; init; } = new();
 
     /// <summary>Holds what outlives the agent's restart only.</summary>

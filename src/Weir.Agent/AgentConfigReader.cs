@@ -50,6 +50,7 @@ internal static class AgentConfigReader
             found.Add("node-address: a host of a cluster needs it: write at which address the others reach this one");
         }
 
+        found.AddRange(config.Metrics.Problems());
         problems = found;
         return config.Shared.Endpoints.Count == 0 || config.NodeAddresses.Count == 0 ? config
             : config with { Control = config.Control with { Cluster = new ClusterOptions(config.NodeName, config.NodeAddresses[0], config.NodeAddresses.ElementAtOrDefault(1), ClusterOptions.UsualTimeToLive) { Way = config.NodeWay } } };

@@ -24,6 +24,7 @@ internal sealed class AgentHost : IDisposable
     private readonly FileLock _pinsAlone;
     private readonly ILoggerFactory _logs; // of what is put together before the application is, and outlives it
     private readonly AgentSockets _sockets;
+    private readonly MetricsDoor _metrics;
     private readonly RecordStore _durable;
     private readonly RecordStore _runtime;
     private readonly Datapath.Datapath _datapath;
@@ -45,6 +46,7 @@ internal sealed class AgentHost : IDisposable
         _pinsAlone = LockPins(config.Datapath.PinRoot);
         _sockets = new AgentSockets(config);
         _logs = LoggerFactory.Create(logging => Describe(logging, config));
+        _metrics = new MetricsDoor(config.Metrics, _logs.CreateLogger("Weir.Agent"));
         ILogger storeLog = _logs.CreateLogger("Weir.Store");
         _durable = OpenStore(config.StateFolder, isDurable: true, storeLog);
         _runtime = OpenStore(StateIn(config.RunFolder), isDurable: false, storeLog);
@@ -94,6 +96,8 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<IpamDriver>();
         builder.Services.AddSingleton<PluginApi>();
         builder.Services.AddSingleton<DatapathTables>();
+        builder.Services.AddSingleton(_metrics);
+        builder.Services.AddSingleton<MetricsReader>();
         builder.Services.AddSingleton<StatusReader>();
         builder.Services.AddSingleton<BalancerAnswers>();
         builder.Services.AddSingleton<PublishAnswers>();
@@ -102,6 +106,8 @@ internal sealed class AgentHost : IDisposable
         _app = builder.Build();
         _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();
         _maintenance = _app.Services.GetRequiredService<Maintenance>();
+        MetricsReader metrics = _app.Services.GetRequiredService<MetricsReader>();
+        _app.Use((context, next) => _metrics.AnswerAsync(context, next, metrics.Read));
         _app.MapGrpcService<AgentService>();
 
         // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
@@ -153,6 +159,7 @@ internal sealed class AgentHost : IDisposable
     public void Dispose()
     {
         ((IDisposable)_app).Dispose();
+        _metrics.Dispose();
         _maintenance.Dispose();
         _proxy.Dispose();
         _flows.Dispose();
@@ -196,5 +203,6 @@ internal sealed class AgentHost : IDisposable
         kestrel.AddServerHeader = false;
         kestrel.Limits.MaxConcurrentConnections = 1024;
         _sockets.Listen(kestrel);
+        _metrics.Listen(kestrel);
     }
 }

@@ -14,7 +14,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, ClusterAnswers cluster, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, ClusterAnswers cluster, MetricsReader metrics, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -122,14 +122,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<DumpMapResponse> DumpMap(DumpMapRequest request, ServerCallContext context) => Answer(() => tables.Dump(request), StatusCode.NotFound);
 
-    public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(() =>
-    {
-        Metrics metrics = tables.Metrics(flows.Seen);
-        metrics.Services.AddRange(balancer.Metrics());
-        metrics.Mended.AddRange(control.Watchdog.Mended.Select(kind => new NamedCount { Name = kind.Kind, Count = (ulong)kind.Times }));
-        metrics.Degraded = control.Watchdog.Open.Count(incident => incident.IsDegraded);
-        return metrics;
-    });
+    public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(metrics.Read);
 
     public override Task<UpdateServiceResponse> UpdateService(UpdateServiceRequest request, ServerCallContext context) => Answer(() => balancer.Update(request));
 

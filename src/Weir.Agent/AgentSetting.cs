@@ -53,6 +53,10 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
         new("node-address", "at which the other hosts reach this one; a cluster needs it. With IPv6 networks both: 10.0.0.11,fd00::11", "", (c, text) => c with { NodeAddresses = Addresses(text) }),
         new("node-way", "how packets go to other hosts' containers: direct by the hosts' routes, overlay in VXLAN (UDP 8472); auto: direct to hosts on one segment, else overlay", "auto",
             (c, text) => c with { NodeWay = OneOf<NodeWay>(text) }),
+        new("metrics-address", "where Prometheus finds /metrics, such as 127.0.0.1:9964; empty: nowhere. One that other hosts reach needs the next three", "", (c, text) => c with { Metrics = c.Metrics with { Address = text.Length == 0 ? null : AddressAndPort(text) } }),
+        new("metrics-cert", "file with the certificate of who answers there", "", (c, text) => c with { Metrics = c.Metrics with { CertFile = FullPath(text) } }),
+        new("metrics-key", "file with that certificate's key", "", (c, text) => c with { Metrics = c.Metrics with { KeyFile = FullPath(text) } }),
+        new("metrics-token-file", "file with the token that whoever asks there has to say", "", (c, text) => c with { Metrics = c.Metrics with { Token = SecretIn(text) } }),
         new("devices", "devices by which clients of services come; empty: all with an address or a route", "",
             (c, text) => c with { Control = c.Control with { Devices = Words(text) } }),
         new("xdp-mode", "auto: in the driver, else in the stack; native; generic; off: no remote backends", "auto",
@@ -80,6 +84,11 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             ? path
             : throw new FormatException($"must be a folder below {root}");
     }
+
+    private static IPEndPoint AddressAndPort(string text) =>
+        IPEndPoint.TryParse(text, out IPEndPoint? address) && address.Port != 0 && text.Contains(':', StringComparison.Ordinal)
+            ? address
+            : throw new FormatException("must be an address and a port, such as 127.0.0.1:9964 or [::1]:9964");
 
     /// <summary>What nobody but root is to read is not written beside the other settings.</summary>
     private static string SecretIn(string text)

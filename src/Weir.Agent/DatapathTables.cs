@@ -13,7 +13,7 @@ using Weir.Policy;
 namespace Weir.Agent;
 
 /// <summary>What the kernel's maps hold, for people.</summary>
-internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control, ProxySupervisor proxy)
+internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control)
 {
     private const int DefaultLimit = 1000;
     private const double NsPerSecond = 1e9;
@@ -94,19 +94,14 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         return response;
     }
 
-    internal Metrics Metrics(long flowsSeen)
+    internal IEnumerable<MetricRow> MetricRows() => datapath.Metrics().Select(row => new MetricRow
     {
-        var response = new Metrics { EventsLost = EventsLost, FlowsSeen = (ulong)flowsSeen, Proxy = proxy.Stats() is { } stats ? ProxyFigures.Of(stats) : null };
-        response.Rows.AddRange(datapath.Metrics().Select(row => new MetricRow
-        {
-            Direction = NameOf(row.Direction),
-            Reason = row.Reason == DropReason.None ? "forwarded" : DropReasons.Name(row.Reason),
-            Explanation = row.Reason == DropReason.None ? "passed on" : DropReasons.Explain(row.Reason),
-            Packets = row.Packets,
-            Bytes = row.Bytes,
-        }));
-        return response;
-    }
+        Direction = NameOf(row.Direction),
+        Reason = row.Reason == DropReason.None ? "forwarded" : DropReasons.Name(row.Reason),
+        Explanation = row.Reason == DropReason.None ? "passed on" : DropReasons.Explain(row.Reason),
+        Packets = row.Packets,
+        Bytes = row.Bytes,
+    });
 
     private static string WhatIs(string name) => name switch
     {

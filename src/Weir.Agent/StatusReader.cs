@@ -12,7 +12,7 @@ using Weir.Net;
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -54,6 +54,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Mended = (ulong)control.Watchdog.Mended.Sum(kind => kind.Times);
         status.Limits.AddRange(HostLimits.Find(config.Control).Select(limit => limit.ToString()));
         status.Warnings.AddRange(control.Published.Warnings);
+        status.Warnings.AddRange(metrics.Problem is { } problem ? [problem] : Array.Empty<string>());
         status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;

@@ -3,6 +3,8 @@
 using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Policies;
+using Weir.Datapath;
+using Weir.Datapath.Abi;
 using Weir.Net;
 using Weir.Policy;
 
@@ -30,6 +32,12 @@ public sealed class PolicyDesk
         _facts = facts;
         _datapath = datapath;
     }
+
+    /// <summary>From a change of policy to its being in the kernel for all endpoints.</summary>
+    public DurationCounts Delays => _policies.Delays;
+
+    /// <summary>How full the policy map of the endpoint is that has most entries.</summary>
+    public MapUse Fullest => new(MapNames.Policy, _policies.Fullest, PolicyManager.MostEntries);
 
     /// <summary>Takes all files or, with an error in any of them, none.</summary>
     /// <param name="dryRun">Changes nothing and tells what would change.</param>

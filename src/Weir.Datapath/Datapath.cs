@@ -568,6 +568,17 @@ public sealed class Datapath : IDatapath, IDisposable
             spec.Name, spec.Type.ToString(), spec.KeySize, spec.ValueSize, spec.MaxEntries, Path.Combine(_options.PinRoot, spec.Name))),
     ];
 
+    /// <summary>How full the maps are that fill with traffic, containers and services. Reads them through: not for every
+    /// few milliseconds.</summary>
+    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
+    public IReadOnlyList<MapUse> Uses(ulong nowNs) =>
+    [
+        new(MapNames.Ct, CountConntrack(nowNs), ConntrackCapacity),
+        new(MapNames.Endpoint, ListEndpoints().Count, _maps[MapNames.Endpoint].Spec.MaxEntries),
+        new(MapNames.Ipcache, ListIpcache().Count, _maps[MapNames.Ipcache].Spec.MaxEntries),
+        .. Services.Uses(),
+    ];
+
     public IReadOnlyList<EndpointRow> ListEndpoints() => _endpoints.List();
 
     public IReadOnlyList<LocalRow> ListLocal() => _endpoints.ListAddresses();

@@ -14,6 +14,14 @@ public sealed partial class PrometheusTextTests
     {
         Rows = { new MetricRow { Direction = "ingress", Reason = "forwarded", Packets = 3, Bytes = 180 }, new MetricRow { Direction = "egress", Reason = "policy-denied", Packets = 1, Bytes = 60 } },
         EventsLost = 2,
+        EndpointStates = { new NamedCount { Name = "ready", Count = 3 }, new NamedCount { Name = "init", Count = 1 } },
+        Identities = { new NamedCount { Name = "node_local", Count = 2 } },
+        Maps = { new MapUse { Name = "weir_ct", Used = 13, Max = 131072 }, new MapUse { Name = "weir_sock", Used = 0, Max = 65536 } },
+        PolicyRevision = 7,
+        PolicyDelay = new Durations { Buckets = { new LatencyBucket { Seconds = 0.001, Count = 1 }, new LatencyBucket { Seconds = 10, Count = 2 } }, SumSeconds = 0.25, Count = 2 },
+        Services = { new ServiceMetrics { Service = "shop", Backends = 2, BackendsActive = 1, Frontends = { new Frontend { Address = "[2001:db8::1]:80/tcp", Packets = 4 } } } },
+        Version = "1.0 \"odd\"",
+        CpuSeconds = 1.5,
         Proxy = new ProxyMetrics
         {
             Requests = { new NamedCount { Name = "allowed", Count = 4 }, new NamedCount { Name = "refused", Count = 2 } },
@@ -73,12 +81,29 @@ public sealed partial class PrometheusTextTests
     }
 
     [Fact]
+    public void Families_HaveTheNamesThatDashboardsKnow()
+    {
+        string text = PrometheusText.Write(_metrics);
+        Assert.Contains("weir_forward_count_total{direction=\"INGRESS\"} 3\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_drop_bytes_total{direction=\"EGRESS\",reason=\"policy-denied\"} 60\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_endpoint_state{endpoint_state=\"ready\"} 3\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_bpf_map_pressure{map_name=\"weir_ct\"} 0.000099\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_policy_implementation_delay_bucket{le=\"+Inf\"} 2\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_policy_l7_total{rule=\"received\"} 6\n", text, StringComparison.Ordinal);
+        Assert.Contains("weir_policy_l7_total{rule=\"denied\"} 2\n", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Values_AreEscaped() =>
+        Assert.Contains("weir_version{version=\"1.0 \\\"odd\\\"\"} 1\n", PrometheusText.Write(_metrics), StringComparison.Ordinal);
+
+    [Fact]
     public void WithoutAProxy_ThereAreOnlyPackets() =>
         Assert.DoesNotContain("http", PrometheusText.Write(new Metrics { EventsLost = 1 }), StringComparison.Ordinal);
 
-    [GeneratedRegex("""^(# HELP [a-z_]+ [^\\]+|# TYPE [a-z_]+ (counter|gauge|histogram)|[a-z_]+(\{[a-z]+="[^"\\]*"(,[a-z]+="[^"\\]*")*\})? [0-9.e+-]+)$""")]
+    [GeneratedRegex("""^(# HELP [a-z0-9_]+ [^\\]+|# TYPE [a-z0-9_]+ (counter|gauge|histogram)|[a-z0-9_]+(\{[a-z_]+="(\\.|[^"\\])*"(,[a-z_]+="(\\.|[^"\\])*")*\})? [0-9.E+-]+)$""")]
     private static partial Regex Line();
 
-    [GeneratedRegex("_bucket{le=\"([^\"]+)\"} ([0-9]+)")]
+    [GeneratedRegex("weir_http_request_duration_seconds_bucket{le=\"([^\"]+)\"} ([0-9]+)")]
     private static partial Regex Bucket();
 }

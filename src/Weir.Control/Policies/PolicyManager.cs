@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Weir.Control.Identities;
 using Weir.Control.Reconciling;
@@ -59,6 +60,12 @@ internal sealed class PolicyManager
 
     internal PolicyPeers Peers { get; }
 
+    /// <summary>From a change of policy to the last endpoint's map.</summary>
+    internal DurationCounts Delays { get; } = new();
+
+    /// <summary>Entries of the endpoint that has most of them.</summary>
+    internal int Fullest => _reconciler.Realized.Policies.Values.Select(list => list.Count).DefaultIfEmpty().Max();
+
     /// <summary>The rule of that number, also if it went lately.</summary>
     internal Api.RuleInfo? FindRule(uint id) => Set.FindRule(id)?.ToInfo() ?? _retired.GetValueOrDefault(id);
 
@@ -79,6 +86,7 @@ internal sealed class PolicyManager
     /// <returns>Endpoints whose map changed.</returns>
     internal int Enforce(PolicySet set)
     {
+        long began = Stopwatch.GetTimestamp();
         CheckRoom(set);
         PolicyEngine before = Engine;
         var engine = new PolicyEngine(set, _options.Enforcement);
@@ -90,6 +98,7 @@ internal sealed class PolicyManager
             CheckHttp(engine);
             _writer.Publish(world => world with { Engine = engine });
             changed = _reconciler.ConvergeAll();
+            Delays.Add(Stopwatch.GetElapsedTime(began));
 
             // Only what the kernel has taken is kept: the next start must not meet what it refuses.
             Keep(set);

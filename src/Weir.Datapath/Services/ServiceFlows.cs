@@ -13,6 +13,8 @@ internal sealed class ServiceFlows(BpfMap moved, BpfMap affinity, IReadOnlyList<
 {
     private delegate bool Condition<TKey, TValue>(in TKey key, in TValue value);
 
+    internal IEnumerable<MapUse> Uses() => new[] { moved, affinity, sockets }.Concat(nat).Select(map => new MapUse(map.Spec.Name, Count(map), map.Spec.MaxEntries));
+
     internal ServiceFlowCounts Count() => new(Count(moved), Count(affinity), nat.Sum(Count), Count(sockets));
 
     /// <summary>Removes what is remembered of flows to these frontends while they were under change.</summary>

@@ -177,6 +177,9 @@ public sealed class ServiceTable : IDisposable
     /// <summary>Walks whole tables: for a person who asks, not for a loop.</summary>
     public ServiceFlowCounts CountFlows() => _flows.Count();
 
+    /// <summary>How full the tables are, and what is remembered of flows.</summary>
+    internal IEnumerable<MapUse> Uses() => _flows.Uses().Prepend(new MapUse(MapNames.Service, _count, MaxFrontends));
+
     /// <summary>After the end of a change: what was remembered of these frontends' flows is no longer looked up, and
     /// would be wrong for a later flow between the same ports in the next change.</summary>
     /// <returns>How many entries went.</returns>

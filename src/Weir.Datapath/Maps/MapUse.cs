@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+namespace Weir.Datapath;
+
+/// <summary>How full a map is.</summary>
+/// <param name="Max">Entries that it holds; one that forgets the oldest by itself may stay full.</param>
+public readonly record struct MapUse(string Name, long Used, long Max);
