@@ -150,6 +150,8 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<CreateNetworkResponse> CreateNetwork(CreateNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.CreateAsync(request, context.CancellationToken));
 
+    public override Task<ForgetNodeResponse> ForgetNode(ForgetNodeRequest request, ServerCallContext context) => AnswerAsync(() => cluster.ForgetAsync(request, context.CancellationToken));
+
     public override Task<DeleteNetworkResponse> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.DeleteAsync(request, context.CancellationToken));
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)

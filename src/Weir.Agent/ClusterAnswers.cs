@@ -17,10 +17,12 @@ internal sealed class ClusterAnswers(ControlPlane control, TimeProvider time)
     /// <summary>One line for status.</summary>
     internal string State => control.Cluster is not { } cluster ? "none: this host is by itself"
         : cluster.State.Problem is { } problem ? $"{cluster.Options.Name}: not heard for {Age(cluster.State.Since)}, what was heard last is in force: {problem}"
-        : $"{cluster.Options.Name}, one of {cluster.Nodes.Count} nodes";
+        : $"{cluster.Options.Name}, one of {cluster.Nodes.Count} nodes{(cluster.Nodes.Count(node => node.Silence is not null) is > 0 and int silent ? $", {silent} of them silent" : "")}";
 
     /// <summary>What an operator should know of.</summary>
-    internal IEnumerable<string> Warnings => control.Cluster is { State.Problem: not null } ? [$"cluster: {State}"] : [];
+    internal IEnumerable<string> Warnings => control.Cluster is not { } cluster ? [] : cluster.State.Problem is not null ? [$"cluster: {State}"]
+        : cluster.Nodes.Where(node => node.Silence is not null).Select(node =>
+            $"node {node.Name} is silent for {Age(node.Silence!.Value)}: what it said last of its containers holds; look at its agent and at its way to etcd, or 'weir node forget {node.Name}' if it will not come back");
 
     internal ListNodesResponse ListNodes()
     {
@@ -36,8 +38,15 @@ internal sealed class ClusterAnswers(ControlPlane control, TimeProvider time)
             Way = node.IsSelf ? "" : node.IsOverlay ? "overlay" : "direct",
             PolicyRevision = node.PolicyRevision,
             PolicyProblem = node.PolicyProblem ?? "",
+            Silence = node.Silence?.ToDuration(),
         }));
         return response;
+    }
+
+    internal async Task<ForgetNodeResponse> ForgetAsync(ForgetNodeRequest request, CancellationToken cancel)
+    {
+        await Cluster.ForgetNodeAsync(request.Name, cancel);
+        return new ForgetNodeResponse();
     }
 
     internal ListNetworksResponse ListNetworks() => new() { Networks = { Cluster.Networks.Select(Network) } };
@@ -64,10 +73,12 @@ internal sealed class ClusterAnswers(ControlPlane control, TimeProvider time)
         Endpoints = view.Endpoints,
     };
 
-    private string Age(DateTimeOffset since) => (time.GetUtcNow() - since) switch
+    private string Age(DateTimeOffset since) => Age(time.GetUtcNow() - since);
+
+    private static string Age(TimeSpan age) => age switch
     {
-        { TotalMinutes: < 2 } age => $"{age.TotalSeconds:F0} s",
-        { TotalHours: < 2 } age => $"{age.TotalMinutes:F0} min",
-        var age => $"{age.TotalHours:F0} h",
+        { TotalMinutes: < 2 } => $"{age.TotalSeconds:F0} s",
+        { TotalHours: < 2 } => $"{age.TotalMinutes:F0} min",
+        _ => $"{age.TotalHours:F0} h",
     };
 }

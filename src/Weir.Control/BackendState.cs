@@ -11,7 +11,7 @@ public enum BackendState
     /// <summary>It keeps those that it has: drained, or of weight 0.</summary>
     Draining,
 
-    /// <summary>Its health check fails: it keeps those that it has.</summary>
+    /// <summary>Its health check fails, or its node is silent: it keeps those that it has.</summary>
     Unhealthy,
 
     /// <summary>There is no way to it.</summary>

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Weir.Control.Tests;
 
+/// <summary>A clock that somebody sets, while time passes as it does.</summary>
+internal sealed class JumpingTime : TimeProvider
+{
+    internal TimeSpan Ahead { get; set; }
+
+    public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Ahead;
+}
+
 /// <summary>Time that passes when told to.</summary>
 internal sealed class ManualTime : TimeProvider
 {

@@ -23,12 +23,21 @@ internal static class BlockPlan
     internal static IpPrefix? Next(ClusterView view, World world, string network, IpPrefix range, string node)
     {
         IpPrefix[] own = [.. Of(view, network, node).Where(range.Contains)];
+        int length = LengthOf(range);
+        // What the shared store has lost of this node is taken again.
+        foreach (IPAddress address in world.Attached.SelectMany(endpoint => endpoint.Addresses).Where(address => range.Contains(address) && !own.Any(block => block.Contains(address))))
+        {
+            if (new IpPrefix(address, length).Masked is var lost && !view.Blocks.ContainsKey(lost))
+            {
+                return lost;
+            }
+        }
+
         if (own.Length > 0 && Free(own, world) >= FewestFree)
         {
             return null;
         }
 
-        int length = LengthOf(range);
         UInt128 size = UInt128.One << (range.AddressBits - length);
         UInt128 count = UInt128.One << (length - range.Length);
         // From a place of its own, so that nodes that come together seldom want the same.

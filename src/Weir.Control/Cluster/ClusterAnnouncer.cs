@@ -10,19 +10,16 @@ using Weir.Store;
 namespace Weir.Control.Cluster;
 
 /// <summary>Tells the other nodes of this one: that it is there, which endpoints it has, which identities it uses; and takes
-/// blocks and numbers that it needs. All but blocks and numbers is under a lease.</summary>
+/// blocks and numbers that it needs.</summary>
 internal sealed class ClusterAnnouncer : IDisposable
 {
-    /// <summary>etcd takes 128 operations, comparisons among them.</summary>
-    private const int MostOperations = 60;
-
     private readonly Writer _writer;
     private readonly IKeyValues _shared;
     private readonly ClusterOptions _options;
     private readonly NodeRecord _node;
     private readonly TimeProvider _time;
-    private readonly TimeSpan _grace;
-    private readonly Dictionary<Identity, DateTimeOffset> _unusedSince = []; // as the first of the nodes
+    private readonly NodeLease _lease;
+    private readonly NumberCollector _numbers;
     private readonly SemaphoreSlim _changed = new(0);
 
     /// <param name="instance">Outlives restarts of the agent.</param>
@@ -32,8 +29,9 @@ internal sealed class ClusterAnnouncer : IDisposable
         _shared = shared;
         _options = options;
         _time = time;
-        _grace = options.UnusedFor;
         _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0, Way: options.Way);
+        _lease = new NodeLease(shared, options, _node, time);
+        _numbers = new NumberCollector(shared, options, time);
         writer.Changed += OnChanged;
     }
 
@@ -44,33 +42,39 @@ internal sealed class ClusterAnnouncer : IDisposable
     }
 
     /// <summary>Goes on until it fails or is cancelled.</summary>
-    /// <param name="listing">What the shared store had a moment ago.</param>
-    internal async Task AnnounceAsync(Listing listing, CancellationToken cancel)
+    /// <param name="answered">Called whenever the shared store has answered.</param>
+    internal async Task AnnounceAsync(Action answered, CancellationToken cancel)
     {
-        long lease = await _shared.GrantLeaseAsync(_options.TimeToLive, cancel);
-        await RegisterAsync(listing.Records.FirstOrDefault(record => record.Key == ClusterKeys.Node(_options.Name)), lease, cancel);
+        (long lease, long revision) = await _lease.RegisterAsync(Wanted(_writer.World)[ClusterKeys.Node(_options.Name)], cancel);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        // What there is to say may take long where the store is slow: the lease does not wait for it.
+        Task[] both = [_lease.KeepAsync(lease, answered, either.Token), TellAsync(revision, answered, either.Token)];
+        Task ended = await Task.WhenAny(both);
+        await either.CancelAsync();
+        await Task.WhenAll(both).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ended;
+    }
 
-        // What an earlier agent told is told again under this lease, or taken back.
-        Dictionary<string, byte[]> told = listing.Records.Where(record => IsOwn(record.Key)).ToDictionary(record => record.Key, _ => Array.Empty<byte>());
-        DateTimeOffset kept = _time.GetUtcNow();
+    private async Task TellAsync(long registered, Action answered, CancellationToken cancel)
+    {
+        await HeardAsync(registered, cancel);
+        answered();
         while (true)
         {
             World world = _writer.World;
-            Dictionary<string, byte[]> wanted = Wanted(world);
-            if (await NumberAsync(world, wanted, lease, cancel) || await TakeBlocksAsync(world, cancel))
+            ClusterView view = world.Cluster ?? ClusterView.Empty;
+            if (!view.Alive.Contains(_options.Name))
+            {
+                throw new StoreException("the shared store has lost that this node is alive");
+            }
+
+            if (await NumberAsync(world, cancel) || await TakeBlocksAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
             {
                 continue;
             }
 
-            await TellAsync(told, wanted, lease, cancel);
-            if (_time.GetUtcNow() - kept >= _options.TimeToLive / 3)
-            {
-                await _shared.KeepAliveAsync(lease, cancel);
-                kept = _time.GetUtcNow();
-                await CollectAsync(_writer.World.Cluster ?? ClusterView.Empty, cancel);
-            }
-
-            await WaitAsync(kept + (_options.TimeToLive / 3) - _time.GetUtcNow(), cancel);
+            await _numbers.CollectAsync(view, cancel);
+            await WaitAsync(_options.TimeToLive / 3, cancel);
         }
     }
 
@@ -91,28 +95,31 @@ internal sealed class ClusterAnnouncer : IDisposable
 
     private async Task WaitAsync(TimeSpan most, CancellationToken cancel)
     {
-        if (most > TimeSpan.Zero)
-        {
-            await _changed.WaitAsync(most, cancel);
-        }
+        await _changed.WaitAsync(most, cancel);
     }
 
-    private bool IsOwn(string key) => key.StartsWith(ClusterKeys.EndpointsOf(_options.Name), StringComparison.Ordinal)
-        || (key.StartsWith(ClusterKeys.Uses, StringComparison.Ordinal) && key.EndsWith("/" + _options.Name, StringComparison.Ordinal));
-
-    private async Task RegisterAsync(KeyValue? known, long lease, CancellationToken cancel)
+    /// <summary>What is said of this node in the shared store, by whomever: an agent before this one, or a backup that was restored.</summary>
+    private Dictionary<string, byte[]> Told(ClusterView view)
     {
-        if (known is not null && JsonSerializer.Deserialize(known.Value.Span, ClusterContext.Default.NodeRecord) is { } other && other.Instance != _node.Instance)
+        Dictionary<string, byte[]> told = [];
+        foreach ((string id, EndpointRecord endpoint) in view.Endpoints.GetValueOrDefault(_options.Name, []))
         {
-            throw new ControlException($"a node named \"{_options.Name}\" is there already, with the address {other.Address}: give this one another node-name");
+            told[ClusterKeys.Endpoint(_options.Name, id)] = Bytes(endpoint, ClusterContext.Default.EndpointRecord);
         }
 
-        TransactionResult registered = await _shared.CommitAsync(
-            new Transaction().IfUnchanged(ClusterKeys.Node(_options.Name), known?.ModRevision ?? 0).Put(ClusterKeys.Node(_options.Name), Bytes(_node, ClusterContext.Default.NodeRecord), lease), cancel);
-        if (!registered.Succeeded)
+        foreach (Identity used in view.Uses.Where(use => use.Value.Contains(_options.Name)).Select(use => use.Key))
         {
-            throw new ControlException($"another node registers as \"{_options.Name}\" at the same time");
+            told[ClusterKeys.Use(used, _options.Name)] = "1"u8.ToArray();
         }
+
+        // What cannot be read is told anew, or taken back.
+        foreach (string broken in view.Faults.Keys.Where(key => key.StartsWith(ClusterKeys.EndpointsOf(_options.Name), StringComparison.Ordinal)))
+        {
+            told[broken] = [];
+        }
+
+        told[ClusterKeys.Node(_options.Name)] = view.Nodes.TryGetValue(_options.Name, out NodeRecord? self) ? Bytes(self, ClusterContext.Default.NodeRecord) : [];
+        return told;
     }
 
     /// <summary>What the others should hear now, by key.</summary>
@@ -143,40 +150,34 @@ internal sealed class ClusterAnnouncer : IDisposable
     private static IEnumerable<LabelSet> LabelsInUse(World world) =>
         world.Attached.Where(endpoint => endpoint.WorkloadId is not null).Select(endpoint => endpoint.Labels).Distinct();
 
-    private async Task TellAsync(Dictionary<string, byte[]> told, Dictionary<string, byte[]> wanted, long lease, CancellationToken cancel)
+    /// <returns>Whether there was anything to tell: then look again.</returns>
+    private async Task<bool> TellAsync(Dictionary<string, byte[]> told, Dictionary<string, byte[]> wanted, CancellationToken cancel)
     {
         (string Key, byte[]? Value)[] changes =
         [
             .. wanted.Where(one => !told.TryGetValue(one.Key, out byte[]? known) || !known.AsSpan().SequenceEqual(one.Value)).Select(one => (one.Key, (byte[]?)one.Value)),
             .. told.Keys.Where(key => !wanted.ContainsKey(key)).Select(key => (key, (byte[]?)null)),
         ];
-        foreach ((string Key, byte[]? Value)[] some in changes.Chunk(MostOperations))
+        long revision = 0;
+        foreach ((string Key, byte[]? Value)[] some in changes.Chunk(ClusterDesk.MostOperations))
         {
             var transaction = new Transaction();
             foreach ((string key, byte[]? value) in some)
             {
-                _ = value is null ? transaction.Delete(key) : transaction.Put(key, value, lease);
+                _ = value is null ? transaction.Delete(key) : transaction.Put(key, value);
             }
 
-            await _shared.CommitAsync(transaction, cancel);
-            foreach ((string key, byte[]? value) in some)
-            {
-                if (value is null)
-                {
-                    told.Remove(key);
-                }
-                else
-                {
-                    told[key] = value;
-                }
-            }
+            revision = (await _shared.CommitAsync(transaction, cancel)).Revision;
         }
+
+        await HeardAsync(revision, cancel);
+        return changes.Length > 0;
     }
 
     /// <summary>Gets numbers for label sets of this node that have none, and says that it uses those that it begins to use:
     /// in one transaction with the number's record, so that nobody collects it meanwhile.</summary>
     /// <returns>Whether there were any: then look again.</returns>
-    private async Task<bool> NumberAsync(World world, Dictionary<string, byte[]> wanted, long lease, CancellationToken cancel)
+    private async Task<bool> NumberAsync(World world, CancellationToken cancel)
     {
         ClusterView view = world.Cluster ?? ClusterView.Empty;
         bool any = false;
@@ -193,15 +194,16 @@ internal sealed class ClusterAnnouncer : IDisposable
             var transaction = new Transaction();
             if (now is not null && JsonSerializer.Deserialize(now.Value.Span, ClusterContext.Default.IdentityRecord) is { } record)
             {
-                transaction.IfUnchanged(key, now.ModRevision).Put(key, now.Value).Put(ClusterKeys.Use(record.Identity, _options.Name), "1"u8.ToArray(), lease);
+                transaction.IfUnchanged(key, now.ModRevision).Put(key, now.Value).Put(ClusterKeys.Use(record.Identity, _options.Name), "1"u8.ToArray());
             }
             else
             {
-                Identity number = NextFree(view);
+                // What an etcd that was put back to a backup has lost stays what it was.
+                Identity number = known?.Identity ?? (world.NumbersOfLabels.TryGetValue(labels, out Identity had) && had.IsOfCluster && !view.Numbers.Contains(had) ? had : NextFree(view, world));
                 transaction.IfUnchanged(key, now?.ModRevision ?? 0).IfAbsent(ClusterKeys.Number(number))
                     .Put(key, Bytes(new IdentityRecord(number, labels), ClusterContext.Default.IdentityRecord))
                     .Put(ClusterKeys.Number(number), "1"u8.ToArray())
-                    .Put(ClusterKeys.Use(number, _options.Name), "1"u8.ToArray(), lease);
+                    .Put(ClusterKeys.Use(number, _options.Name), "1"u8.ToArray());
             }
 
             TransactionResult result = await _shared.CommitAsync(transaction, cancel);
@@ -212,41 +214,14 @@ internal sealed class ClusterAnnouncer : IDisposable
         return any;
     }
 
-    /// <summary>The first of the nodes forgets numbers that nobody has used for long. Who begins to use one changes its record, so
-    /// that of both only one succeeds.</summary>
-    private async Task CollectAsync(ClusterView view, CancellationToken cancel)
-    {
-        if (view.Nodes.Keys.FirstOrDefault() != _options.Name)
-        {
-            _unusedSince.Clear();
-            return;
-        }
-
-        DateTimeOffset now = _time.GetUtcNow();
-        foreach (Identity used in _unusedSince.Keys.Where(view.Uses.ContainsKey).ToList())
-        {
-            _unusedSince.Remove(used);
-        }
-
-        foreach (ClusterView.NumberedLabels unused in view.Identities.Values.Where(known => !view.Uses.ContainsKey(known.Identity)))
-        {
-            if (!_unusedSince.TryAdd(unused.Identity, now) && now - _unusedSince[unused.Identity] > _grace)
-            {
-                string key = ClusterKeys.Identity(unused.Labels);
-                await _shared.CommitAsync(new Transaction().IfUnchanged(key, unused.ModRevision).Delete(key).Delete(ClusterKeys.Number(unused.Identity)), cancel);
-                _unusedSince.Remove(unused.Identity);
-            }
-        }
-    }
-
     /// <summary>Each node begins at a place of its own, so that those that start together seldom meet.</summary>
-    private static Identity NextFree(ClusterView view)
+    private static Identity NextFree(ClusterView view, World world)
     {
         const uint Room = 0x00ffffff - Identity.FirstOfCluster + 1;
         uint highest = view.Numbers.Count == 0 ? Identity.FirstOfCluster - 1 : view.Numbers.Max.Value;
         uint ahead = (uint)Random.Shared.Next(1, 2 + (4 * view.Nodes.Count));
         uint number = Identity.FirstOfCluster + ((highest + ahead - Identity.FirstOfCluster) % Room);
-        while (view.Numbers.Contains(new Identity(number)))
+        while (view.Numbers.Contains(new Identity(number)) || world.Identities.ContainsKey(new Identity(number)))
         {
             number = Identity.FirstOfCluster + ((number + 1 - Identity.FirstOfCluster) % Room);
         }
@@ -280,10 +255,10 @@ internal sealed class ClusterAnnouncer : IDisposable
     /// <summary>Until this node has heard what was so at a revision; what it decides next would be about the past.</summary>
     private async Task HeardAsync(long revision, CancellationToken cancel)
     {
-        DateTimeOffset patience = _time.GetUtcNow() + _options.TimeToLive;
+        long began = _time.GetTimestamp();
         while ((_writer.World.Cluster?.Revision ?? 0) < revision)
         {
-            if (_time.GetUtcNow() > patience)
+            if (_time.GetElapsedTime(began) > _options.TimeToLive)
             {
                 throw new StoreException($"the shared store does not tell of revision {revision}");
             }

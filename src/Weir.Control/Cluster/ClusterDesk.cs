@@ -17,6 +17,9 @@ namespace Weir.Control;
 /// <summary>The cluster as this node has it: nodes, shared networks.</summary>
 public sealed class ClusterDesk : IDisposable
 {
+    /// <summary>etcd takes 128 operations, comparisons among them.</summary>
+    internal const int MostOperations = 60;
+
     private readonly Writer _writer;
     private readonly IKeyValues _shared;
     private readonly SharedPolicy _policy;
@@ -40,9 +43,9 @@ public sealed class ClusterDesk : IDisposable
     /// <summary>Whether what the others say is heard.</summary>
     public ClusterState State => _source.State;
 
-    /// <summary>All nodes that are alive, this one among them.</summary>
+    /// <summary>All nodes that are known, this one among them.</summary>
     public IReadOnlyList<NodeView> Nodes => [.. (_writer.World.Cluster?.Nodes.Values ?? []).Select(node =>
-        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem, IsOverlay: node.Name != Options.Name && RemoteParts.IsOverlay(_writer.World, node)))];
+        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem, IsOverlay: node.Name != Options.Name && RemoteParts.IsOverlay(_writer.World, node), _source.SilenceOf(node.Name)))];
 
     /// <summary>Networks that all nodes have.</summary>
     public IReadOnlyList<SharedNetworkView> Networks
@@ -129,9 +132,12 @@ public sealed class ClusterDesk : IDisposable
     public async Task DeleteNetworkAsync(string name, CancellationToken cancel)
     {
         SharedNetworkView network = Networks.FirstOrDefault(one => one.Network.Name == name) ?? throw new ControlException($"no node has a network \"{name}\"; 'weir network list' shows what there is");
+        ClusterView view = _writer.World.Cluster ?? ClusterView.Empty;
         if (network.Endpoints > 0)
         {
-            throw new ControlException($"{(network.Endpoints == 1 ? "a container is" : $"{network.Endpoints} containers are")} on network {name}: remove what is there first");
+            string[] silent = [.. view.Endpoints.Where(there => !view.Alive.Contains(there.Key) && there.Value.Values.Any(endpoint => endpoint.Network == name)).Select(there => there.Key).Order(StringComparer.Ordinal)];
+            throw new ControlException($"{(network.Endpoints == 1 ? "a container is" : $"{network.Endpoints} containers are")} on network {name}: remove what is there first"
+                + (silent.Length == 0 ? "" : $"; of nodes that are silent and will not come back, by 'weir node forget {silent[0]}'"));
         }
 
         var transaction = new Transaction().Delete(ClusterKeys.Network(name));
@@ -141,6 +147,41 @@ public sealed class ClusterDesk : IDisposable
         }
 
         await CommitAsync($"network {name} cannot be deleted now", transaction, cancel);
+    }
+
+    /// <summary>Has all nodes forget one that is silent and will not come back: its endpoints' addresses are nobody's then, its blocks free.</summary>
+    /// <exception cref="ControlException">There is none, or it is alive.</exception>
+    public async Task ForgetNodeAsync(string name, CancellationToken cancel)
+    {
+        ClusterView view = _writer.World.Cluster ?? ClusterView.Empty;
+        if (!view.Nodes.ContainsKey(name))
+        {
+            throw new ControlException($"there is no node \"{name}\"; 'weir node list' shows all");
+        }
+
+        if (view.Alive.Contains(name))
+        {
+            throw new ControlException($"node {name} is alive: only one that is silent, and will not come back, can be forgotten");
+        }
+
+        // The node itself last: until then it can be forgotten again.
+        string[] keys =
+        [
+            .. view.Endpoints.GetValueOrDefault(name, []).Keys.Select(id => ClusterKeys.Endpoint(name, id)),
+            .. view.Faults.Keys.Where(key => key.StartsWith(ClusterKeys.EndpointsOf(name), StringComparison.Ordinal)),
+            .. view.Uses.Where(use => use.Value.Contains(name)).Select(use => ClusterKeys.Use(use.Key, name)),
+            .. view.Blocks.Values.Where(block => block.Node == name).Select(block => ClusterKeys.Block(block.Network, block.Block)),
+            ClusterKeys.Node(name),
+        ];
+        foreach (string[] some in keys.Chunk(MostOperations))
+        {
+            Transaction transaction = new Transaction().IfAbsent(ClusterKeys.AliveOf(name));
+            some.ToList().ForEach(key => transaction.Delete(key));
+            if (!(await CommitAsync($"node {name} cannot be forgotten now", transaction, cancel)).Succeeded)
+            {
+                throw new ControlException($"node {name} has come back: it tells again what was forgotten of it already");
+            }
+        }
     }
 
     /// <summary>Until an endpoint has its identity; or for so long.</summary>
@@ -167,7 +208,7 @@ public sealed class ClusterDesk : IDisposable
         }
         catch (OutcomeUnknownException e)
         {
-            throw new ControlException($"whether it was done is not known: {e.Message}; 'weir network list' tells once the shared store answers");
+            throw new ControlException($"whether it was done is not known: {e.Message}; try it again once the shared store answers");
         }
     }
 

@@ -12,6 +12,10 @@ namespace Weir.Control.Cluster;
 internal static class ClusterKeys
 {
     internal const string Nodes = "nodes/";
+
+    /// <summary>All that is under a lease.</summary>
+    internal const string Alive = "alive/";
+
     internal const string Identities = "identities/";
     internal const string Numbers = "numbers/";
     internal const string Uses = "uses/";
@@ -25,6 +29,9 @@ internal static class ClusterKeys
     internal const string Texts = "texts/";
 
     internal static string Node(string name) => Nodes + name;
+
+    /// <summary>Says that a node's agent is there, by its instance.</summary>
+    internal static string AliveOf(string node) => Alive + node;
 
     /// <summary>A label set may be longer than a key.</summary>
     internal static string Identity(LabelSet labels) => Identities + HashOf(labels.ToString());

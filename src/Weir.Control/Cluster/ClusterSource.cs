@@ -20,8 +20,6 @@ internal sealed class ClusterSource : IDisposable
     private const int MostNodes = 4095; // slots of weir_node; slot 0 is nobody's
 
     private static readonly TimeSpan _first = TimeSpan.FromMilliseconds(200);
-    private static readonly TimeSpan _longest = TimeSpan.FromSeconds(5);
-
     /// <summary>A change that is under way is not cut off by being cancelled: an agent that stops waits so long for it.</summary>
     private static readonly TimeSpan _ending = TimeSpan.FromMilliseconds(500);
 
@@ -39,7 +37,12 @@ internal sealed class ClusterSource : IDisposable
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
     private readonly string _name;
-    private volatile ClusterState _state;
+    private readonly TimeSpan _timeToLive;
+    private readonly TimeSpan _longest;
+    private readonly Contact _following;
+    private ClusterView? _before; // what nodes are given time to say again
+    private volatile ImmutableDictionary<string, long> _silent = ImmutableDictionary<string, long>.Empty;
+    private readonly Contact _announcing;
     private Task _work = Task.CompletedTask;
 
     /// <param name="isOnLink">Whether an address is on one segment with this host.</param>
@@ -50,6 +53,8 @@ internal sealed class ClusterSource : IDisposable
         _writer = writer;
         _shared = shared;
         _name = options.Name;
+        _timeToLive = options.TimeToLive;
+        _longest = options.TimeToLive / 4; // so that a node is heard again, and has said again what was lost, within a lease
         _identities = identities;
         _endpoints = endpoints;
         _reconciler = reconciler;
@@ -60,12 +65,17 @@ internal sealed class ClusterSource : IDisposable
         _follow = follow;
         _time = time;
         _log = log;
-        _state = new ClusterState(time.GetUtcNow(), "the shared store was not reached yet");
+        // A stream of changes is silent where nothing changes: that the store is there, the lease tells.
+        _following = new Contact(time, TimeSpan.MaxValue);
+        _announcing = new Contact(time, options.TimeToLive / 2);
     }
 
-    internal ClusterState State => _state;
+    internal ClusterState State => _following.State is { IsConnected: false } state ? state : _announcing.State;
 
-    internal void Start() => _work = Task.Run(RunAsync);
+    /// <summary>For how long a node has not been heard; null: it is alive. After a restart, for as long as this agent knows.</summary>
+    internal TimeSpan? SilenceOf(string node) => _silent.TryGetValue(node, out long since) ? _time.GetElapsedTime(since) : null;
+
+    internal void Start() => _work = Task.WhenAll(Task.Run(() => RunAsync(FollowAsync, _following)), Task.Run(() => RunAsync(AnnounceAsync, _announcing)));
 
     /// <summary>This node keeps its lease: to the others it is as if the agent restarted.</summary>
     public void Dispose()
@@ -77,15 +87,16 @@ internal sealed class ClusterSource : IDisposable
         }
     }
 
-    private async Task RunAsync()
+    /// <summary>Does it again when it failed, later and later.</summary>
+    private async Task RunAsync(Func<CancellationToken, Task> work, Contact contact)
     {
         TimeSpan pause = _first;
         while (!_stop.IsCancellationRequested)
         {
-            DateTimeOffset began = _time.GetUtcNow();
+            long began = _time.GetTimestamp();
             try
             {
-                await FollowAsync(_stop.Token);
+                await work(_stop.Token);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -95,10 +106,13 @@ internal sealed class ClusterSource : IDisposable
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                Lose(e.Message);
+                if (contact.Failed(e.Message))
+                {
+                    Log.ClusterLost(_log, e.Message);
+                }
             }
 
-            pause = _time.GetUtcNow() - began > _longest ? _first : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _longest.Ticks));
+            pause = _time.GetElapsedTime(began) > _longest ? _first : TimeSpan.FromTicks(Math.Min(pause.Ticks * 2, _longest.Ticks));
             // Not all nodes at the same moment.
             await Task.Delay(pause * (0.5 + Random.Shared.NextDouble()), _time, _stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -111,21 +125,43 @@ internal sealed class ClusterSource : IDisposable
         _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view), OnLink = OnLink(view) });
     }
 
-    /// <summary>Ends only by failing.</summary>
+    /// <summary>Ends only by failing: what was told while the store was away, or before it was compacted, is listed anew.</summary>
     private async Task FollowAsync(CancellationToken cancel)
     {
         Listing listing = await _shared.ListAsync("", 0, cancel);
-        var view = ClusterView.Of(listing, _name);
-        await AcceptAsync(view, () => _memory.Keep(listing));
-        Hear();
+        using var told = new Untaken(ClusterView.Of(listing, _name));
+        await AcceptAsync(told, () =>
+        {
+            _memory.Keep(listing);
+            _before = _writer.World.Cluster;
+        });
+        _following.Answered();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        using var told = new Untaken(view);
-        Task[] all = [WatchAsync(told, either.Token), TakeInAsync(told, either.Token), _announcer.AnnounceAsync(listing, either.Token)];
+        Task[] all = [WatchAsync(told, either.Token), TakeInAsync(told, either.Token), LetGoAsync(told, either.Token)];
         Task ended = await Task.WhenAny(all);
         await either.CancelAsync();
         await Task.WhenAll(all).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await ended;
     }
+
+    /// <summary>What was known before a listing and is not in it, its nodes have said again by then, or it is no more.</summary>
+    private async Task LetGoAsync(Untaken told, CancellationToken cancel)
+    {
+        await Task.Delay(_timeToLive, _time, cancel);
+        await AcceptAsync(told, () => _before = null);
+        await Task.Delay(Timeout.Infinite, cancel);
+    }
+
+    private Task AnnounceAsync(CancellationToken cancel) => _announcer.AnnounceAsync(
+        () =>
+        {
+            _following.Stays();
+            if (_announcing.Answered())
+            {
+                Log.ClusterHeard(_log, _writer.World.Cluster?.Nodes.Count ?? 0);
+            }
+        },
+        cancel);
 
     private async Task WatchAsync(Untaken told, CancellationToken cancel)
     {
@@ -142,17 +178,23 @@ internal sealed class ClusterSource : IDisposable
     {
         while (true)
         {
-            (ClusterView view, IReadOnlyCollection<(string, KeyValue?)> changes) = await told.TakeAsync(cancel);
-            await AcceptAsync(view, () => _memory.Keep(changes));
+            IReadOnlyCollection<(string, KeyValue?)> changes = await told.TakeAsync(cancel);
+            await AcceptAsync(told, () =>
+            {
+                _memory.Keep(changes);
+                _before = _before?.With(new RevisionChanges(0, [.. changes.Where(change => change.Item2 is null).Select(change => new Change(change.Item1, null, null))]));
+            });
         }
     }
 
-    private Task AcceptAsync(ClusterView view, Action keep) => _writer.RunAsync(() =>
+    private Task AcceptAsync(Untaken told, Action keep) => _writer.RunAsync(() =>
     {
-        ClusterView? before = _writer.World.Cluster;
         keep();
+        ClusterView? before = _writer.World.Cluster;
+        ClusterView view = _before is { } kept ? told.View.Keeping(kept) : told.View;
         _identities.Follow(view.Identities);
         _writer.Publish(world => world with { Cluster = view, NodeNumbers = Numbered(world.NodeNumbers, view), OnLink = OnLink(view) });
+        _silent = view.Nodes.Keys.Where(name => !view.Alive.Contains(name)).ToImmutableDictionary(name => name, name => _silent.GetValueOrDefault(name, _time.GetTimestamp()));
         _reconciler.Converge();
         _policy.Follow(view);
         _endpoints.Settle(labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
@@ -197,20 +239,5 @@ internal sealed class ClusterSource : IDisposable
         }
 
         return known;
-    }
-
-    private void Hear()
-    {
-        Log.ClusterHeard(_log, _writer.World.Cluster?.Nodes.Count ?? 0);
-        _state = new ClusterState(_time.GetUtcNow(), null);
-    }
-
-    private void Lose(string problem)
-    {
-        if (_state.Problem != problem)
-        {
-            Log.ClusterLost(_log, problem);
-            _state = new ClusterState(_state.IsConnected ? _time.GetUtcNow() : _state.Since, problem);
-        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Weir.Net;
@@ -22,6 +23,13 @@ internal sealed record ClusterView
     internal long Revision { get; init; }
 
     internal ImmutableSortedDictionary<string, NodeRecord> Nodes { get; init; } = ImmutableSortedDictionary.Create<string, NodeRecord>(StringComparer.Ordinal);
+
+    /// <summary>Names of nodes that keep their lease.</summary>
+    internal ImmutableSortedSet<string> Alive { get; init; } = ImmutableSortedSet.Create<string>(StringComparer.Ordinal);
+
+    /// <summary>The nodes but this one, silent ones among them: the kernel of a node lives on without its agent. But where another
+    /// that is alive has its address, it is gone.</summary>
+    internal ImmutableArray<NodeRecord> Others { get; private init; } = [];
 
     internal ImmutableDictionary<LabelSet, NumberedLabels> Identities { get; init; } = ImmutableDictionary<LabelSet, NumberedLabels>.Empty;
 
@@ -53,14 +61,13 @@ internal sealed record ClusterView
     /// <param name="ModRevision">Whoever changes the record says which he saw.</param>
     internal sealed record NumberedLabels(Identity Identity, LabelSet Labels, long ModRevision);
 
-    /// <summary>The nodes but this one.</summary>
-    internal IEnumerable<NodeRecord> Others => Nodes.Values.Where(node => node.Name != Self);
+    internal IEnumerable<NodeRecord> Living => Nodes.Values.Where(node => Alive.Contains(node.Name));
 
     internal static ClusterView Of(Listing listing, string self) =>
-        listing.Records.Aggregate(Empty with { Self = self }, (view, record) => view.With(record.Key, record, null)) with { Revision = listing.Revision };
+        listing.Records.Aggregate(Empty with { Self = self }, (view, record) => view.With(record.Key, record, null)).WithOthers(Empty) with { Revision = listing.Revision };
 
     internal ClusterView With(RevisionChanges told) =>
-        told.Changes.Aggregate(this, (view, change) => view.With(change.Key, change.Record, change.Before)) with { Revision = told.Revision };
+        told.Changes.Aggregate(this, (view, change) => view.With(change.Key, change.Record, change.Before)).WithOthers(this) with { Revision = told.Revision };
 
     private ClusterView With(string key, KeyValue? now, KeyValue? before)
     {
@@ -70,6 +77,7 @@ internal sealed record ClusterView
             ClusterView view = (path[0] + "/", path.Length) switch
             {
                 (ClusterKeys.Nodes, 2) => this with { Nodes = Set(Nodes, path[1], Read(now, ClusterContext.Default.NodeRecord)) },
+                (ClusterKeys.Alive, 2) => this with { Alive = now is null ? Alive.Remove(path[1]) : Alive.Add(path[1]) },
                 (ClusterKeys.Identities, 2) => WithIdentity(now, before),
                 (ClusterKeys.Numbers, 2) when TryNumber(path[1], out Identity number) => this with { Numbers = now is null ? Numbers.Remove(number) : Numbers.Add(number) },
                 (ClusterKeys.Uses, 3) when TryNumber(path[1], out Identity number) => WithUse(number, path[2], now is not null),
@@ -86,6 +94,45 @@ internal sealed record ClusterView
         {
             return this with { Faults = Faults.SetItem(key, e.Message) };
         }
+    }
+
+    /// <summary>With what was known before of the other nodes and is not there now. An etcd that was put back to a backup does not have
+    /// what they said since, and they say it again: until then their flows go on.</summary>
+    internal ClusterView Keeping(ClusterView before)
+    {
+        HashSet<IPAddress> taken = [.. Endpoints.Values.SelectMany(there => there.Values).SelectMany(endpoint => endpoint.Addresses)];
+        Dictionary<Identity, LabelSet> numbers = Identities.Values.ToDictionary(known => known.Identity, known => known.Labels);
+        // A number that is another label set's now says nothing of who had it.
+        NumberedLabels[] kept = [.. before.Identities.Values.Where(known => numbers.TryAdd(known.Identity, known.Labels) && !Identities.ContainsKey(known.Labels))];
+        HashSet<Identity> same = [.. before.Identities.Values.Where(known => numbers[known.Identity].Equals(known.Labels)).Select(known => known.Identity)];
+        ClusterView view = this with
+        {
+            Nodes = Nodes.AddRange(before.Nodes.Where(node => node.Key != Self && !Nodes.ContainsKey(node.Key))),
+            Blocks = Blocks.AddRange(before.Blocks.Where(block => block.Value.Node != Self && !Blocks.ContainsKey(block.Key))),
+            Identities = Identities.AddRange(kept.Select(known => KeyValuePair.Create(known.Labels, known))),
+            Numbers = Numbers.Union(kept.Select(known => known.Identity)),
+        };
+        foreach ((string node, string id, EndpointRecord endpoint) in before.Endpoints.Where(there => there.Key != Self)
+            .SelectMany(there => there.Value.Select(one => (there.Key, one.Key, one.Value))))
+        {
+            if (same.Contains(endpoint.Identity) && !endpoint.Addresses.Any(taken.Contains) && view.Endpoints.GetValueOrDefault(node)?.ContainsKey(id) != true)
+            {
+                view = view.WithEndpoint(node, id, endpoint);
+            }
+        }
+
+        return view.WithOthers(this);
+    }
+
+    private ClusterView WithOthers(ClusterView before)
+    {
+        if (ReferenceEquals(Nodes, before.Nodes) && ReferenceEquals(Alive, before.Alive))
+        {
+            return this;
+        }
+
+        HashSet<IPAddress> taken = [.. Nodes.Values.Where(node => node.Name == Self || Alive.Contains(node.Name)).SelectMany(node => node.Addresses)];
+        return this with { Others = [.. Nodes.Values.Where(node => node.Name != Self && (Alive.Contains(node.Name) || !node.Addresses.Any(taken.Contains)))] };
     }
 
     private ClusterView WithIdentity(KeyValue? now, KeyValue? before)

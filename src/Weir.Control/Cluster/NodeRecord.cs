@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 
 namespace Weir.Control.Cluster;
 
-/// <summary>A node, as long as it keeps its lease.</summary>
+/// <summary>A node, until it is forgotten.</summary>
 /// <param name="Instance">Tells two that have the same name from one that restarted.</param>
 /// <param name="Started">Of its agent.</param>
 /// <param name="Endpoints">How many it has.</param>

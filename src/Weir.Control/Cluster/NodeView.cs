@@ -10,4 +10,6 @@ namespace Weir.Control.Cluster;
 /// <param name="IsOverlay">Its containers are reached by the overlay; else directly.</param>
 /// <param name="PolicyRevision">Of the policy of all nodes that it has heard of last; 0: there is none.</param>
 /// <param name="PolicyProblem">Why that one is not in force there; null: it is.</param>
-public sealed record NodeView(string Name, IPAddress Address, bool IsSelf, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision, string? PolicyProblem, bool IsOverlay);
+/// <param name="Silence">For so long its agent has not been heard, as far as this one knows: what is known of it is as old. Null: it is
+/// alive.</param>
+public sealed record NodeView(string Name, IPAddress Address, bool IsSelf, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision, string? PolicyProblem, bool IsOverlay, TimeSpan? Silence);

@@ -176,11 +176,15 @@ internal sealed class SharedPolicy : IDisposable
     /// <summary>Says on which nodes it is not in force after all.</summary>
     private async Task<PolicyOutcome> AwaitAsync(PolicyOutcome outcome, long revision, CancellationToken cancel)
     {
-        await _writer.WaitAsync(world => world.Cluster is { Nodes.Count: > 0 } view && view.Nodes.Values.All(node => node.PolicyRevision >= revision), Patience, cancel);
+        await _writer.WaitAsync(world => world.Cluster is { Nodes.Count: > 0 } view && view.Living.All(node => node.PolicyRevision >= revision), Patience, cancel);
         List<Problem> problems = [.. outcome.Problems];
         foreach (NodeRecord node in _writer.World.Cluster?.Nodes.Values ?? [])
         {
-            if (node.PolicyRevision < revision)
+            if (_writer.World.Cluster?.Alive.Contains(node.Name) == false)
+            {
+                problems.Add(new Problem(null, $"node {node.Name} is silent, and goes on with the policy that it heard last until its agent is back: 'weir node list'", Severity.Warning));
+            }
+            else if (node.PolicyRevision < revision)
             {
                 problems.Add(new Problem(null, $"node {node.Name} has not taken it within {Patience.TotalSeconds:F0} s; it will as soon as it hears of it: 'weir node list'", Severity.Warning));
             }

@@ -35,15 +35,15 @@ internal sealed class Untaken(ClusterView view) : IDisposable
         }
     }
 
-    /// <summary>All of it, once there is something.</summary>
-    internal async Task<(ClusterView View, IReadOnlyCollection<(string Key, KeyValue? Record)> Changes)> TakeAsync(CancellationToken cancel)
+    /// <summary>All changes, once something was told; they are in <see cref="View"/> already.</summary>
+    internal async Task<IReadOnlyCollection<(string Key, KeyValue? Record)>> TakeAsync(CancellationToken cancel)
     {
         await _any.WaitAsync(cancel);
         lock (_lock)
         {
             Dictionary<string, KeyValue?> changes = _changes;
             _changes = [];
-            return (_view, [.. changes.Select(change => (change.Key, change.Value))]);
+            return [.. changes.Select(change => (change.Key, change.Value))];
         }
     }
 }

@@ -3,6 +3,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Logging;
+using Weir.Control.Cluster;
 using Weir.Control.Addresses;
 using Weir.Control.Identities;
 using Weir.Control.Reconciling;
@@ -167,9 +168,9 @@ internal sealed class EndpointManager
             return;
         }
 
-        if (_identities.Find(labels, _isInCluster) is not { } identity)
+        if (_identities.Find(labels, _isInCluster) is not { } identity || RemoteParts.IsTakenForAnother(_writer.World, endpoint, identity))
         {
-            // Until the nodes agree upon a number it is "init", and nobody takes it for another.
+            // Until the nodes agree upon a number, and nobody takes it for who had its address before, it is "init".
             Endpoint waiting = endpoint with
             {
                 State = EndpointState.Init,
@@ -216,7 +217,7 @@ internal sealed class EndpointManager
         bool any = false;
         foreach (Endpoint endpoint in Attached.Where(endpoint => endpoint.WorkloadId is not null).ToList())
         {
-            if (numbered(endpoint.Labels) is { } identity && (endpoint.Identity != identity || endpoint.State != EndpointState.Ready))
+            if (numbered(endpoint.Labels) is { } identity && (endpoint.Identity != identity || endpoint.State != EndpointState.Ready) && !RemoteParts.IsTakenForAnother(_writer.World, endpoint, identity))
             {
                 Keep(endpoint with { State = EndpointState.Ready, Identity = identity });
                 Events.Add(endpoint.ExternalId, $"identity {identity.Value} ({endpoint.Labels}), as on all nodes");

@@ -17,7 +17,7 @@ internal sealed class PolicyLists(PolicyPeers peers)
     private const int MostCompilations = 2;
 
     private readonly List<Compilation> _compilations = [];
-    private (PolicySet Set, object Cidrs, object Host, object? Endpoints, object? Nodes, object? Blocks, object Networks, object Numbers)? _ipcacheOf;
+    private (PolicySet Set, object Cidrs, object Host, object? Endpoints, object? Nodes, object? Alive, object? Blocks, object Networks, object Numbers)? _ipcacheOf;
     private ImmutableDictionary<IpPrefix, Behind> _ipcache = ImmutableDictionary<IpPrefix, Behind>.Empty;
 
     /// <summary>The decisions of one endpoint: the same object for all that share an identity.</summary>
@@ -45,7 +45,7 @@ internal sealed class PolicyLists(PolicyPeers peers)
     /// names.</summary>
     internal ImmutableDictionary<IpPrefix, Behind> IpcacheOf(World world)
     {
-        var of = (world.Engine.Set, world.Cidrs, world.HostPrefixes, world.Cluster?.Endpoints, world.Cluster?.Nodes, world.Cluster?.Blocks, world.Networks, world.NodeNumbers);
+        var of = (world.Engine.Set, world.Cidrs, world.HostPrefixes, world.Cluster?.Endpoints, world.Cluster?.Nodes, world.Cluster?.Alive, world.Cluster?.Blocks, world.Networks, world.NodeNumbers);
         if (_ipcacheOf is null || !_ipcacheOf.Value.Equals(of))
         {
             ImmutableDictionary<IpPrefix, Behind>.Builder rows = ImmutableDictionary.CreateBuilder<IpPrefix, Behind>();

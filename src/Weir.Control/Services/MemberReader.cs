@@ -23,7 +23,7 @@ internal sealed class MemberReader : IDisposable
     private readonly NextHopFinder _hops = new();
     private readonly Dictionary<IPAddress, NextHop?> _known = [];
     private readonly Dictionary<IPAddress, Endpoint> _local = [];
-    private readonly Dictionary<IPAddress, LabelSet> _remote = []; // of other hosts' containers
+    private readonly Dictionary<IPAddress, (LabelSet Labels, string? Silent)> _remote = []; // of other hosts' containers; the node, if it is silent
     private TimeSpan _patienceLeft;
 
     public void Dispose() => _hops.Dispose();
@@ -44,11 +44,13 @@ internal sealed class MemberReader : IDisposable
             }
         }
 
+        Dictionary<ushort, string> silent = (world.Cluster?.Others ?? []).Where(node => !world.Cluster!.Alive.Contains(node.Name) && world.NodeNumbers.ContainsKey(node.Address))
+            .DistinctBy(node => node.Address).ToDictionary(node => world.NodeNumbers[node.Address], node => node.Name);
         foreach ((IpPrefix prefix, Behind behind) in RemoteParts.RowsOf(world).Where(row => row.Behind.Node != 0))
         {
             if (!_local.ContainsKey(prefix.Address) && world.Identities.TryGetValue(behind.Identity, out LabelSet? labels))
             {
-                _remote[prefix.Address] = labels;
+                _remote[prefix.Address] = (labels, silent.GetValueOrDefault((ushort)behind.Node));
             }
         }
     }
@@ -77,7 +79,7 @@ internal sealed class MemberReader : IDisposable
     private IEnumerable<BackendSpec> BackendsOf(Service service) => service.Spec.Selector is null
         ? service.Spec.Backends
         : _local.Where(local => local.Value.State == EndpointState.Ready && service.Spec.Selects(local.Value.Labels)).Select(local => local.Key)
-            .Concat(_remote.Where(remote => service.Spec.Selects(remote.Value)).Select(remote => remote.Key))
+            .Concat(_remote.Where(remote => service.Spec.Selects(remote.Value.Labels)).Select(remote => remote.Key))
             .Select(address => new BackendSpec(new BackendAddress(address, service.Spec.TargetPort)))
             .OrderBy(backend => backend.Address);
 
@@ -91,6 +93,8 @@ internal sealed class MemberReader : IDisposable
             (null, { Mac: null }) => (BackendState.Unreachable, "its next hop does not answer"),
             _ when backend.Weight == 0 => (BackendState.Draining, "its weight is 0"),
             _ when service.Drained.Contains(backend.Address) => (BackendState.Draining, "drained"),
+            _ when _remote.TryGetValue(backend.Address.Address, out (LabelSet, string? Silent) remote) && remote.Silent is not null =>
+                (BackendState.Unhealthy, $"node {remote.Silent} is silent"),
             _ when service.Spec.HealthCheck is not null && service.Health.GetValueOrDefault(backend.Address, BackendHealth.Untried) is { IsHealthy: false } health =>
                 (BackendState.Unhealthy, health.Detail),
             _ => (BackendState.Active, ""),

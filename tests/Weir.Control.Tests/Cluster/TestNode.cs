@@ -28,6 +28,7 @@ internal sealed class TestNode : IDisposable
     private readonly IKeyValues _shared;
     private readonly ClusterOptions _options;
     private readonly bool _isOnLink;
+    private readonly TimeProvider _time;
     private Writer _writer = null!;
     private IdentityAllocator _identities = null!;
     private EndpointManager _endpoints = null!;
@@ -38,8 +39,9 @@ internal sealed class TestNode : IDisposable
     private SharedPolicy _policy = null!;
     private int _last;
 
-    internal TestNode(string name, string address, IKeyValues shared, TimeSpan? timeToLive = null, bool isOnLink = true)
+    internal TestNode(string name, string address, IKeyValues shared, TimeSpan? timeToLive = null, bool isOnLink = true, TimeProvider? time = null)
     {
+        _time = time ?? TimeProvider.System;
         _isOnLink = isOnLink;
         _shared = shared;
         _options = new ClusterOptions(name, IPAddress.Parse(address), null, timeToLive ?? TimeSpan.FromSeconds(20)) { UnusedFor = 2 * (timeToLive ?? TimeSpan.FromMinutes(5)) };
@@ -51,6 +53,8 @@ internal sealed class TestNode : IDisposable
     internal ClusterDesk Desk { get; private set; } = null!;
 
     internal World World => _writer.World;
+
+    internal string Name => _options.Name;
 
     internal IReadOnlyList<Endpoint> Endpoints => [.. World.Endpoints.Values.OrderBy(endpoint => endpoint.Id)];
 
@@ -85,10 +89,10 @@ internal sealed class TestNode : IDisposable
     }
 
     /// <summary>Runs a container on the shared network; it may be "init" when this returns.</summary>
-    internal Endpoint Run(string network, string labels) => _writer.Run(() =>
+    internal Endpoint Run(string network, string labels, IPAddress? wanted = null) => _writer.Run(() =>
     {
         Network where = World.Networks[$"{network}-{_options.Name}"];
-        IPAddress address = _pools.RequestAddress($"weir/{where.Subnets[0].Pool}", null, isGateway: false);
+        IPAddress address = _pools.RequestAddress($"weir/{where.Subnets[0].Pool}", wanted, isGateway: false);
         string id = $"{_options.Name}{++_last:d8}";
         Endpoint created = _endpoints.Create(where, id, address, null, null);
         _endpoints.Join(created, where, "");
@@ -96,7 +100,11 @@ internal sealed class TestNode : IDisposable
         return World.Endpoints[id];
     });
 
-    internal void Remove(Endpoint endpoint) => _writer.Run(() => _source.Remove(World.Endpoints[endpoint.ExternalId], "told to"));
+    internal void Remove(Endpoint endpoint) => _writer.Run(() =>
+    {
+        _source.Remove(World.Endpoints[endpoint.ExternalId], "told to");
+        _pools.Release(endpoint.Addresses);
+    });
 
     internal PolicySet Policy => _policies.Set;
 
@@ -130,7 +138,7 @@ internal sealed class TestNode : IDisposable
         var peers = new PolicyPeers(() => _writer.World);
         var lists = new PolicyLists(peers);
         var options = new ControlOptions { PublishedPorts = DoorMode.Closed, Cluster = _options };
-        TimeProvider time = TimeProvider.System;
+        TimeProvider time = _time;
         _identities = new IdentityAllocator(_writer, _durable, time);
         var reconciler = new Reconciler(_writer, Host, Host, Host, Host, lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, NullLogger.Instance);
         _endpoints = new EndpointManager(_writer, _runtime, Host, Host, _identities, reconciler, time, NullLogger.Instance, isInCluster: true);

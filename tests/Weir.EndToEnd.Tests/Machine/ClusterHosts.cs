@@ -69,6 +69,10 @@ public sealed class ClusterHosts : IDisposable
         _etcd = null;
     }
 
+    /// <summary>Pulls a host's plug to the others, or puts it in again.</summary>
+    internal void Plug(int host, bool isIn) =>
+        Run("nsenter", $"--net=/proc/{_hosts[0].Sandbox.Pid}/root/run/netns/segment", "ip", "link", "set", $"port{host}", isIn ? "up" : "down");
+
     /// <summary>How many nodes a host knows.</summary>
     internal static int Nodes(DockerHost host) => host.Weir("node", "list", "-o", "json").Output.Split("\"name\"").Length - 1;
 

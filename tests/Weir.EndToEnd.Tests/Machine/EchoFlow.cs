@@ -11,19 +11,23 @@ public sealed class EchoFlow : IDisposable
     private readonly BackgroundCommand _process;
 
     public EchoFlow(DockerHost host, string client, string server)
+        : this((host, client), host.AddressOf(server, host.Docker("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}", server)))
     {
-        _host = host;
-        _client = client;
-        string target = host.AddressOf(server, host.Docker("inspect", "-f", "{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}", server));
-        _process = host.Sandbox.Start(
-            "docker", "exec", client, "sh", "-c", $"while usleep 50000; do echo .; done | nc {target} 9000 > /tmp/echo");
+    }
+
+    /// <param name="target">The server's address, on whichever host it is.</param>
+    public EchoFlow((DockerHost Host, string Client) from, string target)
+    {
+        (_host, _client) = from;
+        _process = _host.Sandbox.Start(
+            "docker", "exec", _client, "sh", "-c", $"while usleep 50000; do echo .; done | nc {target} 9000 > /tmp/echo");
     }
 
     /// <summary>Bytes must come back within two seconds.</summary>
-    public void MustLive()
+    public void MustLive(int seconds = 4)
     {
         long before = Received();
-        Wait.Until(() => Received() > before, 4, () => $"nothing comes back any more after {before} bytes {_process.Output}");
+        Wait.Until(() => Received() > before, seconds, () => $"nothing comes back any more after {before} bytes {_process.Output}");
     }
 
     /// <summary>Nothing may come back any more.</summary>

@@ -98,7 +98,7 @@ public class Sandbox : IDisposable
         // The first process takes all others with it.
         _init.Kill();
         _init.WaitForExit();
-        Wait.Until(() => !Directory.Exists($"/proc/{Pid}"), 10, () => $"process {Pid} of the sandbox lives on");
+        Wait.Until(() => !Directory.Exists($"/proc/{Pid}"), 30, () => $"process {Pid} of the sandbox lives on"); // with all its containers
         _init.Dispose();
     }
 

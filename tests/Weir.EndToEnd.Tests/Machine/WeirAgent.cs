@@ -45,6 +45,16 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
         _process = null;
     }
 
+    /// <summary>It does nothing any more until it is thawed; its kernel goes on.</summary>
+    public void Freeze() => sandbox.Run(["pkill", "-STOP", "-f", "weir agent"]).OrFail();
+
+    public void Thaw()
+    {
+        // Whoever entered the sandbox for it stopped with it, and wakes it.
+        using var wake = System.Diagnostics.Process.Start("kill", ["-CONT", $"{_process!.Id}"]);
+        wake.WaitForExit();
+    }
+
     /// <summary>SIGTERM, and waits for the end.</summary>
     public void Stop()
     {
