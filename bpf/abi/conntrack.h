@@ -67,7 +67,8 @@ struct ct_entry {
 			      requests */
 	__u32 http_ingress;
 	__u32 frontend_id;     /* the service address it was opened to; 0 = none */
-	__u32 ifindex;	       /* CT_SERVICE: the device it came in by, where replies leave */
+	__u32 ifindex;	       /* CT_SERVICE: the device it came in by, where replies leave; else the one
+				  by which another node's endpoint's packets of it come past the stack */
 	struct ct_sent opener; /* TCP without the proxy between */
 	struct ct_sent answerer;
 	__be16 client_port; /* CT_SERVICE: the client's own, where another stands for it; else 0 */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Internet checksums kept right while single words change (RFC 1624, equation 3). */
 #pragma once
+#include <linux/ip.h>
+#include <bpf/bpf_endian.h>
 #include "../abi/address.h"
 
 /* A sum of changes: add those of all words, apply it to each checksum that covers them. */
@@ -47,4 +49,14 @@ static __always_inline __u16 sum_apply_udp(__u16 check, __u64 sum)
 		return 0;
 	changed = sum_apply(check, sum);
 	return changed ? changed : 0xffff;
+}
+
+/* One hop less to go. */
+static __always_inline void hop_age_ipv4(struct iphdr *ip)
+{
+	/* The upper byte of a word falls by one: its complement rises (RFC 1141). */
+	__u32 check = ip->check + bpf_htons(0x0100);
+
+	ip->check = (__u16)(check + (check >= 0xffff));
+	ip->ttl--;
 }

@@ -32,7 +32,7 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 		entry.flags |= CT_ORIGIN_B;
 	if (v->way == WAY_PROXY)
 		entry.flags |= CT_PROXY;
-	if (v->ifindex)
+	if (v->frontend_id)
 		entry.flags |= CT_SERVICE;
 	if (!r->src_endpoint && skb->ingress_ifindex)
 		entry.flags |= CT_FORWARDED;

@@ -35,15 +35,6 @@ static __always_inline bool hop_lives(struct xdp_md *ctx, const struct arrival *
 	}
 }
 
-static __always_inline void hop_age_ipv4(struct iphdr *ip)
-{
-	/* The upper byte of a word falls by one: its complement rises (RFC 1141). */
-	__u32 check = ip->check + bpf_htons(0x0100);
-
-	ip->check = (__u16)(check + (check >= 0xffff));
-	ip->ttl--;
-}
-
 static __always_inline void hop_age(struct xdp_md *ctx, const struct arrival *a)
 {
 	if (a->p.flags & PACKET_IPV6) {

@@ -51,6 +51,7 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 		} else if (entry->node) {
 			v->way = WAY_NODE;
 			v->node = entry->node;
+			v->ifindex = entry->ifindex;
 		}
 	}
 }
@@ -186,6 +187,9 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	reason = known_believe(p, side, entry, reply, &believed);
 	if (reason)
 		return reason;
+	/* By the same one the other direction may go past the stack: node_deliver.h. */
+	if (side == JUDGE_FROM_WIRE && entry->ifindex != skb->ifindex)
+		entry->ifindex = skb->ifindex;
 	known_way(entry, side, own, reply, v, r);
 	return flow_advance(key, entry, p, reply, believed, now, skb->len);
 }

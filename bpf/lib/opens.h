@@ -99,6 +99,8 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	}
 	if (!tracked)
 		return DROP_REASON_NONE;
+	if (side == JUDGE_FROM_WIRE)
+		v->ifindex = skb->ifindex;
 	reason = flow_open(skb, key, p, r, v);
 	if (!reason && s->flags & SETTINGS_VERDICT)
 		event_emit(skb, p, r, EVENT_VERDICT, DROP_REASON_NONE);

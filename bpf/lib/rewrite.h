@@ -2,6 +2,7 @@
 /* Changing one end of a packet, in place, with every checksum that covers it. The helpers do right
  * by a checksum that the device is still to compute and by one that it has verified. */
 #pragma once
+#include "checksum.h"
 #include "link.h"
 #include "parse.h"
 
@@ -20,7 +21,6 @@ struct rewrite {
 
 enum rewrite_offset {
 	REWRITE_IPV4_CHECK = __builtin_offsetof(struct iphdr, check),
-	REWRITE_IPV4_TTL = __builtin_offsetof(struct iphdr, ttl),
 	REWRITE_IPV4_SOURCE = __builtin_offsetof(struct iphdr, saddr),
 	REWRITE_IPV4_DESTINATION = __builtin_offsetof(struct iphdr, daddr),
 	REWRITE_IPV6_HOP_LIMIT = __builtin_offsetof(struct ipv6hdr, hop_limit),
@@ -142,25 +142,23 @@ __noinline int rewrite_error(struct __sk_buff *skb, const struct packet *p,
 	       !rewrite_address(skb, v6, LINK_HEADER, w, w->end, difference, 0);
 }
 
-/* One hop less to go. False: there is none left. */
+/* One hop less to go. False: there is none left; the packet is unchanged. */
 static __always_inline bool rewrite_hop(struct __sk_buff *skb, bool v6)
 {
-	__u16 before, after;
+	struct iphdr *ip;
 	__u8 hops;
 
-	if (bpf_skb_load_bytes(skb, LINK_HEADER + (v6 ? REWRITE_IPV6_HOP_LIMIT : REWRITE_IPV4_TTL),
-			       &hops, sizeof(hops)) ||
+	if (!v6) {
+		ip = PARSE_AT(skb, LINK_HEADER, struct iphdr);
+		if (!ip || ip->ttl <= 1)
+			return false;
+		hop_age_ipv4(ip);
+		return true;
+	}
+	if (bpf_skb_load_bytes(skb, LINK_HEADER + REWRITE_IPV6_HOP_LIMIT, &hops, sizeof(hops)) ||
 	    hops <= 1)
 		return false;
-	if (v6) {
-		hops--;
-		return !bpf_skb_store_bytes(skb, LINK_HEADER + REWRITE_IPV6_HOP_LIMIT, &hops,
-					    sizeof(hops), BPF_F_RECOMPUTE_CSUM);
-	}
-	if (bpf_skb_load_bytes(skb, LINK_HEADER + REWRITE_IPV4_TTL, &before, sizeof(before)))
-		return false;
-	after = bpf_htons((__u16)(bpf_ntohs(before) - (1 << 8)));
-	return !bpf_l3_csum_replace(skb, LINK_HEADER + REWRITE_IPV4_CHECK, before, after,
-				    sizeof(after)) &&
-	       !bpf_skb_store_bytes(skb, LINK_HEADER + REWRITE_IPV4_TTL, &after, sizeof(after), 0);
+	hops--;
+	return !bpf_skb_store_bytes(skb, LINK_HEADER + REWRITE_IPV6_HOP_LIMIT, &hops, sizeof(hops),
+				    BPF_F_RECOMPUTE_CSUM);
 }

@@ -19,8 +19,8 @@ struct ruling {
 	__u16 endpoint; /* WAY_ENDPOINT */
 	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT.
 	 */
-	__u32 frontend_id;
-	__u32 ifindex;	    /* the device that the service's clients come by; 0: no service */
+	__u32 frontend_id;  /* 0: no service */
+	__u32 ifindex;	    /* the device that the service's clients come by, or the other node's packets do */
 	__be16 client_port; /* the client's own, where another stands for it; else 0 */
 	__u16 node; /* the other end is an endpoint of that node, or, through the overlay, that node; 0: neither */
 	__u32 identity; /* of the sender, as the overlay brought it */

@@ -374,6 +374,15 @@ public sealed class ControlPlane : IDisposable
         }
     }
 
+    /// <summary>Somebody may have given the kernel IPsec policies, or taken the last one away.</summary>
+    public void FollowIpsec()
+    {
+        if (_datapath.FollowIpsec() is { } has)
+        {
+            Log.IpsecFollowed(_log, has ? "goes through the host's stack, which has IPsec policies" : "passes by the host's stack, which has no IPsec policies any more");
+        }
+    }
+
     /// <summary>Interfaces or their addresses changed.</summary>
     public void RefreshHostAddresses()
     {

@@ -77,4 +77,7 @@ internal static partial class Log
 
     [LoggerMessage(4052, LogLevel.Warning, "Shared record {Key} cannot be read and is left out: {Fault}")]
     internal static partial void SharedRecordBroken(ILogger log, string key, string fault);
+
+    [LoggerMessage(4053, LogLevel.Information, "What other nodes' containers send and get past the overlay {How}")]
+    internal static partial void IpsecFollowed(ILogger log, string how);
 }

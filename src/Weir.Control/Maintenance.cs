@@ -77,6 +77,7 @@ public sealed class Maintenance : IDisposable
     {
         Try("comparing the host with what it should be", look);
         Try("attaching programs by links", _control.AttachByLinks);
+        Try("asking for IPsec policies", _control.FollowIpsec);
     });
 
     private void Follow()

@@ -60,6 +60,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
         _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId], flags);
+        FollowIpsec();
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
@@ -518,6 +519,25 @@ public sealed class Datapath : IDatapath, IDisposable
     }
 
     public IReadOnlyList<NodeRow> ListNodes() => _nodes.List();
+
+    /// <summary>Leaves to the host's stack what goes to other nodes and comes from them past the overlay while the kernel has
+    /// IPsec policies: only the stack encrypts by them, and asks them whether a packet may come as it does.</summary>
+    /// <returns>What is so from here on, true: the stack has it all; null: that has not changed.</returns>
+    /// <exception cref="LinuxException">The kernel says nothing of them.</exception>
+    public bool? FollowIpsec()
+    {
+        bool has = IpsecPolicies.HaveAny();
+        lock (_lock)
+        {
+            if (_nodes.IsStacks == has)
+            {
+                return null;
+            }
+
+            _nodes.IsStacks = has;
+            return has;
+        }
+    }
 
     /// <summary>Attaches the overlay's programs to a device of the namespace in which the datapath was opened, and sends by it
     /// what is for <see cref="NodeRow.IsOverlay"/> nodes. Again: replaces them without a gap.</summary>

@@ -22,6 +22,7 @@ public static class Errno
     public const int NoSpace = 28;
     public const int BrokenPipe = 32;
     public const int NoLink = 67;
+    public const int ProtocolNotSupported = 93;
     public const int NotSupported = 95;
     public const int NotSupportedFamily = 97;
     public const int AddressInUse = 98;
@@ -53,6 +54,7 @@ public static class Errno
         NoLink => "ENOLINK",
         Invalid => "EINVAL",
         NoSpace => "ENOSPC",
+        ProtocolNotSupported => "EPROTONOSUPPORT",
         NotSupported => "EOPNOTSUPP",
         TooManyFiles => "EMFILE",
         BrokenPipe => "EPIPE",

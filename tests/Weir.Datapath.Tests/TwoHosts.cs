@@ -131,6 +131,9 @@ internal sealed class TwoHosts : IDisposable
         /// <summary>The container's.</summary>
         internal string Address(bool v6) => v6 ? $"fd40:{_number}::2" : $"10.40.{_number}.2";
 
+        /// <summary>Of the host's containers.</summary>
+        internal string Range(bool v6) => v6 ? $"fd40:{_number}::/64" : $"10.40.{_number}.0/24";
+
         /// <summary>The host's.</summary>
         internal string HostAddress(bool v6) => v6 ? $"2001:db8:2::{_number}" : $"192.0.2.{_number}";
 
@@ -172,8 +175,8 @@ internal sealed class TwoHosts : IDisposable
                 $"ip link set lo up; ip link set e0 up; ip address add {Address(false)}/32 dev e0; ip route add 10.40.0.1 dev e0; ip route add default via 10.40.0.1; "
                 + $"ip address add {Address(true)}/128 dev e0 nodad; ip route add fd40::1 dev e0; ip route add default via fd40::1");
             _both.Shell(Place, _both.IsOverlay
-                ? $"ip route add 10.40.{other._number}.0/24 dev weir_vxlan src {HostAddress(false)}; ip route add fd40:{other._number}::/64 dev weir_vxlan src {HostAddress(true)}"
-                : $"ip route add 10.40.{other._number}.0/24 via {other.HostAddress(false)}; ip route add fd40:{other._number}::/64 via {other.HostAddress(true)}");
+                ? $"ip route add {other.Range(false)} dev weir_vxlan src {HostAddress(false)}; ip route add {other.Range(true)} dev weir_vxlan src {HostAddress(true)}"
+                : $"ip route add {other.Range(false)} via {other.HostAddress(false)}; ip route add {other.Range(true)} via {other.HostAddress(true)}");
             Datapath.SetNodes([new NodeRow(0, IPAddress.Parse(HostAddress(_both.IsOuterIpv6)), false), new NodeRow(other._number, IPAddress.Parse(other.HostAddress(_both.IsOuterIpv6)), _both.IsOverlay)]);
             Know(other);
             if (_both.HasDevicePrograms)

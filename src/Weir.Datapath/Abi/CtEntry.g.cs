@@ -34,7 +34,7 @@ public partial struct CtEntry
     public uint HttpIngress;
     /// <summary>the service address it was opened to; 0 = none</summary>
     public uint FrontendId;
-    /// <summary>CT_SERVICE: the device it came in by, where replies leave</summary>
+    /// <summary>CT_SERVICE: the device it came in by, where replies leave; else the one by which another node&apos;s endpoint&apos;s packets of it come past the stack</summary>
     public uint Ifindex;
     /// <summary>TCP without the proxy between</summary>
     public CtSent Opener;

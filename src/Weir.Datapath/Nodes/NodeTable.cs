@@ -13,6 +13,19 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) :
 
     private readonly BpfMapMemory<NodeEntry> _memory = new(nodes);
     private readonly BpfMap<IpAddr, uint> _byAddress = new(byAddress);
+    private bool _hasDirect;
+    private bool _isStacks;
+
+    /// <summary>Whether what goes to other nodes and comes from them past the overlay is left to the host's stack.</summary>
+    internal bool IsStacks
+    {
+        get => _isStacks;
+        set
+        {
+            _isStacks = value;
+            SetFlag();
+        }
+    }
 
     /// <summary>Puts these in place of those that are there; one that stays as it is, no packet misses.</summary>
     /// <exception cref="DatapathException">A number is too high, or two have the same number or address; nothing was
@@ -50,7 +63,8 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) :
             _byAddress.Set(in address, id);
         }
 
-        flags.Set(LbFlag.Nodes, rows.Any(row => row.Id != Self && !row.IsOverlay));
+        _hasDirect = rows.Any(row => row.Id != Self && !row.IsOverlay);
+        SetFlag();
     }
 
     internal IReadOnlyList<NodeRow> List()
@@ -69,6 +83,8 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) :
     }
 
     public void Dispose() => _memory.Dispose();
+
+    private void SetFlag() => flags.Set(LbFlag.Nodes, _hasDirect && !_isStacks);
 
     private void Check(NodeRow row, Dictionary<ushort, NodeRow> wanted, Dictionary<IpAddr, uint> addresses)
     {
