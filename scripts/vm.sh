@@ -57,10 +57,7 @@ vm_root() {
     ln -s usr/bin "$1/bin"
     ln -s usr/sbin "$1/sbin"
     install "$(command -v busybox)" "$1/usr/bin/busybox"
-    local applet
-    for applet in $(busybox --list | grep -vx busybox); do
-        ln -s busybox "$1/usr/bin/$applet"
-    done
+    chroot "$1" /bin/busybox --install -s /usr/bin
     install -m 0755 "$2" "$1/init"
 }
 

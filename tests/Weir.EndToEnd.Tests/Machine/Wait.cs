@@ -6,18 +6,19 @@ namespace Weir.EndToEnd.Tests.Machine;
 /// <summary>Waits for what comes about in its own time.</summary>
 public static class Wait
 {
-    /// <summary>Asks again and again until it is so; after some seconds the test fails.</summary>
+    /// <summary>Asks again and again until it is so, the more rarely the longer it takes: most questions are a command, and
+    /// other tests run meanwhile. After some seconds the test fails.</summary>
     public static void Until(Func<bool> condition, int seconds, Func<string> failure)
     {
         long end = Environment.TickCount64 + (seconds * 1000L);
-        while (!condition())
+        for (int pause = 50; !condition(); pause = Math.Min(pause * 3 / 2, 500))
         {
             if (Environment.TickCount64 > end)
             {
                 Assert.Fail($"after {seconds} s: {failure()}");
             }
 
-            Thread.Sleep(50);
+            Thread.Sleep(pause);
         }
     }
 }
