@@ -53,6 +53,19 @@ internal static class PolicyFiles
         return files;
     }
 
+    /// <summary>Whether it is a folder without policy.</summary>
+    internal static bool IsEmptyFolder(string path)
+    {
+        try
+        {
+            return Directory.Exists(path) && !Directory.EnumerateFiles(path).Any(IsPolicy);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false; // who reads it says so
+        }
+    }
+
     /// <summary>Those of a folder, else the path itself.</summary>
     private static string[] Files(string path, bool areTests, List<string> problems)
     {

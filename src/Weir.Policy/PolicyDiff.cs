@@ -45,26 +45,18 @@ public static class PolicyDiff
 
     private static void ComparePair(PolicyEngine before, PolicyEngine after, NamedPeer from, NamedPeer to, List<PolicyChange> changes)
     {
-        End[] old = [new(before, from.Peer, to.Peer, PolicyDirection.Egress), new(before, to.Peer, from.Peer, PolicyDirection.Ingress)];
-        End[] @new = [new(after, from.Peer, to.Peer, PolicyDirection.Egress), new(after, to.Peer, from.Peer, PolicyDirection.Ingress)];
+        EndPolicy[] old = [EndPolicy.Of(before, from.Peer, to.Peer, PolicyDirection.Egress), EndPolicy.Of(before, to.Peer, from.Peer, PolicyDirection.Ingress)];
+        EndPolicy[] @new = [EndPolicy.Of(after, from.Peer, to.Peer, PolicyDirection.Egress), EndPolicy.Of(after, to.Peer, from.Peer, PolicyDirection.Ingress)];
         var start = changes.Count;
         var answers = new HashSet<(string Before, string After)>();
         EntryOfRule[] all = [.. old.Concat(@new).SelectMany(end => end.Entries)];
         var names = PortNames.Of(to.Peer);
         foreach (var protocol in PortRegions.Protocols.Append(PortRegions.AnyOther))
         {
-            var starts = PortRegions.Starts(all, names, protocol);
-            for (var i = 0; i < starts.Count; i++)
+            foreach (var (first, last) in PortRegions.Of(all, names, protocol))
             {
-                var first = (ushort)starts[i];
-                if (Evaluator.AlwaysPasses(protocol, first))
-                {
-                    continue;
-                }
-
-                var last = (ushort)(i + 1 < starts.Count ? starts[i + 1] - 1 : ushort.MaxValue);
-                var answerBefore = Answer(old, protocol, first);
-                var answerAfter = Answer(@new, protocol, first);
+                var answerBefore = Answer(old, names, protocol, first);
+                var answerAfter = Answer(@new, names, protocol, first);
                 answers.Add((answerBefore, answerAfter));
                 if (answerBefore != answerAfter)
                 {
@@ -77,9 +69,9 @@ public static class PolicyDiff
     }
 
     /// <summary>What both ends say together.</summary>
-    private static string Answer(End[] ends, IpProtocol protocol, ushort port)
+    private static string Answer(EndPolicy[] ends, PortNames names, IpProtocol protocol, ushort port)
     {
-        Decision[] decisions = [.. ends.Select(end => end.Decide(protocol, port))];
+        Decision[] decisions = [.. ends.Select(end => end.Decide(names, protocol, port))];
         if (!Array.TrueForAll(decisions, decision => decision.Allowed))
         {
             return PolicyChange.Denied;
@@ -95,7 +87,8 @@ public static class PolicyDiff
         var last = changes.Count > start ? changes[^1] : null;
         if (last is not null
             && last.Protocol == change.Protocol
-            && (last.LastPort + 1 == change.FirstPort || AlwaysPass(change.Protocol, last.LastPort + 1, change.FirstPort - 1))
+            && change.Protocol is { } protocol
+            && PortRegions.Continues(protocol, last.LastPort, change.FirstPort)
             && last.Before == change.Before
             && last.After == change.After)
         {
@@ -106,13 +99,6 @@ public static class PolicyDiff
             changes.Add(change);
         }
     }
-
-    /// <summary>Whether the ports between two changes are those that no rule can change.</summary>
-    private static bool AlwaysPass(IpProtocol? protocol, int first, int last) =>
-        protocol is { } known
-        && Evaluator.AlwaysPasses(known, (ushort)first)
-        && Evaluator.AlwaysPasses(known, (ushort)last)
-        && first >> 8 == last >> 8;
 
     private static void Tidy(List<PolicyChange> changes, int start, bool isEverything)
     {
@@ -130,24 +116,5 @@ public static class PolicyDiff
                 changes[i] = changes[i] with { Protocol = null };
             }
         }
-    }
-
-    /// <summary>One end under one engine, with the entries that concern the pair.</summary>
-    private sealed class End
-    {
-        private readonly SubjectPolicy _policy;
-        private readonly PortNames _names;
-
-        public End(PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction)
-        {
-            _policy = engine.ForSubject(subject, direction);
-            _names = PolicyEngine.NamesOf(subject, peer, direction);
-            Entries = PolicyEngine.EntriesFor(_policy, peer);
-        }
-
-        public EntryOfRule[] Entries { get; }
-
-        public Decision Decide(IpProtocol protocol, ushort port) =>
-            _policy.IsEnforced ? Evaluator.Decide(Entries, _policy.DefaultDeny, _names, protocol, port) : Decision.NotEnforced;
     }
 }

@@ -130,6 +130,9 @@ public sealed class PolicyEngine
     /// <summary>The entries of all rules.</summary>
     internal ReadOnlySpan<EntryOfRule> Entries => _entries;
 
+    /// <summary>Bit i: entry i of <see cref="Entries"/> selects the peer.</summary>
+    internal ulong[] MatchesOf(PolicyPeer peer) => _matcher.Match(peer);
+
     /// <summary>The names of the connection's destination: the subject's own on ingress.</summary>
     internal static PortNames NamesOf(PolicyPeer subject, PolicyPeer peer, PolicyDirection direction) =>
         PortNames.Of(direction == PolicyDirection.Ingress ? subject : peer);

@@ -30,7 +30,10 @@ public sealed class SampleRequest : IHeaders
     /// <param name="request">Method and target: "PUT /public?x=1".</param>
     /// <param name="headers">"Name: value" each; Host among them.</param>
     /// <exception cref="FormatException">The proxy would answer such a request with 400; the message says why.</exception>
-    public static SampleRequest Parse(string request, IReadOnlyList<string> headers)
+    public static SampleRequest Parse(string request, IReadOnlyList<string> headers) => Parse(request, headers, request);
+
+    /// <param name="shown">What people are shown of it.</param>
+    internal static SampleRequest Parse(string request, IReadOnlyList<string> headers, string shown)
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(headers);
@@ -52,7 +55,7 @@ public sealed class SampleRequest : IHeaders
         }
 
         return new SampleRequest(
-            request,
+            shown,
             head.Method(bytes).ToArray(),
             head.Path(bytes).ToArray(),
             host.Length > 0 ? [] : head.Host(bytes).ToArray(),
@@ -64,9 +67,10 @@ public sealed class SampleRequest : IHeaders
     public ReadOnlySpan<byte> Value(int index) => _headers[index].Value;
 
     /// <summary>Judged as the proxy does: in each reading that a server may take.</summary>
-    internal HttpVerdict JudgedBy(HttpPolicy policy)
+    internal HttpVerdict JudgedBy(HttpPolicy policy) => JudgedBy(new HttpRuleSet(policy.Allowances));
+
+    internal HttpVerdict JudgedBy(HttpRuleSet rules)
     {
-        var rules = new HttpRuleSet(policy.Allowances);
         var verdict = rules.Judge(_method, _path, _host, this);
         if (!verdict.Allowed || !PathReadings.MayDiffer(_path))
         {

@@ -6,6 +6,7 @@ using Xunit.Abstractions;
 
 namespace Weir.Policy.Tests;
 
+[Collection(nameof(Alone))]
 public sealed class CompileTests(ITestOutputHelper output)
 {
     private static readonly PolicyPeer _web = Peers.Container("role=web");

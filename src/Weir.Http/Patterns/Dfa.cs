@@ -10,7 +10,7 @@ internal sealed class Dfa
     /// <summary>No pattern can match any more.</summary>
     public const int Dead = 0;
 
-    private const int Start = 1;
+    public const int Start = 1;
 
     private readonly byte[] _classes;
     private readonly ushort[] _next;
@@ -33,6 +33,12 @@ internal sealed class Dfa
     public IReadOnlyList<int[]> AcceptSets { get; }
 
     public int StateCount => _accepts.Length;
+
+    /// <summary>The state behind one byte more.</summary>
+    public int Next(int state, byte value) => _next[(state * _classCount) + _classes[value]];
+
+    /// <summary>The index in <see cref="AcceptSets"/> of the patterns that match what led to this state.</summary>
+    public int AcceptOf(int state) => _accepts[state];
 
     /// <summary>The index in <see cref="AcceptSets"/> of the patterns that match the whole text.</summary>
     public int Match(ReadOnlySpan<byte> text)

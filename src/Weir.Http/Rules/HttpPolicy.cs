@@ -19,11 +19,15 @@ public sealed class HttpPolicy : IEquatable<HttpPolicy>
     {
         ArgumentNullException.ThrowIfNull(allowances);
         Allowances = allowances;
-        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(string.Concat(allowances.Select(Canonical))));
+        Text = string.Concat(allowances.Select(Canonical));
+        var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
         _digest = BinaryPrimitives.ReadUInt128BigEndian(digest);
     }
 
     public IReadOnlyList<HttpAllowance> Allowances { get; }
+
+    /// <summary>Equal for equal policies, whatever is in their rules.</summary>
+    public string Text { get; }
 
     /// <summary>The number, never 0.</summary>
     public uint Id => (uint)_digest is var id and not 0 ? id : 1;
@@ -44,7 +48,8 @@ public sealed class HttpPolicy : IEquatable<HttpPolicy>
         return string.Join(", ", rules.Take(most)) + (rules.Length > most ? $" and {rules.Length - most} more" : "");
     }
 
-    private static string Canonical(HttpAllowance allowance)
+    /// <summary>Equal for what means the same.</summary>
+    internal static string Canonical(HttpAllowance allowance)
     {
         var text = new StringBuilder().Append(allowance.RuleId);
         if (allowance.Rule is { } rule)

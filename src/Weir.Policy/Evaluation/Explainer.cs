@@ -40,6 +40,17 @@ internal static class Explainer
         _ => $"protocol {protocol.Name()}",
     };
 
+    /// <summary>A decision about an endpoint, and by which rule: "ingress: allowed by rule shop at shop.yaml:3".</summary>
+    public static string Describe(EnforcementMode mode, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry)
+    {
+        var side = direction == PolicyDirection.Ingress ? "ingress" : "egress";
+        return rule is not null ? $"{side}: {(decision.ByDenyRule ? "denied" : "allowed")} by rule {rule.Name} at {(entry?.Location ?? rule.Location).FileAndLine}"
+            : !decision.Enforced && mode == EnforcementMode.Never ? $"{side}: allowed, enforcement is off (mode never)"
+            : !decision.Enforced ? $"{side}: allowed, no rule puts {side} of this endpoint under policy"
+            : decision.Allowed ? $"{side}: allowed, path MTU messages always pass"
+            : $"{side}: denied, no rule allows it";
+    }
+
     private static string Describe(
         PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry, NearestRule? nearest)
     {
@@ -49,29 +60,15 @@ internal static class Explainer
             return $"{side}: {subject.DisplayName} is no endpoint and not under policy";
         }
 
-        if (rule is not null)
+        var text = Describe(engine.Mode, direction, decision, rule, entry);
+        if (rule is not null || decision.Allowed)
         {
-            var what = decision.ByDenyRule ? "denied" : "allowed";
-            return $"{side}: {what} by rule {rule.Name} at {(entry?.Location ?? rule.Location).FileAndLine}";
-        }
-
-        if (!decision.Enforced)
-        {
-            return engine.Mode == EnforcementMode.Never
-                ? $"{side}: allowed, enforcement is off (mode never)"
-                : $"{side}: allowed, no rule puts {side} of this endpoint under policy";
-        }
-
-        if (decision.Allowed)
-        {
-            return $"{side}: allowed, path MTU messages always pass";
+            return text;
         }
 
         // Kubernetes lets a node reach its pods: people wonder.
         var hint = peer.Identity != Identity.Host ? "" : $"; {(direction == PolicyDirection.Ingress ? "fromEntities" : "toEntities")}: [host] in a Cilium rule allows this host";
-        return (nearest is null
-            ? $"{side}: denied, no rule allows it"
-            : $"{side}: denied, no rule allows it; nearest is {nearest.Rule.Name} at {nearest.Entry.Location.FileAndLine}: {nearest.Text}") + hint;
+        return (nearest is null ? text : $"{text}; nearest is {nearest.Rule.Name} at {nearest.Entry.Location.FileAndLine}: {nearest.Text}") + hint;
     }
 
     private static NearestRule? Nearest(

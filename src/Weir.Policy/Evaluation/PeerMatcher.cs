@@ -58,13 +58,16 @@ internal sealed class PeerMatcher
     }
 
     /// <summary>Equal for selectors that select the same; lengths keep values apart whatever is in them.</summary>
-    private static string KeyOf(PeerSelector selector) => selector switch
+    internal static string KeyOf(PeerSelector selector) => selector switch
     {
         PeerSelector.ByLabels labels =>
-            $"l{labels.Selector.Scope}" + string.Concat(labels.Selector.Requirements.Select(KeyOf)),
+            $"l{labels.Selector.Scope}{KeyOf(labels.Selector)}",
         PeerSelector.ByEntity entity => $"e{entity.Entity}",
         _ => $"c{selector}",
     };
+
+    /// <summary>The same of a selector's requirements.</summary>
+    internal static string KeyOf(EndpointSelector selector) => string.Concat(selector.Requirements.Select(KeyOf));
 
     private static string KeyOf(SelectorRequirement requirement) =>
         $";{(int)requirement.Operator}{Text(requirement.Source)}{Text(requirement.Key)}{string.Concat(requirement.Values.Select(Text))}";

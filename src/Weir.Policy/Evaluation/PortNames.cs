@@ -19,6 +19,10 @@ internal sealed class PortNames
 
     public static PortNames Of(PolicyPeer peer) => peer.NamedPorts is { Count: > 0 } table ? new([table]) : None;
 
+    /// <summary>Each of the names stands for this port.</summary>
+    public static PortNames Of(IReadOnlyList<string> names, NamedPort port) =>
+        names.Count == 0 ? None : new([names.ToDictionary(name => name, _ => port)]);
+
     public PortNames And(PortNames other) => other.IsEmpty ? this : new([.. _tables, .. other._tables]);
 
     /// <summary>The ports a selector by name stands for; several times the same where endpoints agree.</summary>

@@ -48,6 +48,24 @@ internal static class PortRegions
         return starts;
     }
 
+    /// <summary>The regions themselves, without those that pass whatever rules say.</summary>
+    public static IEnumerable<(ushort First, ushort Last)> Of(EntryOfRule[] entries, PortNames names, IpProtocol protocol)
+    {
+        var starts = Starts(entries, names, protocol);
+        for (var i = 0; i < starts.Count; i++)
+        {
+            if (!Evaluator.AlwaysPasses(protocol, (ushort)starts[i]))
+            {
+                yield return ((ushort)starts[i], (ushort)(i + 1 < starts.Count ? starts[i + 1] - 1 : ushort.MaxValue));
+            }
+        }
+    }
+
+    /// <summary>Whether nothing but ports that pass whatever rules say is between two regions.</summary>
+    public static bool Continues(IpProtocol protocol, ushort last, ushort first) =>
+        last + 1 == first
+        || (Evaluator.AlwaysPasses(protocol, (ushort)(last + 1)) && Evaluator.AlwaysPasses(protocol, (ushort)(first - 1)) && (last + 1) >> 8 == (first - 1) >> 8);
+
     private static void AddPorts(List<int> starts, IReadOnlyList<PortSelector> ports, PortNames names, IpProtocol protocol)
     {
         for (var i = 0; i < ports.Count; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Net;
 using Weir.Net;
+using Weir.Policy.Evaluation;
 
 namespace Weir.Policy.Testing;
 
@@ -54,8 +54,8 @@ public sealed class TestParty
         }
 
         var inside = policy.CidrPrefixes.Where(prefix => prefix != addresses && addresses.Contains(prefix)).ToArray();
-        var peers = inside.Where(prefix => !IsCovered(prefix, [.. inside.Where(other => other != prefix && prefix.Contains(other))])).Select(ForCidr).ToList();
-        if (!IsCovered(addresses, inside))
+        var peers = inside.Where(prefix => !PrefixCover.IsWhole(prefix, [.. inside.Where(other => other != prefix && prefix.Contains(other))])).Select(ForCidr).ToList();
+        if (!PrefixCover.IsWhole(addresses, inside))
         {
             var around = policy.CidrPrefixes.Where(prefix => prefix.Contains(addresses)).OrderByDescending(prefix => prefix.Length).ToArray();
             peers.Insert(0, around.Length > 0 ? ForCidr(around[0]) : PolicyPeer.ForReserved(addresses.IsIpv6 ? Identity.WorldIpv6 : Identity.WorldIpv4));
@@ -77,23 +77,4 @@ public sealed class TestParty
         peer.Cidr is { } cidr ? cidr.IsIpv6 == isIpv6 : peer.Identity == (isIpv6 ? Identity.WorldIpv6 : Identity.WorldIpv4);
 
     private static PolicyPeer ForCidr(IpPrefix prefix) => PolicyPeer.ForCidr(Identity.ForCidr(1), prefix);
-
-    /// <summary>Whether every address of the prefix is in one of those inside of it.</summary>
-    private static bool IsCovered(IpPrefix prefix, IpPrefix[] inside)
-    {
-        if (inside.Length == 0)
-        {
-            return false;
-        }
-
-        return Array.Exists(inside, other => other == prefix)
-            || Halves(prefix).All(half => IsCovered(half, Array.FindAll(inside, half.Contains)));
-    }
-
-    private static IpPrefix[] Halves(IpPrefix prefix)
-    {
-        var bytes = prefix.Masked.Address.GetAddressBytes();
-        bytes[prefix.Length / 8] |= (byte)(0x80 >> (prefix.Length % 8));
-        return [new IpPrefix(prefix.Masked.Address, prefix.Length + 1), new IpPrefix(new IPAddress(bytes), prefix.Length + 1)];
-    }
 }
