@@ -4,7 +4,7 @@
 #   sudo scripts/vm-host.sh WEIR SECONDS [PARAMETER]...     of the kernel; the executable comes to be at the path WEIR
 # Prints "serving" when tests/Weir.EndToEnd.Tests/Tools/remote.py answers in it. It reaches nobody, and is reached only
 # from the network namespace that this script makes: nsenter -t PID --net. It dies with the script, or after SECONDS.
-# The parameter cgroups= says what is mounted at /sys/fs/cgroup: v2 (the default), v1, hybrid.
+# The parameter cgroups= says what is mounted at /sys/fs/cgroup: v2 (the default), v1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh

@@ -37,7 +37,9 @@ public sealed class DockerHost : IDisposable
         {
             StartDocker();
             Sandbox.Shell($"export TMPDIR=/run; make_image {Image}");
-            MakeWorld(shape.Uplink);
+            Sandbox.Shell("ip netns add world; ip -n world link set lo up");
+            JoinWorld(shape.Uplink);
+            Sandbox.Shell("mkdir -p /run/world; echo hello from the world > /run/world/index.html; ip netns exec world busybox httpd -p 80 -h /run/world");
             Sandbox.Shell(shape.Prepare);
             Agent.Start();
         }
@@ -74,6 +76,23 @@ public sealed class DockerHost : IDisposable
         meanwhile?.Invoke();
         Sandbox.Shell($"WEIR_DOCKER_ROOT={DockerRoot}; WEIR_DOCKERD_FLAGS=--live-restore=false; run_dockerd");
     }
+
+    /// <summary>Gives the link to the outside world its addresses.</summary>
+    /// <param name="uplink">Makes world0 here and up0 there.</param>
+    internal void JoinWorld(string uplink) => Sandbox.Shell($"""
+        {uplink}
+        ip address add {HostAddress}/24 dev world0
+        if [ -e /proc/sys/net/ipv6 ]; then
+            ip link set world0 addrgenmode none
+            ip address add {HostAddress6}/64 dev world0 nodad
+            # As every device has: without it the host solicits no neighbour for packets with another's source.
+            ip address add fe80::1/64 dev world0 nodad
+            ip -n world address add {WorldAddress6}/64 dev up0 nodad
+        fi
+        ip link set world0 up
+        ip -n world address add {WorldAddress}/24 dev up0
+        ip -n world link set up0 up
+        """);
 
     /// <summary>Makes the outside world send packets for these prefixes to this machine, which has no such address:
     /// what no service takes ends here.</summary>
@@ -192,24 +211,4 @@ public sealed class DockerHost : IDisposable
 
     private void StartDocker() =>
         DockerRoot = Sandbox.Shell("mkdir -p /run/machine; export TMPDIR=/run/machine; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
-
-    /// <param name="uplink">Makes world0 here and up0 there.</param>
-    private void MakeWorld(string uplink) => Sandbox.Shell($"""
-        ip netns add world
-        {uplink}
-        ip address add {HostAddress}/24 dev world0
-        if [ -e /proc/sys/net/ipv6 ]; then
-            ip link set world0 addrgenmode none
-            ip address add {HostAddress6}/64 dev world0 nodad
-            # As every device has: without it the host solicits no neighbour for packets with another's source.
-            ip address add fe80::1/64 dev world0 nodad
-            ip -n world address add {WorldAddress6}/64 dev up0 nodad
-        fi
-        ip link set world0 up
-        ip -n world link set lo up
-        ip -n world address add {WorldAddress}/24 dev up0
-        ip -n world link set up0 up
-        mkdir -p /run/world; echo hello from the world > /run/world/index.html
-        ip netns exec world busybox httpd -p 80 -h /run/world
-        """);
 }

@@ -45,12 +45,21 @@ internal sealed class Doors : IDisposable
         host.Sandbox.Shell("pkill -f 'httpd -p 80 -h /run/world'"); // the world's server of other tests
         _servers.Add(host.Sandbox.StartElsewhere("world", "python3", _tool, "serve"));
         MakeTenant();
-        RouteWorldToServices();
-        RouteWorldToContainers();
+        RouteWorld();
         host.Apply("doors.yaml", Policy);
         MakeServices();
         _servers.ForEach(server => server.WaitFor("serving", 20 * host.Sandbox.Patience));
     }
+
+    /// <summary>Leads the world here, whose routes go with the device that they lead out by.</summary>
+    internal void RouteWorld()
+    {
+        RouteWorldToServices();
+        RouteWorldToContainers();
+    }
+
+    /// <summary>Ends and starts the container whose place is "a".</summary>
+    internal void RestartClient() => _host.Docker("restart", "-t", "0", _containers["a"]);
 
     /// <summary>Tries every door at once.</summary>
     /// <returns>A line for each that is not as it shall be; empty: all are.</returns>
@@ -210,14 +219,14 @@ internal sealed class Doors : IDisposable
             return;
         }
 
-        _host.Sandbox.Shell($"ip -n world route add 203.0.113.0/24 via {DockerHost.HostAddress}; ip route add blackhole 203.0.113.0/24");
+        _host.Sandbox.Shell($"ip -n world route replace 203.0.113.0/24 via {DockerHost.HostAddress}; ip route replace blackhole 203.0.113.0/24");
     }
 
     private void RouteWorldToContainers()
     {
         IEnumerable<string> routes = _containers.Keys.SelectMany(container => (string[])[
-            $"route add {AddressOf(container, v6: false)} via {DockerHost.HostAddress}",
-            .. _shape.HasIpv6 ? [$"-6 route add {AddressOf(container, v6: true)} via {DockerHost.HostAddress6}"] : Array.Empty<string>()]);
+            $"route replace {AddressOf(container, v6: false)} via {DockerHost.HostAddress}",
+            .. _shape.HasIpv6 ? [$"-6 route replace {AddressOf(container, v6: true)} via {DockerHost.HostAddress6}"] : Array.Empty<string>()]);
         _host.Sandbox.Shell(string.Join('\n', routes.Select(route => "ip -n world " + route)));
     }
 

@@ -24,7 +24,8 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
             20 * sandbox.Patience,
-            () => $"the agent does not answer:\n{Log}");
+            () => $"the agent does not answer:\n{Log}",
+            sandbox.Patience);
         if (_process.HasExited)
         {
             throw new InvalidOperationException($"the agent ended:\n{Log}");
@@ -64,7 +65,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
         }
 
         sandbox.Run(["pkill", "-TERM", "-f", "weir agent"]);
-        Wait.Until(() => _process.HasExited, 10, () => $"the agent does not stop:\n{Log}");
+        Wait.Until(() => _process.HasExited, 10 * sandbox.Patience, () => $"the agent does not stop:\n{Log}");
         Kill();
     }
 
