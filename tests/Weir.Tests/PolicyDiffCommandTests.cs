@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Reflection;
 using System.Text.Json;
 using Xunit;
 
@@ -6,6 +7,8 @@ namespace Weir.Tests;
 
 public sealed class PolicyDiffCommandTests : IDisposable
 {
+    private static readonly string _root = typeof(PolicyDiffCommandTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepoRoot").Value!;
+
     private readonly string _folder = Directory.CreateTempSubdirectory("weir").FullName;
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
@@ -26,6 +29,10 @@ public sealed class PolicyDiffCommandTests : IDisposable
                 "1 difference",
             ],
             output.TrimEnd().Split('\n'));
+
+        // The guide shows the same.
+        string guide = File.ReadAllText(Path.Combine(_root, "docs/guides/policy.md"));
+        Assert.Contains($"$ weir policy diff policies/ new/\n{output.Replace($"{old}/", "policies/", StringComparison.Ordinal).Replace($"{@new}/", "new/", StringComparison.Ordinal)}", guide, StringComparison.Ordinal);
 
         (code, output, _) = await Executable.RunAsync("policy", "diff", old, @new, "-o", "json");
         Assert.Equal(1, code);
