@@ -43,6 +43,9 @@ public sealed class ClusterHosts : IDisposable
     /// <summary>At which the others reach it.</summary>
     internal static string AddressOf(int host) => $"10.50.0.{host + 1}";
 
+    /// <summary>The same in IPv6.</summary>
+    internal static string Address6Of(int host) => $"fd50::{host + 1}";
+
     internal static string NameOf(int host) => $"host{host + 1}";
 
     public void Dispose()
@@ -51,8 +54,11 @@ public sealed class ClusterHosts : IDisposable
         _hosts.ForEach(host => host.Dispose());
     }
 
-    internal void StartAgent(int host) => _hosts[host].Agent.Start(
-        "--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", AddressOf(host), "--node-way", _way);
+    internal void StartAgent(int host) => StartAgent(host, AddressOf(host), _way);
+
+    /// <param name="addresses">The setting node-address.</param>
+    internal void StartAgent(int host, string addresses, string way) => _hosts[host].Agent.Start(
+        "--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", addresses, "--node-way", way);
 
     internal void StartEtcd()
     {
@@ -95,7 +101,7 @@ public sealed class ClusterHosts : IDisposable
             string pid = _hosts[i].Sandbox.Pid.ToString(CultureInfo.InvariantCulture);
             Run("nsenter", $"--net=/proc/{pid}/ns/net", "ip", "link", "add", "node0", "type", "veth", "peer", "name", $"port{i}", "netns", segment);
             Run("nsenter", $"--net={segment}", "ip", "link", "set", $"port{i}", "master", "segment", "up");
-            _hosts[i].Sandbox.Shell($"ip address add {AddressOf(i)}/24 dev node0; ip -6 address add fd50::{i + 1}/64 dev node0 nodad; ip link set node0 up");
+            _hosts[i].Sandbox.Shell($"ip address add {AddressOf(i)}/24 dev node0; ip -6 address add {Address6Of(i)}/64 dev node0 nodad; ip link set node0 up");
         }
     }
 
