@@ -13,6 +13,7 @@
 #include "lib/deny.h"
 #include "lib/deliver.h"
 #include "lib/judge.h"
+#include "lib/node_echo.h"
 #include "lib/parse.h"
 #include "lib/rate.h"
 #include "lib/tunnel.h"
@@ -79,10 +80,20 @@ static __always_inline bool overlay_is_hosts(const struct packet *p, enum drop_r
 }
 
 /* A packet for the host itself: answers to what it sent to an endpoint there, and nothing that opens a connection:
- * whom the host lets in is not asked here. */
+ * whom the host lets in is not asked here. What is between the nodes themselves measures the way. */
 static __always_inline int overlay_to_host(struct __sk_buff *skb, const struct packet *p,
 					   const struct report *r, const struct ruling *v)
 {
+	if (node_echo_ends(p, v->node)) {
+		if (!node_echo_is(p, ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST) &&
+		    !node_echo_is(p, ICMP4_ECHO_REPLY, ICMP6_ECHO_REPLY))
+			return drop(skb, p, r, DROP_REASON_FOREIGN_ENDPOINT);
+		metrics_count(r->direction, DROP_REASON_NONE, skb->len);
+		return node_echo_take(skb, p, v->node) &&
+				       tunnel_address(skb, v->node, IDENTITY_REMOTE_NODE)
+			   ? tunnel_send(skb, skb->ifindex)
+			   : TC_ACT_SHOT;
+	}
 	if (identity_node(&p->src) != v->node)
 		return drop(skb, p, r, DROP_REASON_FOREIGN_ENDPOINT);
 	if (packet_opens_tcp(p))
@@ -179,6 +190,9 @@ int weir_to_overlay(struct __sk_buff *skb)
 	if (!identity)
 		return drop(skb, &p, &r, DROP_REASON_INVALID_SOURCE_IP);
 	node = identity_node(&p.dst);
+	/* The agent asks the node itself whether packets come this way. */
+	if (!node && node_echo_is(&p, ICMP4_ECHO_REQUEST, ICMP6_ECHO_REQUEST))
+		node = node_at(&p.dst);
 	if (!node || !tunnel_address(skb, node, identity))
 		return drop(skb, &p, &r, DROP_REASON_NO_NODE);
 	skb->mark = 0;

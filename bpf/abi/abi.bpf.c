@@ -30,6 +30,7 @@ KEEP_STRUCT(netns_entry);
 KEEP_STRUCT(ipcache_key);
 KEEP_STRUCT(ipcache_entry);
 KEEP_STRUCT(node_entry);
+KEEP_STRUCT(node_echo);
 KEEP_STRUCT(policy_key);
 KEEP_STRUCT(policy_entry);
 KEEP_STRUCT(ct_key);

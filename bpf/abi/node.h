@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* weir_node: the other hosts of the cluster, by the number that weir_ipcache knows them by; 0: this host itself.
- * weir_node_id: the same by address. */
+ * weir_node_id: the same by address. weir_node_echo: what came of asking them by the overlay, by number. */
 #pragma once
 #include "address.h"
 
@@ -18,4 +18,9 @@ enum node_flag {
 struct node_entry {
 	struct ip_addr addr; /* where the overlay's packets go, and come from */
 	__u32 flags;	     /* enum node_flag */
+};
+
+struct node_echo {
+	__u64 asked;	   /* what the agent wrote into the question, after it was answered */
+	__u64 answered_ns; /* bpf_ktime_get_ns() */
 };

@@ -104,6 +104,14 @@ struct {
 	__type(value, __u32);
 } weir_node_id SEC(".maps");
 
+/* By number -> the last answer to the agent's question by the overlay. Written by the datapath, read by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_NODES);
+	__type(key, __u32);
+	__type(value, struct node_echo);
+} weir_node_echo SEC(".maps");
+
 struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MAX_POLICY_ENTRIES);

@@ -136,6 +136,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.PreNet => "prefixes that are dropped at devices",
         MapNames.Node => "other hosts, and the way to them",
         MapNames.NodeId => "other hosts by address",
+        MapNames.NodeEcho => "other hosts' answers by the overlay",
         MapNames.Publish => "outsiders to whom closed published ports are open",
         _ => "",
     };
@@ -190,6 +191,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.PreAddr => datapath.Prefilter.List().Where(prefix => prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
         MapNames.PreNet => datapath.Prefilter.List().Where(prefix => !prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
         MapNames.Node => datapath.ListNodes().Select(row => ($"{row.Id}", $"{row.Address} {(row.Id == 0 ? "this host" : row.IsOverlay ? "overlay" : "direct")}")),
+        MapNames.NodeEcho => datapath.ListNodes().Where(row => row.Id != 0 && datapath.AnswerOf(row.Id).AnsweredNs != 0).Select(row => ($"{row.Id}", $"{row.Address} answered {(Clock.MonotonicNs() - datapath.AnswerOf(row.Id).AnsweredNs) / 1e9:F1} s ago")),
         MapNames.NodeId => datapath.ListNodes().Where(row => row.Id != 0).Select(row => ($"{row.Address}", $"node={row.Id}")),
         MapNames.Publish => datapath.Published.List().Select(row => (
             row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",

@@ -59,7 +59,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _conntrackUse = new(maps[MapNames.CtUse]);
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
-        _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId], flags);
+        _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId], maps[MapNames.NodeEcho], flags);
         FollowIpsec();
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
@@ -538,6 +538,10 @@ public sealed class Datapath : IDatapath, IDisposable
             return has;
         }
     }
+
+    /// <summary>What came of asking a node by the overlay: an ICMP echo from this node's own address to its, whose content begins
+    /// with a number of 8 bytes. Its datapath answers, nothing comes to this host's stack.</summary>
+    public NodeAnswer AnswerOf(ushort node) => _nodes.AnswerOf(node);
 
     /// <summary>Attaches the overlay's programs to a device of the namespace in which the datapath was opened, and sends by it
     /// what is for <see cref="NodeRow.IsOverlay"/> nodes. Again: replaces them without a gap.</summary>

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
+using System.Net.Sockets;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
 using Weir.Testing;
@@ -265,6 +268,45 @@ public sealed class TwoHostsTrafficTests
         }
 
         ulong Total() => hosts.B.Datapath.Metrics().Aggregate(0UL, (sum, row) => sum + row.Packets);
+    }
+
+    /// <summary>Reverse path filters ask for the device that the route leads out by, which is another.</summary>
+    [PrivilegedTheory]
+    [InlineData("overlay", false)]
+    [InlineData("overlay over IPv6", true)]
+    public void Node_AnswersAnEcho_ByTheOverlay_ThatIsBetweenTheNodesThemselves(string way, bool v6)
+    {
+        using TwoHosts hosts = Make(way);
+        foreach (TestNamespace place in (TestNamespace[])[hosts.A.Place, hosts.B.Place])
+        {
+            hosts.Shell(place, "sysctl -qw net.ipv4.conf.all.rp_filter=1 net.ipv4.icmp_echo_ignore_all=1 net.ipv6.icmp.echo_ignore_all=1");
+        }
+
+        (IPAddress a, IPAddress b) = (IPAddress.Parse(hosts.A.HostAddress(v6)), IPAddress.Parse(hosts.B.HostAddress(v6)));
+        Assert.InRange(Ask(a, b)!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+        Assert.InRange(Ask(a, b)!.Value, TimeSpan.FromTicks(1), TimeSpan.FromSeconds(2));
+
+        // Not from another address, nor to one that is no node's.
+        hosts.Shell(hosts.A.Place, $"ip address add {(v6 ? "2001:db8:2::77/64 dev wire nodad" : "192.0.2.77/24 dev wire")}");
+        Assert.Throws<SocketException>(() => Ask(IPAddress.Parse(v6 ? "2001:db8:2::77" : "192.0.2.77"), b));
+        Assert.Equal(1ul, hosts.A.Dropped(DropReason.InvalidSourceIp));
+        Assert.Throws<SocketException>(() => Ask(a, IPAddress.Parse(v6 ? "2001:db8:2::88" : "192.0.2.88")));
+        Assert.Equal(1ul, hosts.A.Dropped(DropReason.NoNode));
+        if (!v6)
+        {
+            hosts.Python(hosts.A.Place, Forge, $"{a}", $"{b}", $"{Identity.RemoteNode.Value}", "192.0.2.77", $"{b}");
+            Assert.True(SpinWait.SpinUntil(() => hosts.B.Dropped(DropReason.ForeignEndpoint) == 1, TimeSpan.FromSeconds(5)));
+        }
+
+        hosts.Shell(hosts.B.Place, "ip link set wire down");
+        Assert.Null(Ask(a, b));
+
+        TimeSpan? Ask(IPAddress from, IPAddress to)
+        {
+            ulong asked = Clock.MonotonicNs();
+            hosts.A.Place.Run(() => LinkEcho.Send(hosts.A.Overlay, from, to, asked));
+            return SpinWait.SpinUntil(() => hosts.A.Datapath.AnswerOf(2).Asked == asked, TimeSpan.FromSeconds(1)) ? TimeSpan.FromMicroseconds((hosts.A.Datapath.AnswerOf(2).AnsweredNs - asked) / 1000.0) : null;
+        }
     }
 
     [PrivilegedTheory]

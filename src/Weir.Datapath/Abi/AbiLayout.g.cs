@@ -42,6 +42,7 @@ internal static class AbiLayout
         NatHints.Layout(),
         NatKey.Layout(),
         NetnsEntry.Layout(),
+        NodeEcho.Layout(),
         NodeEntry.Layout(),
         PolicyEntry.Layout(),
         PolicyKey.Layout(),

@@ -37,6 +37,7 @@ public static class MapNames
     public const string NatUdp = "weir_nat_udp";
     public const string Netns = "weir_netns";
     public const string Node = "weir_node";
+    public const string NodeEcho = "weir_node_echo";
     public const string NodeId = "weir_node_id";
     public const string Policy = "weir_policy";
     public const string PreAddr = "weir_pre_addr";

@@ -7,12 +7,13 @@ using Weir.Datapath.Abi;
 namespace Weir.Datapath;
 
 /// <summary>weir_node, in memory that programs read, and weir_node_id, which finds them by address.</summary>
-internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) : IDisposable
+internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, BpfMap echoes, LbFlags flags) : IDisposable
 {
     private const ushort Self = 0;
 
     private readonly BpfMapMemory<NodeEntry> _memory = new(nodes);
     private readonly BpfMap<IpAddr, uint> _byAddress = new(byAddress);
+    private readonly BpfMap<uint, NodeEcho> _echoes = new(echoes);
     private bool _hasDirect;
     private bool _isStacks;
 
@@ -81,6 +82,8 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, LbFlags flags) :
 
         return rows;
     }
+
+    internal NodeAnswer AnswerOf(ushort id) => _echoes.TryGet(id, out NodeEcho echo) ? new NodeAnswer(echo.Asked, echo.AnsweredNs) : default;
 
     public void Dispose() => _memory.Dispose();
 
