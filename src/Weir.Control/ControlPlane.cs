@@ -51,6 +51,7 @@ public sealed class ControlPlane : IDisposable
     private readonly ClaimKeeper _claims;
     private readonly PortReservations _ports = new();
     private readonly NextHopFinder _hops = new();
+    private readonly NodeEcho? _echo;
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
@@ -107,7 +108,7 @@ public sealed class ControlPlane : IDisposable
             ClusterOptions node = options.Cluster ?? throw new ArgumentException("a node of a cluster has a name and an address", nameof(options));
             var policy = new SharedPolicy(_writer, shared, _policies, log);
             Policies.Shared = policy;
-            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, FollowNodes, time, log);
+            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, FollowNodes, _echo = new NodeEcho(node, OverlayIfindex, NumberOfNode, datapath.AnswerOf), time, log);
             const int Headers4 = 50, Headers6 = 70; // outer IP, UDP, VXLAN and the inner Ethernet header
             int headers = node.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Headers6 : Headers4;
             _writer.Publish(world => world with { OverlayMtu = options.Mtu - headers });
@@ -397,6 +398,7 @@ public sealed class ControlPlane : IDisposable
     public void Dispose()
     {
         Cluster?.Dispose();
+        _echo?.Dispose();
         _services.Dispose(); // health checks end, whatever they have to say
         _writer.Dispose();
         _ports.Dispose();
@@ -405,6 +407,10 @@ public sealed class ControlPlane : IDisposable
         _hops.Dispose();
         _tables.Dispose();
     }
+
+    private int? OverlayIfindex() => _links.GetLink(HostNeed.OverlayName)?.Index;
+
+    private ushort? NumberOfNode(IPAddress address) => _writer.World.NodeNumbers.TryGetValue(address, out ushort number) ? number : null;
 
     /// <summary>What comes from other nodes is judged where it arrives.</summary>
     private void FollowNodes()

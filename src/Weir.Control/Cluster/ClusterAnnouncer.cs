@@ -29,7 +29,7 @@ internal sealed class ClusterAnnouncer : IDisposable
         _shared = shared;
         _options = options;
         _time = time;
-        _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0, Way: options.Way);
+        _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0, Way: options.Way, Door: options.Door);
         _lease = new NodeLease(shared, options, _node, time);
         _numbers = new NumberCollector(shared, options, time);
         writer.Changed += OnChanged;

@@ -25,9 +25,10 @@ public sealed class ClusterDesk : IDisposable
     private readonly SharedPolicy _policy;
     private readonly ClusterAnnouncer _announcer;
     private readonly ClusterSource _source;
+    private readonly NodeProber _prober;
 
     internal ClusterDesk(
-        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, TimeProvider time, ILogger log)
+        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, INodeEcho echo, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _shared = shared;
@@ -35,6 +36,7 @@ public sealed class ClusterDesk : IDisposable
         Options = options;
         _announcer = new ClusterAnnouncer(writer, shared, options, InstanceOf(durable), typeof(ClusterDesk).Assembly.GetName().Version?.ToString() ?? "", time);
         _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, isOnLink, follow, time, log);
+        _prober = new NodeProber(() => Nodes, echo, time, NodeProber.UsualEvery);
     }
 
     /// <summary>Who this node is.</summary>
@@ -43,9 +45,18 @@ public sealed class ClusterDesk : IDisposable
     /// <summary>Whether what the others say is heard.</summary>
     public ClusterState State => _source.State;
 
+    /// <summary>The revision of the policy of all nodes; 0: there is none.</summary>
+    public long PolicyRevision => _writer.World.Cluster?.PolicyRevision ?? 0;
+
     /// <summary>All nodes that are known, this one among them.</summary>
-    public IReadOnlyList<NodeView> Nodes => [.. (_writer.World.Cluster?.Nodes.Values ?? []).Select(node =>
-        new NodeView(node.Name, node.Address, node.Name == Options.Name, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem, IsOverlay: node.Name != Options.Name && RemoteParts.IsOverlay(_writer.World, node), _source.SilenceOf(node.Name)))];
+    public IReadOnlyList<NodeView> Nodes
+    {
+        get
+        {
+            World world = _writer.World;
+            return [.. (world.Cluster?.Nodes.Values ?? []).Select(node => View(world, node))];
+        }
+    }
 
     /// <summary>Networks that all nodes have.</summary>
     public IReadOnlyList<SharedNetworkView> Networks
@@ -80,7 +91,11 @@ public sealed class ClusterDesk : IDisposable
     }
 
     /// <summary>Begins once kernel and records agree.</summary>
-    public void Start() => _source.Start();
+    public void Start()
+    {
+        _source.Start();
+        _prober.Start();
+    }
 
     /// <summary>Makes a network on all nodes, those that come later too.</summary>
     /// <param name="subnets">One of a family at most.</param>
@@ -190,9 +205,24 @@ public sealed class ClusterDesk : IDisposable
 
     public void Dispose()
     {
+        _prober.Dispose();
         _source.Dispose();
         _announcer.Dispose();
         _policy.Dispose();
+    }
+
+    private NodeView View(World world, NodeRecord node)
+    {
+        bool isSelf = node.Name == Options.Name;
+        var view = new NodeView(node.Name, node.Address, isSelf, node.Version, node.Started, node.Endpoints, node.PolicyRevision, node.PolicyProblem, !isSelf && RemoteParts.IsOverlay(world, node), _source.SilenceOf(node.Name))
+        {
+            OtherAddress = node.OtherAddress,
+            Door = node.Door,
+            Instance = node.Instance,
+        };
+        NodeReach reach = isSelf ? new NodeReach(NodeState.Ready, node.Started) : _prober.ReachOf(view);
+        bool isStarting = node.PolicyRevision == 0 && world.Cluster!.PolicyRevision != 0 && reach.State != NodeState.Unreachable;
+        return view with { Reach = isStarting ? reach with { State = NodeState.Starting, Since = node.Started } : reach };
     }
 
     /// <summary>For somebody who waits for it.</summary>

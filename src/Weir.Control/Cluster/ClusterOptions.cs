@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using Weir.Control.Cluster;
 
 namespace Weir.Control;
 
@@ -13,6 +14,9 @@ public sealed record ClusterOptions(string Name, IPAddress Address, IPAddress? O
 {
     /// <summary>How packets go to other nodes; of a pair, who wants the overlay has it.</summary>
     public NodeWay Way { get; init; }
+
+    /// <summary>Where the other nodes ask this one's agent; null: nowhere.</summary>
+    public PeerDoor? Door { get; init; }
 
     /// <summary>After so long a number that no node uses is forgotten.</summary>
     public TimeSpan UnusedFor { get; init; } = TimeSpan.FromMinutes(10);

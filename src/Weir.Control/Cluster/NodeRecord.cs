@@ -12,7 +12,8 @@ namespace Weir.Control.Cluster;
 /// <param name="PolicyRevision">The shared policy's that it has heard of last.</param>
 /// <param name="PolicyProblem">Why that one is not in force there; null: it is.</param>
 /// <param name="Way">How it was told to reach others.</param>
-internal sealed record NodeRecord(string Name, IPAddress Address, IPAddress? OtherAddress, string Instance, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision = 0, string? PolicyProblem = null, NodeWay Way = NodeWay.Auto)
+/// <param name="Door">Where its agent is asked by other nodes; null: nowhere.</param>
+internal sealed record NodeRecord(string Name, IPAddress Address, IPAddress? OtherAddress, string Instance, string Version, DateTimeOffset Started, int Endpoints, long PolicyRevision = 0, string? PolicyProblem = null, NodeWay Way = NodeWay.Auto, PeerDoor? Door = null)
 {
     [JsonIgnore]
     internal IEnumerable<IPAddress> Addresses => OtherAddress is null ? [Address] : [Address, OtherAddress];

@@ -26,7 +26,7 @@ internal sealed class TestNode : IDisposable
     private readonly MemoryStore _durable = new();
     private readonly MemoryStore _runtime = new();
     private readonly IKeyValues _shared;
-    private readonly ClusterOptions _options;
+    private ClusterOptions _options;
     private readonly bool _isOnLink;
     private readonly TimeProvider _time;
     private Writer _writer = null!;
@@ -50,6 +50,9 @@ internal sealed class TestNode : IDisposable
 
     internal MemoryHost Host { get; } = new();
 
+    /// <summary>Whom packets of this host's reach.</summary>
+    internal MemoryEcho Echo { get; } = new();
+
     internal ClusterDesk Desk { get; private set; } = null!;
 
     internal World World => _writer.World;
@@ -68,6 +71,14 @@ internal sealed class TestNode : IDisposable
     internal void Restart()
     {
         Dispose();
+        Start();
+    }
+
+    /// <summary>The same, with other settings.</summary>
+    internal void Restart(Func<ClusterOptions, ClusterOptions> settings)
+    {
+        Dispose();
+        _options = settings(_options);
         Start();
     }
 
@@ -150,7 +161,7 @@ internal sealed class TestNode : IDisposable
         _identities.RestoreCidrs([.. Host.ListIpcache().Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
         reconciler.Begin(Host.ListIpcache());
         _writer.Publish(world => world with { NodeNumbers = world.NodeNumbers.AddRange(Host.ListNodes().Select(node => KeyValuePair.Create(node.Address, node.Id))) });
-        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), _ => _isOnLink, () => { }, time, NullLogger.Instance);
+        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), _ => _isOnLink, () => { }, Echo, time, NullLogger.Instance);
         Desk.Recall();
         _policies.Restore();
         _source.TakeUpEndpoints();
