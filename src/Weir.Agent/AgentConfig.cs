@@ -48,6 +48,9 @@ internal sealed record AgentConfig
     /// <summary>One of a family at most; empty: not told.</summary>
     internal IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
 
+    /// <summary>At which other nodes' agents ask this one (TCP).</summary>
+    internal int NodePort { get; init; } = 4245;
+
     internal MetricsOptions Metrics { get; init; } = new();
 
     internal DatapathOptions Datapath { get; init; } = new();

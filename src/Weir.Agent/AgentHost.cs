@@ -2,6 +2,8 @@
 
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Weir.Agent.Peers;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Docker;
@@ -30,6 +32,7 @@ internal sealed class AgentHost : IDisposable
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
     private readonly EtcdKeyValues? _shared;
+    private readonly PeerDoors _peers;
     private readonly ProxySupervisor _proxy;
     private readonly ControlPlane _control;
     private readonly Maintenance _maintenance;
@@ -51,6 +54,7 @@ internal sealed class AgentHost : IDisposable
         _durable = OpenStore(config.StateFolder, isDurable: true, storeLog);
         _runtime = OpenStore(StateIn(config.RunFolder), isDurable: false, storeLog);
         _datapath = Datapath.Datapath.Open(config.Datapath);
+        _peers = new PeerDoors(config.Control.Cluster, config.NodePort, config.StateFolder, () => _control!.Cluster!.Nodes);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         AddLogging(builder, config);
         builder.WebHost.UseKestrelCore();
@@ -61,12 +65,13 @@ internal sealed class AgentHost : IDisposable
             options.MaxReceiveMessageSize = MostMessage;
             options.Interceptors.Add<CallBorder>();
             options.Interceptors.Add<CallerRights>();
+            options.Interceptors.Add<NodeRelay>();
         });
 
         _shared = config.Control.Cluster is null ? null : EtcdKeyValues.Start(config.Shared, _logs.CreateLogger("Weir.Store.Etcd"));
         _proxy = new ProxySupervisor(config, _datapath, _logs.CreateLogger("Weir.Agent.Proxy"));
         _control = new ControlPlane(
-            config.Control,
+            config.Control with { Cluster = config.Control.Cluster is { } node ? node with { Door = _peers.Door } : null },
             _durable,
             _runtime,
             _shared,
@@ -80,6 +85,8 @@ internal sealed class AgentHost : IDisposable
         _proxy.Start(_flows);
         // What is still being answered when the agent is told to stop has so long; then it is cut off.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _answerInFlight);
+        builder.Services.Configure<SocketTransportOptions>(_peers.Provide);
+        builder.Services.AddSingleton(_peers);
         builder.Services.AddSingleton(_proxy);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(config);
@@ -108,6 +115,7 @@ internal sealed class AgentHost : IDisposable
         _maintenance = _app.Services.GetRequiredService<Maintenance>();
         MetricsReader metrics = _app.Services.GetRequiredService<MetricsReader>();
         _app.Use((context, next) => _metrics.AnswerAsync(context, next, metrics.Read));
+        _app.Use(PeerDoors.BoundAsync);
         _app.MapGrpcService<AgentService>();
 
         // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
@@ -164,6 +172,7 @@ internal sealed class AgentHost : IDisposable
         _proxy.Dispose();
         _flows.Dispose();
         _control.Dispose();
+        _peers.Dispose();
         _shared?.DisposeAsync().AsTask().GetAwaiter().GetResult();
         _datapath.Dispose();
         _runtime.Dispose();
@@ -201,8 +210,9 @@ internal sealed class AgentHost : IDisposable
     private void Listen(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
-        kestrel.Limits.MaxConcurrentConnections = 1024;
+        kestrel.Limits.MaxConcurrentConnections = 1024 + PeerGate.MostOpen;
         _sockets.Listen(kestrel);
         _metrics.Listen(kestrel);
+        _peers.Listen(kestrel);
     }
 }

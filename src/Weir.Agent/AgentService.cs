@@ -88,8 +88,16 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<ListPoliciesResponse> ListPolicies(ListPoliciesRequest request, ServerCallContext context) => Answer(
         () =>
         {
-            var response = new ListPoliciesResponse { Revision = tables.Revision };
-            response.Policies.AddRange(control.Policies.List(request.Name).Select(document => Translate.Policy(document, control.Policies)));
+            (long shared, IReadOnlyList<PolicyNode> nodes) = cluster.Policy();
+            var response = new ListPoliciesResponse { Revision = tables.Revision, SharedRevision = shared, Nodes = { nodes } };
+            foreach (PolicyDocument document in control.Policies.List(request.Name))
+            {
+                Api.Policy policy = Translate.Policy(document, control.Policies);
+                policy.SharedRevision = shared;
+                policy.Nodes.AddRange(nodes);
+                response.Policies.Add(policy);
+            }
+
             return response;
         },
         StatusCode.NotFound);

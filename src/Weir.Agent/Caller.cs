@@ -13,6 +13,9 @@ namespace Weir.Agent;
 /// <param name="MayChange">Whether the socket is one for changes too.</param>
 internal sealed record Caller(string User, bool MayChange)
 {
+    /// <summary>The node whose agent it is; null: somebody on this host.</summary>
+    internal string? Node { get; init; }
+
     /// <summary>Notes it with every connection of a socket.</summary>
     internal static Func<ConnectionDelegate, ConnectionDelegate> Note(bool mayChange) => next => connection =>
     {

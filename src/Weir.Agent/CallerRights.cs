@@ -5,7 +5,7 @@ using Grpc.Core.Interceptors;
 
 namespace Weir.Agent;
 
-/// <summary>Lets those who came by the socket for readers ask, and change nothing.</summary>
+/// <summary>Lets those who came by the socket for readers, and other nodes, ask, and change nothing.</summary>
 internal sealed class CallerRights : Interceptor
 {
     /// <summary>What begins with one of these changes nothing; all else does.</summary>
@@ -28,14 +28,17 @@ internal sealed class CallerRights : Interceptor
     /// <param name="method">Its name alone: "GetStatus".</param>
     internal static bool IsQuestion(string method) => _questions.Any(word => method.StartsWith(word, StringComparison.Ordinal));
 
+    /// <summary>A call's name alone.</summary>
+    internal static string MethodOf(ServerCallContext context) => context.Method[(context.Method.LastIndexOf('/') + 1)..];
+
     /// <summary>Who asks; a connection of which nothing is noted may nothing.</summary>
     internal static Caller Of(ServerCallContext context) => context.GetHttpContext().Features.Get<Caller>() ?? new Caller("", false);
 
     private static void Check(ServerCallContext context)
     {
-        if (!Of(context).MayChange && !IsQuestion(context.Method[(context.Method.LastIndexOf('/') + 1)..]))
+        if (!Of(context).MayChange && !IsQuestion(MethodOf(context)))
         {
-            throw new RpcException(new Grpc.Core.Status(StatusCode.PermissionDenied, "you may look and not change: run it as root, or as a member of the group that may"));
+            throw new RpcException(new Grpc.Core.Status(StatusCode.PermissionDenied, Of(context).Node is null ? "you may look and not change: run it as root, or as a member of the group that may" : "other nodes may look and not change"));
         }
     }
 }

@@ -17,7 +17,10 @@ internal static class AgentClient
     private static readonly TimeSpan _signWithin = TimeSpan.FromSeconds(8);
 
     /// <summary>Connects, asks, and returns the command's exit code.</summary>
-    internal static async Task<int> AskAsync(ParseResult parsed, Func<Api.Agent.AgentClient, Task<int>> ask)
+    internal static Task<int> AskAsync(ParseResult parsed, Func<Api.Agent.AgentClient, Task<int>> ask) => AskNodesAsync(parsed, agents => ask(agents.Own));
+
+    /// <summary>Likewise, where other nodes may be asked, too.</summary>
+    internal static async Task<int> AskNodesAsync(ParseResult parsed, Func<Agents, Task<int>> ask)
     {
         string socket = GlobalOptions.SocketPath(parsed);
         if (EndPointOf(socket) is not { } endPoint)
@@ -30,7 +33,7 @@ internal static class AgentClient
         using GrpcChannel channel = Open(endPoint);
         try
         {
-            return await ask(new Api.Agent.AgentClient(channel.Intercept(new AnswerDeadline(patience))));
+            return await ask(new Agents(channel.Intercept(new AnswerDeadline(patience))));
         }
         catch (RpcException e)
         {
@@ -67,6 +70,7 @@ internal static class AgentClient
             ConnectCallback = (_, cancel) => ConnectAsync(endPoint, cancel),
             KeepAlivePingDelay = _signEvery,
             KeepAlivePingTimeout = _signWithin,
+            EnableMultipleHttp2Connections = true, // a stream for each of hundreds of nodes
         },
         DisposeHttpClient = true,
         MaxReceiveMessageSize = null,

@@ -48,6 +48,10 @@ internal static class Completion
     internal static IEnumerable<string> Networks(Api.Agent.AgentClient agent) =>
         agent.ListNetworks(new ListNetworksRequest()).Networks.Select(network => network.Name);
 
+    /// <summary>Nodes that can be asked.</summary>
+    internal static IEnumerable<string> Nodes(Api.Agent.AgentClient agent) =>
+        agent.ListNodes(new ListNodesRequest()).Nodes.Select(node => node.Name);
+
     /// <summary>Containers with published ports.</summary>
     internal static IEnumerable<string> Publishers(Api.Agent.AgentClient agent) =>
         agent.ListPublished(new ListPublishedRequest()).Ports.Select(port => port.Container);

@@ -15,8 +15,9 @@ internal static class DatapathCommands
             (agent, _) => agent.ListIpsAsync(new ListIpsRequest()),
             response => response.Ips,
             ["PREFIX", "IDENTITY", "ENDPOINT", "NAME"],
-            ip => [ip.Prefix, $"{ip.Identity}", ip.EndpointId == 0 ? "" : $"{ip.EndpointId}", ip.Name]);
-        return new Command("ip", "Who stands behind an address.") { list.WithExample("weir ip list") };
+            ip => [ip.Prefix, $"{ip.Identity}", ip.EndpointId == 0 ? "" : $"{ip.EndpointId}", ip.Name],
+            ofNodes: true);
+        return new Command("ip", "Who stands behind an address.") { list.WithExample("weir ip list", "weir ip list --all-nodes") };
     }
 
     internal static Command Conntrack()
@@ -35,8 +36,9 @@ internal static class DatapathCommands
                 flow.Protocol, Flows.End(flow.Source), Flows.BackendEnd(flow.Destination, flow.Service), flow.State,
                 $"{flow.ExpiresSeconds:F0} s", $"{flow.AgeSeconds:F0} s", $"{flow.Packets}", $"{flow.Bytes}",
             ],
-            response => response.Truncated ? "there are more: raise --limit" : null);
-        return new Command("ct", "Connection tracking.") { list.WithExample("weir ct list", "weir ct list --endpoint web") };
+            response => response.Truncated ? "there are more: raise --limit" : null,
+            ofNodes: true);
+        return new Command("ct", "Connection tracking.") { list.WithExample("weir ct list", "weir ct list --endpoint web", "weir ct list --node host2") };
     }
 
     internal static Command Map()

@@ -24,8 +24,9 @@ internal static class EndpointCommands
             [
                 $"{endpoint.Id}", endpoint.Name, State(endpoint), $"{endpoint.Identity}", endpoint.Ipv4, endpoint.Ipv6, endpoint.Network,
                 Enforced(endpoint.IngressEnforced), Enforced(endpoint.EgressEnforced), isWide ? Labels.Short(endpoint.Labels) : Labels.Cut(endpoint.Labels),
-            ]);
-        return command.WithExample("weir endpoint list", "weir endpoint list -l role=web -o json");
+            ],
+            ofNodes: true);
+        return command.WithExample("weir endpoint list", "weir endpoint list -l role=web -o json", "weir endpoint list --all-nodes");
     }
 
     private static Command Get()
@@ -33,8 +34,8 @@ internal static class EndpointCommands
         var command = new Command("get", "Show one endpoint.");
         Argument<string> name = Name();
         command.Arguments.Add(name);
-        command.One((agent, parsed) => agent.GetEndpointAsync(new GetEndpointRequest { Endpoint = parsed.GetRequiredValue(name) }), Print);
-        return command.WithExample("weir endpoint get web", "weir endpoint get 10.210.0.2");
+        command.One((agent, parsed) => agent.GetEndpointAsync(new GetEndpointRequest { Endpoint = parsed.GetRequiredValue(name) }), Print, ofNodes: true);
+        return command.WithExample("weir endpoint get web", "weir endpoint get 10.210.0.2", "weir endpoint get web --node host2");
     }
 
     private static Command Log()
@@ -46,7 +47,8 @@ internal static class EndpointCommands
             (agent, parsed) => agent.GetEndpointLogAsync(new GetEndpointRequest { Endpoint = parsed.GetRequiredValue(name) }),
             log => log.Entries,
             ["TIME", "WHAT"],
-            entry => [$"{entry.Time.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss.fff}", entry.Text]);
+            entry => [$"{entry.Time.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss.fff}", entry.Text],
+            ofNodes: true);
         return command.WithExample("weir endpoint log web");
     }
 

@@ -3,7 +3,6 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Grpc.Core;
-using Microsoft.Win32.SafeHandles;
 using Weir.Api;
 
 namespace Weir.Cli;
@@ -29,7 +28,8 @@ internal static class MonitorCommand
             command.Options.Add(option);
         }
 
-        command.SetAction((parsed, cancel) => AgentClient.AskAsync(parsed, async agent =>
+        NodeChoice nodes = NodeChoice.AddTo(command);
+        command.SetAction((parsed, cancel) => AgentClient.AskNodesAsync(parsed, async agents =>
         {
             // Not by System.CommandLine: asked to mind signals, it would cut the end of "weir agent" short.
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
@@ -48,46 +48,41 @@ internal static class MonitorCommand
                 Last = parsed.GetValue(noFollow) && parsed.GetValue(last) == 0 ? int.MaxValue : parsed.GetValue(last),
                 Follow = !parsed.GetValue(noFollow),
             };
-            await FollowAsync(agent, request, GlobalOptions.IsJson(parsed), stop.Token);
+            await using var output = new MonitorOutput(GlobalOptions.IsJson(parsed));
+            try
+            {
+                if (nodes.IsGiven(parsed))
+                {
+                    return await new NodesMonitor(agents, nodes, parsed, request, output).RunAsync(stop.Token);
+                }
+
+                await FollowAsync(agents.Own, request, output, null, stop.Token);
+            }
+            catch (Exception e) when (stop.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
+            {
+                // Ctrl+C is how this ends.
+            }
+            catch (IOException e) when (e.HResult == BrokenPipe)
+            {
+                // The reader of the output has seen enough.
+            }
+
             return ExitCodes.Fine;
         }));
-        return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow");
+        return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow", "weir monitor --type drop --all-nodes");
     }
 
     private static Option<string[]> Ends(string name, string description) =>
         new Option<string[]>(name) { Description = description }.Completes(Completion.Ends);
 
-    private static async Task FollowAsync(Api.Agent.AgentClient agent, MonitorRequest request, bool json, CancellationToken cancel)
+    /// <summary>Prints what one agent tells, until it ends.</summary>
+    /// <param name="node">Whose it is; null: nobody asks.</param>
+    internal static async Task FollowAsync(Api.Agent.AgentClient agent, MonitorRequest request, MonitorOutput output, string? node, CancellationToken cancel)
     {
-        // Not the Console: it hides that nobody reads any more ("weir monitor | head").
-        await using var output = new StreamWriter(new FileStream(new SafeFileHandle(1, ownsHandle: false), FileAccess.Write, bufferSize: 0)) { AutoFlush = true };
         using AsyncServerStreamingCall<MonitorEvent> call = agent.Monitor(request, cancellationToken: cancel);
-        try
+        await foreach (MonitorEvent e in call.ResponseStream.ReadAllAsync(cancel))
         {
-            await foreach (MonitorEvent e in call.ResponseStream.ReadAllAsync(cancel))
-            {
-                if (e.Note is { } note)
-                {
-                    await Console.Error.WriteLineAsync(TextTable.OneLine($"weir: {note.Text}"));
-                    continue;
-                }
-
-                await output.WriteLineAsync(json ? JsonLine(e) : TextLine(e));
-            }
-        }
-        catch (Exception e) when (cancel.IsCancellationRequested && e is OperationCanceledException or RpcException { StatusCode: StatusCode.Cancelled })
-        {
-            // Ctrl+C is how this ends.
-        }
-        catch (IOException e) when (e.HResult == BrokenPipe)
-        {
-            // The reader of the output has seen enough.
+            await output.WriteAsync(e, node);
         }
     }
-
-    private static string JsonLine(MonitorEvent e) => e.Flow is { } flow ? ProtoJson.Write(flow, indented: false) : ProtoJson.Write(e.Lost, indented: false);
-
-    private static string TextLine(MonitorEvent e) => e.Flow is { } flow
-        ? Flows.Line(flow)
-        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "the kernel's ring was full" : "this monitor was too slow")})";
 }

@@ -12,14 +12,19 @@ internal static class NodeCommands
 
     private static Command List()
     {
-        var command = new Command("list", "Show every node, and the way to it.");
+        var command = new Command("list", "Show every node, how it stands, and the way to it as measured from this host.");
         command.Many(
             (agent, _) => agent.ListNodesAsync(new ListNodesRequest()),
             answer => answer.Nodes,
-            ["NAME", "ADDRESS", "WAY", "ENDPOINTS", "POLICY", "AGENT", "SINCE", "HEARD"],
-            node => [node.Self ? $"{node.Name} (this)" : node.Name, node.Address, node.Self ? "-" : node.Way, $"{node.Endpoints}", Policy(node), node.Version, $"{node.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z", Heard(node)],
-            answer => $"cluster: {answer.State}");
-        return command.WithExample("weir node list", "weir node list -o json");
+            ["NAME", "ADDRESS", "STATE", "WAY", "ROUND TRIP", "ENDPOINTS", "POLICY", "AGENT", "SINCE", "HEARD"],
+            node =>
+            [
+                node.Self ? $"{node.Name} (this)" : node.Name, node.Address, State(node), node.Self ? "-" : node.Way, node.RoundTripMs > 0 ? $"{node.RoundTripMs:F2} ms" : "-",
+                $"{node.Endpoints}", Policy(node), node.Version, $"{node.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z", Heard(node),
+            ],
+            answer => $"cluster: {answer.State}",
+            ofNodes: true);
+        return command.WithExample("weir node list", "weir node list -o json", "weir node list --all-nodes");
     }
 
     private static Command Forget()
@@ -32,6 +37,20 @@ internal static class NodeCommands
     }
 
     private static string Heard(Node node) => node.Silence is null ? "now" : $"{node.Silence.Seconds} s ago";
+
+    /// <summary>"ready", "unreachable for 12 s (no route to host)".</summary>
+    private static string State(Node node)
+    {
+        string problem = node.StateProblem.Length > 0 ? $" ({node.StateProblem})" : "";
+        return node.State == "unreachable" && node.StateSince is { } since ? $"{node.State} for {Age(since.ToDateTimeOffset())}{problem}" : node.State;
+    }
+
+    private static string Age(DateTimeOffset since) => (TimeProvider.System.GetUtcNow() - since) switch
+    {
+        { TotalMinutes: < 2 } age => $"{Math.Max(0, age.TotalSeconds):F0} s",
+        { TotalHours: < 2 } age => $"{age.TotalMinutes:F0} min",
+        var age => $"{age.TotalHours:F0} h",
+    };
 
     private static string Policy(Node node) =>
         node.PolicyProblem.Length > 0 ? $"{node.PolicyRevision} not in force: {node.PolicyProblem}" : node.PolicyRevision == 0 ? "-" : $"{node.PolicyRevision}";

@@ -86,11 +86,33 @@ internal static class PolicyCommands
                         policy.Name, policy.Kind, $"{policy.File}:{policy.Line}", $"{policy.Rules.Count}",
                         string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()), $"{policy.Problems.Count(problem => problem.Warning)}", Applied(policy),
                     }));
+                foreach (string line in Places(answer))
+                {
+                    Console.WriteLine(TextTable.OneLine(line));
+                }
             }
 
             return ExitCodes.Fine;
         }));
         return command.WithExample("weir policy get", "weir policy get web-to-api");
+    }
+
+    /// <summary>Where the policy of all nodes is in force, and why not elsewhere.</summary>
+    private static IEnumerable<string> Places(ListPoliciesResponse answer)
+    {
+        if (answer.SharedRevision == 0)
+        {
+            yield break;
+        }
+
+        PolicyNode[] lacking = [.. answer.Nodes.Where(node => !node.InForce)];
+        yield return $"revision {answer.SharedRevision} of all nodes is in force on {(lacking.Length == 0 ? $"all {answer.Nodes.Count}" : $"{answer.Nodes.Count - lacking.Length} of {answer.Nodes.Count}")}";
+        foreach (PolicyNode node in lacking)
+        {
+            yield return node.Revision != answer.SharedRevision
+                ? $"node {node.Node} has not heard of it yet: {(node.Revision == 0 ? "it has none" : $"it has revision {node.Revision}")}"
+                : $"node {node.Node} cannot put it in force, and keeps what it had: {node.Problem}";
+        }
     }
 
     /// <summary>"2026-11-28 05:00:00Z by root"; empty: it was not noted.</summary>

@@ -23,16 +23,29 @@ internal static class PolicyExplainCommand
         command.Options.Add(http);
         command.Options.Add(headers);
         command.Options.Add(exitCode);
-        command.SetAction((parsed, _) => AgentClient.AskAsync(parsed, async agent =>
+        NodeChoice nodes = NodeChoice.AddTo(command);
+        command.SetAction((parsed, _) => AgentClient.AskNodesAsync(parsed, async agents =>
         {
-            ExplainPolicyResponse answer = await agent.ExplainPolicyAsync(new ExplainPolicyRequest
+            var request = new ExplainPolicyRequest
             {
                 From = parsed.GetRequiredValue(from),
                 To = parsed.GetRequiredValue(to),
                 Port = parsed.GetRequiredValue(port),
                 Http = parsed.GetValue(http) ?? "",
                 Headers = { parsed.GetValue(headers) ?? [] },
-            });
+            };
+            bool allowed = true;
+            if (nodes.IsGiven(parsed))
+            {
+                int code = await nodes.EachAsync(agents, parsed, async agent => await agent.ExplainPolicyAsync(request), answers =>
+                {
+                    allowed = answers.All(one => one.Answer.Allowed);
+                    Ask.PrintEach(answers, (one, _) => Print(one), parsed);
+                });
+                return code == ExitCodes.Fine && parsed.GetValue(exitCode) && !allowed ? ExitCodes.Failed : code;
+            }
+
+            ExplainPolicyResponse answer = await agents.Own.ExplainPolicyAsync(request);
             if (GlobalOptions.IsJson(parsed))
             {
                 Console.WriteLine(ProtoJson.Write(answer, indented: true));
@@ -44,7 +57,7 @@ internal static class PolicyExplainCommand
 
             return parsed.GetValue(exitCode) && !answer.Allowed ? ExitCodes.Failed : ExitCodes.Fine;
         }));
-        return command.WithExample("weir policy explain --from role=web --to role=api --port 80/tcp", "weir policy explain --from web --to world --port 443/tcp", "weir policy explain --exit-code --from role=web --to 203.0.113.10 --port 80/tcp", "weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public'");
+        return command.WithExample("weir policy explain --from role=web --to role=api --port 80/tcp", "weir policy explain --from web --to world --port 443/tcp", "weir policy explain --exit-code --from role=web --to 203.0.113.10 --port 80/tcp", "weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public'", "weir policy explain --from role=web --to role=api --port 80/tcp --all-nodes");
     }
 
     private static void Print(ExplainPolicyResponse answer)

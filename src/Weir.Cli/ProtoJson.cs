@@ -16,9 +16,30 @@ internal static class ProtoJson
 
     internal static string Write(IEnumerable<IMessage> messages, bool indented) => JsonText.Write(json => WriteList(json, messages), indented);
 
-    private static void WriteMessage(Utf8JsonWriter json, IMessage message)
+    /// <summary>What a node says, with its name first.</summary>
+    internal static string Write(string node, IMessage message, bool indented) => JsonText.Write(json => WriteMessage(json, message, node), indented);
+
+    internal static string Write(IEnumerable<(string Node, IMessage Message)> messages, bool indented) => JsonText.Write(
+        json =>
+        {
+            json.WriteStartArray();
+            foreach ((string node, IMessage message) in messages)
+            {
+                WriteMessage(json, message, node);
+            }
+
+            json.WriteEndArray();
+        },
+        indented);
+
+    private static void WriteMessage(Utf8JsonWriter json, IMessage message, string? node = null)
     {
         json.WriteStartObject();
+        if (node is not null)
+        {
+            json.WriteString("node", node);
+        }
+
         foreach (FieldDescriptor field in message.Descriptor.Fields.InFieldNumberOrder())
         {
             json.WritePropertyName(field.Name);

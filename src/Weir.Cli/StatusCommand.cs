@@ -13,8 +13,8 @@ internal static class StatusCommand
     internal static Command Build()
     {
         var command = new Command("status", "Show how the agent is.");
-        command.One((agent, _) => agent.GetStatusAsync(new GetStatusRequest()), Print);
-        return command.WithExample("weir status", "weir status -o json");
+        command.One((agent, _) => agent.GetStatusAsync(new GetStatusRequest()), Print, ofNodes: true);
+        return command.WithExample("weir status", "weir status -o json", "weir status --all-nodes");
     }
 
     private static void Print(Status status) => TextTable.PrintPairs(
