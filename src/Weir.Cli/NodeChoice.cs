@@ -58,8 +58,8 @@ internal sealed class NodeChoice
         foreach (string unknown in wanted.Except(known))
         {
             string why = NearestName.Find(unknown, known) is { } near ? $"no node has the name \"{unknown}\"; did you mean {near}?"
-                : $"no node has the name \"{unknown}\"";
-            await Console.Error.WriteLineAsync($"weir: --node: {why}; 'weir node list' shows what there is");
+                : $"no node has the name \"{unknown}\":";
+            await Console.Error.WriteLineAsync($"weir: --node: {why} 'weir node list' shows what there is");
         }
 
         return wanted.All(known.Contains) ? wanted : null;
