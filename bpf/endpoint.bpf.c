@@ -16,6 +16,7 @@
 #include "lib/deliver.h"
 #include "lib/gateway.h"
 #include "lib/judge.h"
+#include "lib/names.h"
 #include "lib/node_deliver.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
@@ -150,6 +151,18 @@ int weir_from_ep(struct __sk_buff *skb)
 	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v, 0);
 	if (reason)
 		return refuse(skb, &p, &r, reason);
+	if (names_is_question(&p, &r)) {
+		__u32 asked = skb->len;
+
+		switch (names_answer(skb, &p, c->endpoint_id)) {
+		case NAMES_ANSWERED:
+			metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, asked);
+			names_trace(skb, &p, &r);
+			return gateway_send(skb);
+		case NAMES_BROKEN:
+			return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
+		}
+	}
 
 	/* 7 */
 	switch (v.way) {

@@ -8,6 +8,7 @@
 #include "drop_reason.h"
 #include "event.h"
 #include "metrics.h"
+#include "name.h"
 #include "node.h"
 #include "proxy.h"
 #include "prefilter.h"
@@ -31,6 +32,8 @@ KEEP_STRUCT(ipcache_key);
 KEEP_STRUCT(ipcache_entry);
 KEEP_STRUCT(node_entry);
 KEEP_STRUCT(node_echo);
+KEEP_STRUCT(name_key);
+KEEP_STRUCT(name_entry);
 KEEP_STRUCT(policy_key);
 KEEP_STRUCT(policy_entry);
 KEEP_STRUCT(ct_key);
@@ -75,6 +78,7 @@ KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(deny_answer);
 KEEP_ENUM(node_flag);
 KEEP_ENUM(overlay);
+KEEP_ENUM(name_limit);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);
 KEEP_ENUM(ct_flag);

@@ -9,6 +9,7 @@
 #include "../abi/event.h"
 #include "../abi/ipcache.h"
 #include "../abi/metrics.h"
+#include "../abi/name.h"
 #include "../abi/node.h"
 #include "../abi/policy.h"
 #include "../abi/prefilter.h"
@@ -21,6 +22,7 @@ enum map_size {
 	MAX_CLAIMS = 16384,
 	MAX_PREFIXES = 131072,
 	MAX_NODES = 4096,
+	MAX_NAMES = 131072,
 	MAX_POLICY_ENTRIES = 16384,
 	MAX_FLOWS = 131072,
 	MAX_BRIEF_FLOWS = 65536,
@@ -111,6 +113,42 @@ struct {
 	__type(key, __u32);
 	__type(value, struct node_echo);
 } weir_node_echo SEC(".maps");
+
+/* Written by the agent. Full: the names that are left out are said, and nobody answers for them. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_NAMES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct name_key);
+	__type(value, struct name_entry);
+} weir_name SEC(".maps");
+
+/* Written by programs, read by the agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, NAME_ANSWERS);
+	__type(key, __u32);
+	__type(value, __u64);
+} weir_name_count SEC(".maps");
+
+enum names_size {
+	NAMES_MESSAGE = 512, /* the longest question that is read; no answer is as long */
+};
+
+/* What does not fit the stack while a question is read (names.h). */
+struct names_scratch {
+	__u8 message[NAMES_MESSAGE] __attribute__((aligned(8))); /* zero behind its end */
+	struct name_key key;
+	__u32 end; /* of the name, in its key */
+};
+
+/* Used by weir_from_ep while it has one packet; nobody else reads it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct names_scratch);
+} weir_question SEC(".maps");
 
 struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);

@@ -45,6 +45,9 @@ internal sealed record AgentConfig
     /// <summary>How packets go to other hosts' containers.</summary>
     internal NodeWay NodeWay { get; init; }
 
+    /// <summary>Whether the cluster's networks are made known to Docker.</summary>
+    internal bool MakesNetworks { get; init; } = true;
+
     /// <summary>One of a family at most; empty: not told.</summary>
     internal IReadOnlyList<IPAddress> NodeAddresses { get; init; } = [];
 

@@ -53,7 +53,7 @@ internal static class AgentConfigReader
         found.AddRange(config.Metrics.Problems());
         problems = found;
         return config.Shared.Endpoints.Count == 0 || config.NodeAddresses.Count == 0 ? config
-            : config with { Control = config.Control with { Cluster = new ClusterOptions(config.NodeName, config.NodeAddresses[0], config.NodeAddresses.ElementAtOrDefault(1), ClusterOptions.UsualTimeToLive) { Way = config.NodeWay } } };
+            : config with { Control = config.Control with { Cluster = new ClusterOptions(config.NodeName, config.NodeAddresses[0], config.NodeAddresses.ElementAtOrDefault(1), ClusterOptions.UsualTimeToLive) { Way = config.NodeWay, MakesNetworks = config.MakesNetworks } } };
     }
 
     private static AgentConfig ReadFile(string file, AgentConfig config, List<string> problems)

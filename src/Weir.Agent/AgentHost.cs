@@ -96,6 +96,8 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(new FlowDecoder(_control.Flows, TimeProvider.System));
         builder.Services.AddSingleton(services => new Maintenance(_control, services.GetRequiredService<ILogger<Maintenance>>()));
         builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
+        builder.Services.AddSingleton<AliasReader>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<AliasReader>());
         builder.Services.AddSingleton<DockerWatcher>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DockerWatcher>());
         builder.Services.AddHostedService<SharedNetworks>();

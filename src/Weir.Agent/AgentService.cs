@@ -160,6 +160,8 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<ForgetNodeResponse> ForgetNode(ForgetNodeRequest request, ServerCallContext context) => AnswerAsync(() => cluster.ForgetAsync(request, context.CancellationToken));
 
+    public override Task<ListNamesResponse> ListNames(ListNamesRequest request, ServerCallContext context) => Answer(() => cluster.ListNames(request));
+
     public override Task<DeleteNetworkResponse> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.DeleteAsync(request, context.CancellationToken));
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)

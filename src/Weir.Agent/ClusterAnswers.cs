@@ -69,6 +69,19 @@ internal sealed class ClusterAnswers(ControlPlane control, PeerDoors peers, Time
 
     internal ListNetworksResponse ListNetworks() => new() { Networks = { Cluster.Networks.Select(Network) } };
 
+    internal ListNamesResponse ListNames(ListNamesRequest request)
+    {
+        var response = new ListNamesResponse();
+        foreach (NameView name in Cluster.NamesOf(request.Network))
+        {
+            var known = new KnownName { Name = name.Name, Service = name.IsService };
+            known.Addresses.AddRange(name.Addresses.Select(one => new NamedAddress { Address = $"{one.Address}", Node = one.Node, Of = one.Of }));
+            response.Names.Add(known);
+        }
+
+        return response;
+    }
+
     internal async Task<CreateNetworkResponse> CreateAsync(CreateNetworkRequest request, CancellationToken cancel)
     {
         await Cluster.CreateNetworkAsync(request.Name, request.Subnets, request.Internal, request.Mtu == 0 ? null : request.Mtu, cancel);

@@ -137,6 +137,9 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Node => "other hosts, and the way to them",
         MapNames.NodeId => "other hosts by address",
         MapNames.NodeEcho => "other hosts' answers by the overlay",
+        MapNames.Name => "names that DNS questions are answered for",
+        MapNames.NameCount => "DNS questions that were answered",
+        MapNames.Question => "the DNS question that a CPU reads",
         MapNames.Publish => "outsiders to whom closed published ports are open",
         _ => "",
     };
@@ -192,6 +195,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.PreNet => datapath.Prefilter.List().Where(prefix => !prefix.IsSingleAddress).Select(prefix => ($"{prefix}", "")),
         MapNames.Node => datapath.ListNodes().Select(row => ($"{row.Id}", $"{row.Address} {(row.Id == 0 ? "this host" : row.IsOverlay ? "overlay" : "direct")}")),
         MapNames.NodeEcho => datapath.ListNodes().Where(row => row.Id != 0 && datapath.AnswerOf(row.Id).AnsweredNs != 0).Select(row => ($"{row.Id}", $"{row.Address} answered {(Clock.MonotonicNs() - datapath.AnswerOf(row.Id).AnsweredNs) / 1e9:F1} s ago")),
+        MapNames.Name => datapath.ListNames().Select(row => ($"network={row.Name.NetworkId} {row.Name.Name}", string.Join(' ', row.Addresses))),
+        MapNames.NameCount => [("with addresses", $"{datapath.NameAnswers.WithAddresses}"), ("without", $"{datapath.NameAnswers.Without}")],
         MapNames.NodeId => datapath.ListNodes().Where(row => row.Id != 0).Select(row => ($"{row.Address}", $"node={row.Id}")),
         MapNames.Publish => datapath.Published.List().Select(row => (
             row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",
@@ -201,7 +206,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             or MapNames.Sock =>
             throw new ControlException($"{name} is not dumped: its entries come and go with flows"),
         MapNames.Listeners => throw new ControlException($"{name} cannot be dumped: it holds sockets; 'weir status' tells whether the proxy runs"),
-        MapNames.Events or MapNames.Frag => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),
+        MapNames.Events or MapNames.Frag or MapNames.Question => throw new ControlException($"{name} cannot be dumped: its entries live too briefly; 'weir monitor' shows events"),
         _ => throw new ControlException($"no map is named \"{name}\"; 'weir map list' shows all"),
     };
 

@@ -25,6 +25,8 @@ internal sealed class MetricsReader(
         {
             EventsLost = datapath.LostEvents,
             FlowsSeen = (ulong)flows.Seen,
+            NamesAnswered = datapath.NameAnswers.WithAddresses,
+            NamesWithoutAddress = datapath.NameAnswers.Without,
             Proxy = proxy.Stats() is { } stats ? ProxyFigures.Of(stats) : null,
             Degraded = control.Watchdog.Open.Count(incident => incident.IsDegraded),
             PolicyRevision = datapath.Revision,

@@ -95,6 +95,11 @@ internal static class DatapathCommands
             Console.WriteLine($"{metrics.EventsLost} events were lost: the ring was full");
         }
 
+        if (metrics.NamesAnswered + metrics.NamesWithoutAddress is > 0 and var answered)
+        {
+            Console.WriteLine($"{answered} DNS questions were answered in the kernel, {metrics.NamesWithoutAddress} of them without an address of the family");
+        }
+
         if (metrics.Proxy is { } proxy)
         {
             string requests = string.Join(", ", proxy.Requests.Select(count => $"{count.Count} {count.Name}"));

@@ -8,7 +8,7 @@ namespace Weir.Cli;
 /// <summary>"weir network …".</summary>
 internal static class NetworkCommands
 {
-    internal static Command Build() => new("network", "Networks that all nodes of the cluster have.") { List(), Create(), Delete() };
+    internal static Command Build() => new("network", "Networks that all nodes of the cluster have.") { List(), Create(), Delete(), Names() };
 
     private static Command List()
     {
@@ -51,6 +51,19 @@ internal static class NetworkCommands
         command.Arguments.Add(name);
         command.One((agent, parsed) => agent.DeleteNetworkAsync(new DeleteNetworkRequest { Name = parsed.GetRequiredValue(name) }), (_, parsed) => Console.WriteLine($"network {parsed.GetValue(name)}: deleted"));
         return command.WithExample("weir network delete app");
+    }
+
+    private static Command Names()
+    {
+        var command = new Command("names", "Show the names that a network's containers are answered for on this host: by themselves, and with the network's name behind a dot.");
+        Argument<string> name = Name().Completes(Completion.Networks);
+        command.Arguments.Add(name);
+        command.Many(
+            (agent, parsed) => agent.ListNamesAsync(new ListNamesRequest { Network = parsed.GetRequiredValue(name) }),
+            answer => answer.Names,
+            ["NAME", "ADDRESSES", "OF"],
+            known => [known.Name, string.Join(' ', known.Addresses.Select(one => one.Address)), string.Join(' ', known.Addresses.Select(one => known.Service ? $"service {one.Of}" : $"{one.Node}/{one.Of}").Distinct())]);
+        return command.WithExample("weir network names app", "weir network names app -o json");
     }
 
     private static Argument<string> Name() => new("name") { Description = "of a network" };

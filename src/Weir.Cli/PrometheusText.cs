@@ -35,6 +35,8 @@ public static class PrometheusText
         Rows(text, dropped, "weir_drop_count_total", "Packets dropped, by reason.", row => row.Packets);
         Rows(text, dropped, "weir_drop_bytes_total", "Bytes of packets dropped, by reason.", row => row.Bytes);
         One(text, "weir_events_lost_total", "counter", "Events that found the ring full.", metrics.EventsLost);
+        One(text, "weir_names_answered_total", "counter", "DNS questions of containers that were answered in the kernel.", metrics.NamesAnswered);
+        One(text, "weir_names_without_address_total", "counter", "The same, of names that have no address of the family that was asked for.", metrics.NamesWithoutAddress);
         One(text, "weir_flows_seen_total", "counter", "Events that became flows for whoever looks.", metrics.FlowsSeen);
     }
 

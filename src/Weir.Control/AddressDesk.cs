@@ -35,13 +35,19 @@ public sealed class AddressDesk
         {
             if (shared is not null)
             {
-                NetworkRecord network = _writer.World.Cluster?.Networks.GetValueOrDefault(shared)
-                    ?? throw new ControlException($"no node has a network \"{shared}\": 'weir network create' makes it on all of them, 'weir network list' shows what there is");
+                _networks.RequireOnce(shared);
+                NetworkRecord network = _networks.FindShared(shared);
                 IpPrefix range = network.Ranges.Where(range => range.IsIpv6 == ipv6).Select(range => (IpPrefix?)range).FirstOrDefault()
                     ?? throw new ControlException($"network {shared} has no {(ipv6 ? "IPv6" : "IPv4")} range");
                 if (!string.IsNullOrEmpty(subnet) && (!IpPrefix.TryParse(subnet, out IpPrefix asked) || asked.Masked != range))
                 {
                     throw new ControlException($"network {shared} has the range {range}, not {subnet}: leave --subnet out, or give that");
+                }
+
+                // Docker looks whether the host has routes there, unless it was told the range, and asks for another then.
+                if (string.IsNullOrEmpty(subnet) && _addresses.Has(range))
+                {
+                    throw new ControlException($"Docker takes {range} of network {shared} only if it is told so, for ways to other hosts lead there: give --subnet {range} beside --ipam-opt");
                 }
 
                 subnet = range.ToString();

@@ -282,6 +282,19 @@ public sealed class ControlPlane : IDisposable
         });
     }
 
+    /// <summary>Says what a network knows an endpoint by, beside its container's name. Nothing happens if it is gone.</summary>
+    public void SetAliases(string endpointId, IReadOnlyList<string> aliases)
+    {
+        ArgumentNullException.ThrowIfNull(aliases);
+        _writer.Run(() =>
+        {
+            if (_endpoints.Find(endpointId) is { } endpoint)
+            {
+                _endpoints.SetAliases(endpoint, aliases);
+            }
+        });
+    }
+
     /// <summary>The same for all endpoints of a container that was identified before.</summary>
     public void IdentifyAgain(Workload workload)
     {

@@ -45,6 +45,9 @@ public sealed class ControlViews
 
     public IReadOnlyList<Network> Networks => [.. _networks.All];
 
+    /// <summary>Containers on networks that all nodes have.</summary>
+    public IReadOnlyList<string> SharedContainers => [.. _endpoints.Attached.Where(endpoint => _networks.Find(endpoint.NetworkId)?.Shared is not null).Select(endpoint => endpoint.WorkloadId).OfType<string>().Distinct()];
+
     public PolicySet Policies => _policies.Set;
 
     /// <summary>Problems an operator should know of.</summary>

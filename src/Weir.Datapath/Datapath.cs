@@ -33,6 +33,8 @@ public sealed class Datapath : IDatapath, IDisposable
     private readonly EndpointTable _endpoints;
     private readonly PolicyTable _policies;
     private readonly NodeTable _nodes;
+    private readonly NameTable _names;
+    private readonly PerCpuMap<ulong> _nameAnswers;
     private readonly BpfMapMemory<CtUse> _conntrackUse;
     private readonly ConntrackTable _conntrack;
     private XdpProgram? _xdp;
@@ -60,6 +62,8 @@ public sealed class Datapath : IDatapath, IDisposable
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
         _nodes = new(maps[MapNames.Node], maps[MapNames.NodeId], maps[MapNames.NodeEcho], flags);
+        _names = new(new(maps[MapNames.Name]));
+        _nameAnswers = new(maps[MapNames.NameCount]);
         FollowIpsec();
         Backends = new(maps[MapNames.Backend]);
         Services = new(maps, flags, _conntrack);
@@ -112,7 +116,7 @@ public sealed class Datapath : IDatapath, IDisposable
     public ClaimTable Claims { get; }
 
     /// <summary>Events that found the ring full since the maps were made.</summary>
-    public ulong LostEvents => _lost.Get(0).Aggregate(0UL, (sum, n) => sum + n);
+    public ulong LostEvents => SumOf(_lost, 0);
 
     /// <summary>Opens the pinned datapath or makes it, after checking that C and C# agree and that the
     /// kernel takes the program.</summary>
@@ -543,6 +547,26 @@ public sealed class Datapath : IDatapath, IDisposable
     /// with a number of 8 bytes. Its datapath answers, nothing comes to this host's stack.</summary>
     public NodeAnswer AnswerOf(ushort node) => _nodes.AnswerOf(node);
 
+    /// <summary>Has endpoints of networks be answered for these names, beside all others, as soon as a packet asks.</summary>
+    /// <exception cref="Linux.LinuxException">There are too many; some of them are there.</exception>
+    public void PutNames(IReadOnlyCollection<NameRow> rows)
+    {
+        ArgumentNullException.ThrowIfNull(rows);
+        _names.Put(rows);
+    }
+
+    /// <summary>Whoever asks for these goes on to whom it asks.</summary>
+    public void RemoveNames(IReadOnlyCollection<NetworkName> names)
+    {
+        ArgumentNullException.ThrowIfNull(names);
+        _names.Remove(names);
+    }
+
+    public IReadOnlyList<NameRow> ListNames() => _names.List();
+
+    /// <summary>Questions that were answered: with addresses, and without, since the name has none of the family.</summary>
+    public (ulong WithAddresses, ulong Without) NameAnswers => (SumOf(_nameAnswers, 0), SumOf(_nameAnswers, 1));
+
     /// <summary>Attaches the overlay's programs to a device of the namespace in which the datapath was opened, and sends by it
     /// what is for <see cref="NodeRow.IsOverlay"/> nodes. Again: replaces them without a gap.</summary>
     /// <param name="ifindex">A VXLAN device that collects metadata; 0: none, and the programs are taken off where they are.</param>
@@ -577,6 +601,8 @@ public sealed class Datapath : IDatapath, IDisposable
 
     public IReadOnlyList<IpPrefix> ListPrefilter() => Prefilter.List();
 
+    private static ulong SumOf(PerCpuMap<ulong> map, uint slot) => map.Get(slot).Aggregate(0UL, (sum, n) => sum + n);
+
     private static void RequireRoom(int count, uint max, string what)
     {
         if (count > max)
@@ -600,6 +626,7 @@ public sealed class Datapath : IDatapath, IDisposable
         new(MapNames.Ct, CountConntrack(nowNs), ConntrackCapacity),
         new(MapNames.Endpoint, ListEndpoints().Count, _maps[MapNames.Endpoint].Spec.MaxEntries),
         new(MapNames.Ipcache, ListIpcache().Count, _maps[MapNames.Ipcache].Spec.MaxEntries),
+        new(MapNames.Name, ListNames().Count, _maps[MapNames.Name].Spec.MaxEntries),
         .. Services.Uses(),
     ];
 

@@ -47,6 +47,12 @@ public interface IDatapath
     /// <inheritdoc cref="Datapath.SetOverlay"/>
     void SetOverlay(int ifindex);
 
+    /// <inheritdoc cref="Datapath.PutNames"/>
+    void PutNames(IReadOnlyCollection<NameRow> rows);
+
+    /// <inheritdoc cref="Datapath.RemoveNames"/>
+    void RemoveNames(IReadOnlyCollection<NetworkName> names);
+
     /// <inheritdoc cref="Datapath.SetRouted"/>
     void SetRouted(ushort id, bool routed);
 
@@ -73,6 +79,9 @@ public interface IDatapath
 
     /// <summary>The other hosts, as the kernel knows them.</summary>
     IReadOnlyList<NodeRow> ListNodes();
+
+    /// <summary>Names that the kernel answers for.</summary>
+    IReadOnlyList<NameRow> ListNames();
 
     /// <summary>Sources that the kernel drops at the devices.</summary>
     IReadOnlyList<IpPrefix> ListPrefilter();

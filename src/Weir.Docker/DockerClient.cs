@@ -11,8 +11,8 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>Docker's API, as far as it is needed: networks, containers' labels, events.</summary>
-/// <remarks>Never asks for /containers/{id}/json: while a container starts, dockerd holds its lock and
-/// waits for this driver.</remarks>
+/// <remarks>While a container starts, dockerd holds its lock and waits for this driver: whoever a call of the driver's
+/// waits for never asks for /containers/{id}/json.</remarks>
 public sealed class DockerClient : IDisposable
 {
     private static readonly TimeSpan _patience = TimeSpan.FromSeconds(5);
@@ -186,8 +186,26 @@ public sealed class DockerClient : IDisposable
             .EnumerateObject().Any(network => network.Name == name || network.Name == id || network.Value.GetProperty("NetworkID").GetString() == id));
     }
 
-    /// <summary>Runs until the stream ends; calls back when it is up and for every event, with whom it is about.</summary>
-    internal async Task FollowEventsAsync(Func<Task> connected, Func<string, string, Task> happened, CancellationToken cancel)
+    /// <summary>What networks know a container by, beside its own name, by endpoint. Answered once the container has started.</summary>
+    internal async Task<IReadOnlyList<(string Endpoint, IReadOnlyList<string> Aliases)>> GetAliasesAsync(string container, CancellationToken cancel)
+    {
+        const int ShortId = 12; // Docker's own alias of every container
+        using JsonDocument document = await GetAsync($"/containers/{container}/json", cancel);
+        string id = document.RootElement.GetProperty("Id").GetString() ?? "";
+        List<(string, IReadOnlyList<string>)> aliases = [];
+        foreach (JsonProperty network in document.RootElement.GetProperty("NetworkSettings").GetProperty("Networks").EnumerateObject())
+        {
+            // DNSNames has the host name, too, and is not there before Docker 25.
+            IEnumerable<string> names = TextsOf(network.Value, "DNSNames").Concat(TextsOf(network.Value, "Aliases"));
+            aliases.Add((TextOf(network.Value, "EndpointID"), [.. names.Where(name => !(name.Length == ShortId && id.StartsWith(name, StringComparison.Ordinal))).Distinct()]));
+        }
+
+        return aliases;
+    }
+
+    /// <summary>Runs until the stream ends; calls back when it is up and for every event, with what happened, to whom (a network, a
+    /// container), and to which of its containers.</summary>
+    internal async Task FollowEventsAsync(Func<Task> connected, Func<string, string, string, Task> happened, CancellationToken cancel)
     {
         using HttpResponseMessage response = await _http.GetAsync(
             "/events?filters={\"type\":[\"network\",\"container\"],\"event\":[\"connect\",\"disconnect\",\"destroy\",\"rename\"]}",
@@ -201,9 +219,11 @@ public sealed class DockerClient : IDisposable
             if (line.Length > 0)
             {
                 using JsonDocument e = JsonDocument.Parse(line);
+                JsonElement actor = e.RootElement.GetProperty("Actor");
                 await happened(
                     e.RootElement.GetProperty("Action").GetString() ?? "",
-                    e.RootElement.GetProperty("Actor").GetProperty("ID").GetString() ?? "");
+                    actor.GetProperty("ID").GetString() ?? "",
+                    actor.TryGetProperty("Attributes", out JsonElement attributes) ? TextOf(attributes, "container") : "");
             }
         }
     }
@@ -244,6 +264,9 @@ public sealed class DockerClient : IDisposable
 
     private static string TextOf(JsonElement element, string name) =>
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out JsonElement text) ? text.GetString() ?? "" : "";
+
+    private static IEnumerable<string> TextsOf(JsonElement element, string name) =>
+        element.TryGetProperty(name, out JsonElement texts) && texts.ValueKind == JsonValueKind.Array ? texts.EnumerateArray().Select(text => text.GetString() ?? "") : [];
 
     private async Task<Dictionary<string, Workload>> GetWorkloadsAsync(IReadOnlyCollection<string> ids, CancellationToken cancel)
     {

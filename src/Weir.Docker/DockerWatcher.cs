@@ -7,7 +7,7 @@ using Weir.Net;
 namespace Weir.Docker;
 
 /// <summary>Follows Docker: learns who is behind endpoints, and removes what Docker no longer has.</summary>
-public sealed class DockerWatcher(ControlPlane control, DockerClient docker, TimeProvider time, ILogger<DockerWatcher> log) : BackgroundService
+public sealed class DockerWatcher(ControlPlane control, DockerClient docker, AliasReader aliases, TimeProvider time, ILogger<DockerWatcher> log) : BackgroundService
 {
     private static readonly TimeSpan _retry = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _every = TimeSpan.FromMinutes(1);
@@ -77,8 +77,13 @@ public sealed class DockerWatcher(ControlPlane control, DockerClient docker, Tim
 
                     // What is older than dockerd's absence, and unknown to it now, is gone.
                     await ReconcileAsync(_lostAt, stoppingToken);
+                    await TryAsync("reading aliases", () =>
+                    {
+                        control.Views.SharedContainers.ToList().ForEach(aliases.Ask);
+                        return Task.CompletedTask;
+                    });
                 },
-                (action, id) => HappenedAsync(action, id, stoppingToken),
+                (action, id, container) => HappenedAsync(action, id, container, stoppingToken),
                 stoppingToken));
             if (IsConnected)
             {
@@ -97,8 +102,13 @@ public sealed class DockerWatcher(ControlPlane control, DockerClient docker, Tim
         await periodic;
     }
 
-    private async Task HappenedAsync(string action, string id, CancellationToken cancel)
+    private async Task HappenedAsync(string action, string id, string container, CancellationToken cancel)
     {
+        if ((action == "connect" && control.Views.Networks.Any(network => network.Id == id && network.Shared is not null)) || action == "rename")
+        {
+            aliases.Ask(action == "rename" ? id : container);
+        }
+
         if (action == "destroy")
         {
             await control.RunAsync(() => control.Addresses.Forget(id));

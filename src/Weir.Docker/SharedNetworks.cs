@@ -15,7 +15,7 @@ public sealed class SharedNetworks(ControlPlane control, DockerClient docker, Do
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (control.Cluster is not { } cluster)
+        if (control.Cluster is not { Options.MakesNetworks: true } cluster)
         {
             return;
         }

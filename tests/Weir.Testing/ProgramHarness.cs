@@ -35,6 +35,7 @@ public sealed class ProgramHarness : IDisposable
     private ushort _proxyPort;
     private LbFlag _lbFlags;
     private uint _overlayIfindex;
+    private SettingsFlag _settingsFlags;
     private BpfObject? _overlay;
 
     /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
@@ -172,6 +173,13 @@ public sealed class ProgramHarness : IDisposable
 
     /// <summary>Empties its slot.</summary>
     public void ForgetNode(uint id) => new BpfMap<uint, NodeEntry>(_maps["weir_node"]).Set(id, default);
+
+    /// <summary>A monitor asks for every packet.</summary>
+    public void SetTrace()
+    {
+        _settingsFlags = SettingsFlag.Trace;
+        WriteSettings();
+    }
 
     public void SetFlowLimit(uint limit)
     {
@@ -385,7 +393,7 @@ public sealed class ProgramHarness : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(8), mark);
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(36), cameBy); // ingress_ifindex
         BinaryPrimitives.WriteUInt32LittleEndian(context.AsSpan(176), gsoSize);
-        byte[] output = new byte[frame.Length + 64];
+        byte[] output = new byte[frame.Length + 256];
         ulong[] before = Counters();
         TestRunResult result = loaded.Program(program).TestRun(frame, output, context: context);
         ulong[] after = Counters();
@@ -427,7 +435,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        var settings = new Settings { Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries, OverlayIfindex = _overlayIfindex };
+        var settings = new Settings { Flags = _settingsFlags, Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries, OverlayIfindex = _overlayIfindex };
         new BpfMap<uint, Settings>(_maps["weir_settings"]).Set(0, settings);
     }
 }

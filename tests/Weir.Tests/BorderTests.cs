@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging.Abstractions;
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Text;
@@ -61,7 +62,9 @@ public sealed class BorderTests : IAsyncLifetime, IDisposable
     public async Task OddDocker_IsLogged_AndAskedAgain()
     {
         ILogger<DockerWatcher> log = _app.Services.GetRequiredService<ILogger<DockerWatcher>>();
-        using var watcher = new DockerWatcher(null!, new DockerClient(_socket), TimeProvider.System, log);
+        var docker = new DockerClient(_socket);
+        using var aliases = new AliasReader(null!, docker, TimeProvider.System, NullLogger<AliasReader>.Instance);
+        using var watcher = new DockerWatcher(null!, docker, aliases, TimeProvider.System, log);
         await watcher.StartAsync(default);
         await _lines.WaitFor(text => text.StartsWith("reconciling with Docker failed: An item with the same key", StringComparison.Ordinal), times: 2);
         Assert.False(watcher.ExecuteTask!.IsCompleted);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Microsoft.Extensions.Logging.Abstractions;
 using System.Net.Sockets;
 using System.Text;
 using Microsoft.Extensions.Logging;
@@ -28,7 +29,9 @@ public sealed class DockerWatcherTests : IDisposable
         Task serving = ServeAsync();
         var log = new Lines();
         // Nothing is told to the control plane: there is nothing to tell.
-        using var watcher = new DockerWatcher(null!, new DockerClient(socket), TimeProvider.System, log);
+        var docker = new DockerClient(socket);
+        using var aliases = new AliasReader(null!, docker, TimeProvider.System, NullLogger<AliasReader>.Instance);
+        using var watcher = new DockerWatcher(null!, docker, aliases, TimeProvider.System, log);
         await watcher.IdentifyAsync("n1", "e0", default);
         Assert.Empty(log.Warnings); // whose events are not followed is not asked
 

@@ -89,6 +89,18 @@ internal sealed class AddressPools
         return made;
     }
 
+    /// <summary>From here on the range of a network of all nodes is given to whoever asks for one that was given to this host's alone.
+    /// Both are released together.</summary>
+    /// <returns>The gateway there.</returns>
+    internal IPAddress Join(IpPrefix given, IpPrefix range, string shared)
+    {
+        Leases leases = _pools[IdPrefix + given.Masked];
+        AddressPool joined = RequestPool($"{range}", range.IsIpv6, shared);
+        leases.Pool = leases.Pool with { StandsFor = joined.Id };
+        Keep(leases.Pool);
+        return RequestAddress(joined.Id, null, isGateway: true);
+    }
+
     /// <summary>A range that a network has already, whose record is lost.</summary>
     internal void Recall(IpPrefix prefix, string? shared = null)
     {
@@ -103,6 +115,11 @@ internal sealed class AddressPools
     /// <summary>Nothing happens if it is gone.</summary>
     internal void ReleasePool(string id)
     {
+        if (_pools.GetValueOrDefault(id)?.Pool.StandsFor is { } joined)
+        {
+            ReleasePool(joined);
+        }
+
         if (id.StartsWith(IdPrefix, StringComparison.Ordinal))
         {
             _store.Delete(KeyOf(id[IdPrefix.Length..]));
@@ -116,7 +133,7 @@ internal sealed class AddressPools
     /// <param name="settled">What was asked for later may become a network yet.</param>
     internal void ReleaseUnused(Func<IpPrefix, bool> isUsed, DateTimeOffset settled)
     {
-        foreach (AddressPool pool in All.Where(pool => pool.Created < settled && !isUsed(pool.Prefix)).ToList())
+        foreach (AddressPool pool in All.Where(pool => pool.Created < settled && !isUsed(PrefixOf(pool.Id))).ToList())
         {
             ReleasePool(pool.Id);
         }
@@ -191,9 +208,9 @@ internal sealed class AddressPools
     /// <summary>Nothing happens if it is free.</summary>
     internal void ReleaseAddress(string poolId, IPAddress address)
     {
-        if (_pools.TryGetValue(poolId, out Leases? leases))
+        if (_pools.ContainsKey(poolId))
         {
-            leases.Taken.Remove(address);
+            Find(poolId).Taken.Remove(address);
         }
     }
 
@@ -234,7 +251,7 @@ internal sealed class AddressPools
     {
         if (_pools.TryGetValue(poolId, out Leases? leases))
         {
-            return leases;
+            return leases.Pool.StandsFor is { } joined ? Find(joined) : leases;
         }
 
         // The record is lost, the runtime's is not: the id tells all that matters.

@@ -134,7 +134,7 @@ internal sealed class ClusterAnnouncer : IDisposable
             if (world.Networks.GetValueOrDefault(endpoint.NetworkId)?.Shared is { } network)
             {
                 wanted[ClusterKeys.Endpoint(_options.Name, endpoint.ExternalId)] =
-                    Bytes(new EndpointRecord(endpoint.Name, endpoint.Identity, network, [.. endpoint.Addresses]), ClusterContext.Default.EndpointRecord);
+                    Bytes(new EndpointRecord(endpoint.Name, endpoint.Identity, network, [.. endpoint.Addresses], endpoint.Aliases), ClusterContext.Default.EndpointRecord);
             }
         }
 

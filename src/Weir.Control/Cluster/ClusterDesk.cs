@@ -76,6 +76,17 @@ public sealed class ClusterDesk : IDisposable
     public IReadOnlyList<NetworkRecord> Usable => [.. Networks.Where(network =>
         network.Network.Ranges.All(range => network.Blocks.Any(block => block.Node == Options.Name && range.Contains(block.Block)))).Select(network => network.Network)];
 
+    /// <summary>What containers of a network are answered for on this node.</summary>
+    /// <exception cref="ControlException">There is no such network, or this node's Docker has it not yet.</exception>
+    public IReadOnlyList<NameView> NamesOf(string network)
+    {
+        World world = _writer.World;
+        return world.Networks.Values.Any(known => known.Shared == network) ? NetworkNames.Views(world, network)
+            : throw new ControlException(world.Cluster?.Networks.ContainsKey(network) == true
+                ? $"Docker on this node does not have network {network} yet; 'journalctl -u weir' says why, if it stays so"
+                : $"no node has a network \"{network}\"; 'weir network list' shows what there is");
+    }
+
     /// <summary>After a start, before anything is changed.</summary>
     internal void Recall() => _source.Recall();
 

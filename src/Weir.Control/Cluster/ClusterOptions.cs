@@ -18,6 +18,9 @@ public sealed record ClusterOptions(string Name, IPAddress Address, IPAddress? O
     /// <summary>Where the other nodes ask this one's agent; null: nowhere.</summary>
     public PeerDoor? Door { get; init; }
 
+    /// <summary>Whether every network that all nodes have is made known to this one's runtime; else whoever wants one there joins it by hand.</summary>
+    public bool MakesNetworks { get; init; } = true;
+
     /// <summary>After so long a number that no node uses is forgotten.</summary>
     public TimeSpan UnusedFor { get; init; } = TimeSpan.FromMinutes(10);
 

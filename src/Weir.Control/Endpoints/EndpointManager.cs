@@ -243,6 +243,17 @@ internal sealed class EndpointManager
         });
     }
 
+    /// <summary>Says what its network knows it by, beside its container's name. What is no name in DNS nobody could ask for.</summary>
+    internal void SetAliases(Endpoint endpoint, IEnumerable<string> aliases)
+    {
+        string[] known = [.. aliases.Select(alias => DnsName.TryParse(alias, out DnsName name) ? $"{name}" : "").Where(alias => alias.Length > 0 && alias != endpoint.Name).Distinct().Order(StringComparer.Ordinal).Take(Endpoint.MostAliases)];
+        if (!known.SequenceEqual(endpoint.Aliases))
+        {
+            Keep(endpoint with { Aliases = known });
+            _reconciler.Converge();
+        }
+    }
+
     internal void SetNamespace(Endpoint endpoint, ulong cookie) => Keep(endpoint with { NamespaceCookie = cookie });
 
     internal void Remove(Endpoint endpoint, string why)

@@ -83,6 +83,19 @@ internal sealed class NetworkManager
             return;
         }
 
+        if (shared is not null)
+        {
+            RequireOnce(shared);
+            NetworkRecord record = FindShared(shared);
+            if (record.IsInternal != isInternal)
+            {
+                throw new ControlException($"network {shared} is {(record.IsInternal ? "internal on all nodes: make it with --internal" : "not internal on all nodes: leave --internal out")}");
+            }
+
+            mtu ??= record.Mtu;
+            subnets = [.. subnets.Select(subnet => Joined(subnet, record))];
+        }
+
         Network network = Record(id, isInternal, isRouted, mtu, subnets, held, shared: shared);
         try
         {
@@ -97,6 +110,35 @@ internal sealed class NetworkManager
         Log.NetworkMade(_log, network.Label, network.Number, string.Join(", ", subnets.Select(subnet => subnet.Pool)));
     }
 
+    /// <summary>The network of all nodes that is named.</summary>
+    /// <exception cref="ControlException">There is none.</exception>
+    internal NetworkRecord FindShared(string name) => _writer.World.Cluster?.Networks.GetValueOrDefault(name)
+        ?? throw new ControlException($"no node has a network \"{name}\": 'weir network create' makes it on all of them, 'weir network list' shows what there is");
+
+    /// <summary>A host has a network of all nodes once: between two of its networks nothing passes, and which of them a name of
+    /// another host leads to nobody could say.</summary>
+    internal void RequireOnce(string shared)
+    {
+        if (_writer.World.Networks.Values.FirstOrDefault(network => network.Shared == shared) is { } first)
+        {
+            throw new ControlException($"this host has network {shared} already, Docker calls it {first.Label}: use that, or remove it first ('docker network rm {first.Label}')");
+        }
+    }
+
+    /// <summary>A range of the network of all nodes, in the place of one that Docker got when it had not yet said which network it
+    /// is for (it tells the driver --opt, and IPAM only --ipam-opt).</summary>
+    private Subnet Joined(Subnet subnet, NetworkRecord record)
+    {
+        if (!_addresses.Has(subnet.Pool) || _addresses.SharedNameOf(subnet.Pool) is not null)
+        {
+            return subnet;
+        }
+
+        IpPrefix range = record.Ranges.Where(range => range.IsIpv6 == subnet.Pool.IsIpv6).Select(range => (IpPrefix?)range).FirstOrDefault()
+            ?? throw new ControlException($"network {record.Name} has no {(subnet.Pool.IsIpv6 ? "IPv6 range: leave --ipv6 out" : "IPv4 range: give --ipam-opt weir.network={record.Name} --subnet")}");
+        return new Subnet(range, _addresses.Join(subnet.Pool, range, record.Name));
+    }
+
     /// <summary>Takes up a network that the runtime has and whose record is lost; it is brought into force when its endpoints
     /// are taken up. One that was deleted since the runtime told stays so.</summary>
     /// <param name="number">By which its endpoints' programs know it; null: none does.</param>
@@ -104,6 +146,11 @@ internal sealed class NetworkManager
     {
         if (!_deleted.ContainsKey(id) && Find(id) is null)
         {
+            if (shape.Shared is { } shared && shape.Subnets.Any(subnet => !FindShared(shared).Ranges.Contains(subnet.Pool.Masked)))
+            {
+                throw new ControlException($"its record is lost, and Docker does not know its ranges: make it anew ('docker network rm', 'docker network create')");
+            }
+
             shape.Subnets.ToList().ForEach(subnet => _addresses.Recall(subnet.Pool, shape.Shared));
             Network network = Record(id, shape.IsInternal, shape.IsRouted, shape.Mtu, shape.Subnets, [], number, shape.Shared);
             Log.NetworkMade(_log, network.Label, network.Number, string.Join(", ", shape.Subnets.Select(subnet => subnet.Pool)));

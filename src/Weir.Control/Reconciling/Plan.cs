@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using Weir.Control.Cluster;
 using Weir.Control.Host;
 using Weir.Control.Publishing;
@@ -26,6 +27,7 @@ namespace Weir.Control.Reconciling;
 /// <item>An address loses its number after the maps of the new policy are in place.</item>
 /// <item>What the host needs is there before who needs it, and goes after him; nothing leads to who is gone.</item>
 /// <item>What leaves the host has the host's address from before it may leave until after it may not.</item>
+/// <item>A name leads to an address after all is known of it; names that are gone make room for others.</item>
 /// <item>A service is served after its backends are there; a frontend that another takes over is never nobody's.</item>
 /// <item>Flows are judged again when all that judges them is there.</item>
 /// </list></summary>
@@ -98,6 +100,9 @@ internal sealed class Plan
             Bring(endpoint, wanted[endpoint.Id].Attachment, options);
         }
 
+        ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>> names = _lists.NamesOf(_world);
+        RemoveNames(names);
+        PutNames(names);
         Bar();
         Lead();
         PutIntoHost(host);
@@ -121,7 +126,7 @@ internal sealed class Plan
     }
 
     /// <summary>Whether flows that are known have to be judged again after it.</summary>
-    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.SetNodes or Step.SetOverlay or Step.Serve or Step.LetGo or Step.StopServing);
+    private static bool IsForFlows(Step step) => step is not (Step.SetDenyAnswer or Step.PutHost or Step.RemoveHost or Step.Masquerade or Step.SetPrefilter or Step.SetNodes or Step.SetOverlay or Step.PutNames or Step.RemoveNames or Step.Serve or Step.LetGo or Step.StopServing);
 
     private void PutIntoHost(IEnumerable<HostNeed> wanted)
     {
@@ -270,6 +275,38 @@ internal sealed class Plan
         if (gone.Length > 0)
         {
             Add(new Step.RemoveIpcache(gone));
+        }
+    }
+
+    private void PutNames(ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>> wanted)
+    {
+        if (ReferenceEquals(wanted, _realized.Names))
+        {
+            return;
+        }
+
+        NameRow[] rows =
+        [
+            .. wanted.Where(row => !_realized.Names.TryGetValue(row.Key, out IReadOnlyList<IPAddress>? known) || (!ReferenceEquals(known, row.Value) && !known.SequenceEqual(row.Value)))
+                .Select(row => new NameRow(row.Key, row.Value)).OrderBy(row => row.Name.NetworkId).ThenBy(row => $"{row.Name.Name}", StringComparer.Ordinal),
+        ];
+        if (rows.Length > 0)
+        {
+            Add(new Step.PutNames(rows));
+        }
+    }
+
+    private void RemoveNames(ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>> wanted)
+    {
+        if (ReferenceEquals(wanted, _realized.Names))
+        {
+            return;
+        }
+
+        NetworkName[] gone = [.. _realized.Names.Keys.Where(name => !wanted.ContainsKey(name)).OrderBy(name => name.NetworkId).ThenBy(name => $"{name.Name}", StringComparer.Ordinal)];
+        if (gone.Length > 0)
+        {
+            Add(new Step.RemoveNames(gone));
         }
     }
 

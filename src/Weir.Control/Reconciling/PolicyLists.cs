@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using Weir.Control.Cluster;
 using Weir.Control.Policies;
 using Weir.Control.State;
+using Weir.Datapath;
 using Weir.Net;
 using Weir.Policy;
 
@@ -17,8 +19,12 @@ internal sealed class PolicyLists(PolicyPeers peers)
     private const int MostCompilations = 2;
 
     private readonly List<Compilation> _compilations = [];
+    private readonly NetworkNames _names = new();
     private (PolicySet Set, object Cidrs, object Host, object? Endpoints, object? Nodes, object? Alive, object? Blocks, object Networks, object Numbers)? _ipcacheOf;
     private ImmutableDictionary<IpPrefix, Behind> _ipcache = ImmutableDictionary<IpPrefix, Behind>.Empty;
+
+    /// <summary>What is answered to who asks for a name.</summary>
+    internal ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>> NamesOf(World world) => _names.Of(world);
 
     /// <summary>The decisions of one endpoint: the same object for all that share an identity.</summary>
     internal PolicyList Of(PolicyEngine engine, World world, Endpoint endpoint)

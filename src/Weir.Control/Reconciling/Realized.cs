@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using Weir.Control.Host;
 using Weir.Control.Services;
 using Weir.Datapath;
@@ -15,6 +16,9 @@ namespace Weir.Control.Reconciling;
 /// followed by another. What is not in it is put there, whether it is there or not.</summary>
 internal sealed record Realized
 {
+    /// <summary>No name has none.</summary>
+    private static readonly IReadOnlyList<IPAddress> _unknown = [];
+
     /// <summary>Nothing is known.</summary>
     internal static Realized Nothing { get; } = new();
 
@@ -35,6 +39,9 @@ internal sealed record Realized
 
     /// <summary>Whether the overlay's device carries containers' packets.</summary>
     internal bool HasOverlay { get; init; }
+
+    /// <summary>What is answered to who asks for a name; nothing: that is not known.</summary>
+    internal ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>> Names { get; init; } = ImmutableDictionary<NetworkName, IReadOnlyList<IPAddress>>.Empty;
 
     /// <summary>What was put into the host.</summary>
     internal ImmutableHashSet<HostNeed> Host { get; init; } = [];
@@ -70,6 +77,8 @@ internal sealed record Realized
         Step.ApplyPolicies apply => this with { Policies = Policies.SetItems(apply.Policies) },
         Step.SetNodes set => this with { Nodes = set.Rows },
         Step.SetOverlay set => this with { HasOverlay = set.IsOn },
+        Step.PutNames put => this with { Names = Names.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Name, row.Addresses))) },
+        Step.RemoveNames remove => this with { Names = Names.RemoveRange(remove.Names) },
         // A new device carries nothing yet.
         Step.PutHost { Need: HostNeed.OverlayDevice device } => this with { Host = Host.Add(device), HasOverlay = false },
         Step.PutIpcache put => this with { Ipcache = Ipcache.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Prefix, new Behind(row.Identity, row.NetworkId, row.Node)))) },
@@ -104,6 +113,8 @@ internal sealed record Realized
         Step.Serve serve => Serving(serve.Service, now: null),
         Step.StopServing stop => this with { Services = Services.SetItem(stop.Name, Services[stop.Name] with { Service = null }) },
         Step.SetNodes => this with { Nodes = null },
+        Step.PutNames put => this with { Names = Names.SetItems(put.Rows.Select(row => KeyValuePair.Create(row.Name, _unknown))) },
+        Step.RemoveNames remove => this with { Names = Names.SetItems(remove.Names.Select(name => KeyValuePair.Create(name, _unknown))) },
         Step.SetClaims => this with { Claims = null },
         Step.SetDoors => this with { Doors = null },
         Step.SetPrefilter => this with { Prefilter = null },

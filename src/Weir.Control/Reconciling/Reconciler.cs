@@ -40,6 +40,7 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
             Host = [.. host.List(writer.World)],
             Prefilter = [.. datapath.ListPrefilter()],
             Nodes = [.. datapath.ListNodes()],
+            Names = datapath.ListNames().ToImmutableDictionary(row => row.Name, row => row.Addresses),
             HasOverlay = false, // its programs may be of an earlier build
         };
 
@@ -75,8 +76,8 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
 
         if (failures.Count == 0)
         {
-            // The very object: the next plan need not compare all prefixes to see that they are in place.
-            _realized = _realized with { Ipcache = lists.IpcacheOf(writer.World) };
+            // The very object: the next plan need not compare all prefixes and names to see that they are in place.
+            _realized = _realized with { Ipcache = lists.IpcacheOf(writer.World), Names = lists.NamesOf(writer.World) };
         }
 
         Keep(failures.ToImmutable());
@@ -210,6 +211,12 @@ internal sealed class Reconciler(Writer writer, IDatapath datapath, IServiceTabl
                 break;
             case Step.SetNodes set:
                 datapath.SetNodes(set.Rows);
+                break;
+            case Step.PutNames put:
+                datapath.PutNames(put.Rows);
+                break;
+            case Step.RemoveNames remove:
+                datapath.RemoveNames(remove.Names);
                 break;
             case Step.PutIpcache put:
                 datapath.SetIpcache(put.Rows);

@@ -57,6 +57,18 @@ internal abstract record Step
         internal override StepObject About => StepObject.Overlay;
     }
 
+    /// <summary>Has containers be answered for these names.</summary>
+    internal sealed record PutNames(IReadOnlyList<NameRow> Rows) : Step
+    {
+        internal override StepObject About => StepObject.Names;
+    }
+
+    /// <summary>For these no more.</summary>
+    internal sealed record RemoveNames(IReadOnlyList<NetworkName> Names) : Step
+    {
+        internal override StepObject About => StepObject.Names;
+    }
+
     /// <summary>Gives addresses the numbers of who is behind them.</summary>
     internal sealed record PutIpcache(IReadOnlyList<IpcacheRow> Rows) : Step;
 

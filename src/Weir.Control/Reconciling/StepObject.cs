@@ -23,6 +23,8 @@ internal sealed record StepObject(string What, ushort Endpoint = 0)
 
     internal static StepObject Nodes { get; } = new("the ways to other nodes");
 
+    internal static StepObject Names { get; } = new("names of containers and services");
+
     internal static StepObject Overlay { get; } = new("the overlay to other nodes");
 
     internal static StepObject Masquerading { get; } = new("masquerading");

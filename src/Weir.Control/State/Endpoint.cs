@@ -9,6 +9,9 @@ namespace Weir.Control.State;
 /// <summary>A container's place on a network.</summary>
 public sealed record Endpoint
 {
+    /// <summary>More aliases of one endpoint are not heard of.</summary>
+    public const int MostAliases = 16;
+
     /// <summary>The datapath's number, 1 to 4095.</summary>
     public required ushort Id { get; init; }
 
@@ -40,6 +43,9 @@ public sealed record Endpoint
     public string Name { get; init; } = "";
 
     public string Image { get; init; } = "";
+
+    /// <summary>What its network knows its container by besides; empty until the runtime told.</summary>
+    public IReadOnlyList<string> Aliases { get; init; } = [];
 
     /// <summary>Ports of the host's that lead here.</summary>
     public IReadOnlyList<PublishedPort> Published { get; init; } = [];

@@ -37,6 +37,8 @@ internal static class AbiLayout
         MetricsEntry.Layout(),
         MovedEntry.Layout(),
         MovedKey.Layout(),
+        NameEntry.Layout(),
+        NameKey.Layout(),
         NatEntry.Layout(),
         NatHint.Layout(),
         NatHints.Layout(),

@@ -29,6 +29,8 @@ public static class MapNames
     public const string Lost = "weir_lost";
     public const string Metrics = "weir_metrics";
     public const string Moved = "weir_moved";
+    public const string Name = "weir_name";
+    public const string NameCount = "weir_name_count";
     public const string Nat = "weir_nat";
     public const string NatGiven = "weir_nat_given";
     public const string NatHint = "weir_nat_hint";
@@ -43,6 +45,7 @@ public static class MapNames
     public const string PreAddr = "weir_pre_addr";
     public const string PreNet = "weir_pre_net";
     public const string Publish = "weir_publish";
+    public const string Question = "weir_question";
     public const string Rate = "weir_rate";
     public const string Service = "weir_service";
     public const string Settings = "weir_settings";

@@ -9,6 +9,7 @@ using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.Reconciling;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Tests.Model;
 using Weir.Net;
@@ -36,6 +37,7 @@ internal sealed class TestNode : IDisposable
     private NetworkManager _networks = null!;
     private AddressPools _pools = null!;
     private RuntimeSource _source = null!;
+    private Reconciler _reconciler = null!;
     private SharedPolicy _policy = null!;
     private int _last;
 
@@ -99,6 +101,41 @@ internal sealed class TestNode : IDisposable
         });
     }
 
+    /// <summary>The same as 'docker network create -o weir.network=NAME' does it: ranges are asked for before the driver is told which
+    /// network it is.</summary>
+    /// <returns>The pools that Docker knows.</returns>
+    internal IReadOnlyList<string> JoinByHand(string id, string name, bool isInternal = false, params bool[] families) => _writer.Run(() =>
+    {
+        List<AddressPool> pools = [.. families.Select(v6 => _pools.RequestPool(null, v6))];
+        try
+        {
+            _networks.Create(id, isInternal, isRouted: false, null, [.. pools.Select(pool => new Subnet(pool.Prefix, _pools.RequestAddress(pool.Id, null, isGateway: true)))], [], name);
+        }
+        catch
+        {
+            pools.ForEach(pool => _pools.ReleasePool(pool.Id));
+            throw;
+        }
+
+        return (IReadOnlyList<string>)[.. pools.Select(pool => pool.Id)];
+    });
+
+    /// <summary>What the runtime asks for an endpoint, and gives back.</summary>
+    internal IPAddress RequestAddress(string pool) => _writer.Run(() => _pools.RequestAddress(pool, null, isGateway: false));
+
+    internal void ReleaseAddress(string pool, IPAddress address) => _writer.Run(() => _pools.ReleaseAddress(pool, address));
+
+    internal void DeleteNetwork(string id, IReadOnlyList<string> pools) => _writer.Run(() =>
+    {
+        _networks.Delete(id);
+        pools.ToList().ForEach(_pools.ReleasePool);
+    });
+
+    internal IReadOnlyList<IpPrefix> Pools => [.. _pools.All.Select(pool => pool.Prefix).Order()];
+
+    /// <summary>What no network has is released.</summary>
+    internal void ReleaseUnused() => _writer.Run(() => _pools.ReleaseUnused(pool => _networks.FindByPool(pool) is not null, DateTimeOffset.MaxValue));
+
     /// <summary>Runs a container on the shared network; it may be "init" when this returns.</summary>
     internal Endpoint Run(string network, string labels, IPAddress? wanted = null) => _writer.Run(() =>
     {
@@ -116,6 +153,18 @@ internal sealed class TestNode : IDisposable
         _source.Remove(World.Endpoints[endpoint.ExternalId], "told to");
         _pools.Release(endpoint.Addresses);
     });
+
+    internal void SetAliases(Endpoint endpoint, params string[] aliases) => _writer.Run(() => _endpoints.SetAliases(World.Endpoints[endpoint.ExternalId], aliases));
+
+    /// <summary>These services, in place of all that there are.</summary>
+    internal void Serve(params Service[] services) => _writer.Run(() =>
+    {
+        _writer.Publish(world => world with { Services = world.Services.Clear().AddRange(services.Select(service => KeyValuePair.Create(service.Name, service))) });
+        _reconciler.Converge();
+    });
+
+    /// <summary>What is not in force.</summary>
+    internal IReadOnlyList<string> Undone => [.. _reconciler.Undone().Select(expectation => expectation.What)];
 
     internal PolicySet Policy => _policies.Set;
 
@@ -151,7 +200,7 @@ internal sealed class TestNode : IDisposable
         var options = new ControlOptions { PublishedPorts = DoorMode.Closed, Cluster = _options };
         TimeProvider time = _time;
         _identities = new IdentityAllocator(_writer, _durable, time);
-        var reconciler = new Reconciler(_writer, Host, Host, Host, Host, lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, NullLogger.Instance);
+        Reconciler reconciler = _reconciler = new Reconciler(_writer, Host, Host, Host, Host, lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, NullLogger.Instance);
         _endpoints = new EndpointManager(_writer, _runtime, Host, Host, _identities, reconciler, time, NullLogger.Instance, isInCluster: true);
         _policies = new PolicyManager(_writer, _durable, _identities, peers, reconciler, lists, options, NullLogger.Instance);
         _pools = new AddressPools(_durable, options, time, () => [], () => [], network => World.Cluster is { } cluster ? [.. BlockPlan.Of(cluster, network, cluster.Self)] : []);

@@ -40,6 +40,10 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
     /// <summary>The overlay's device; 0: none.</summary>
     internal int Overlay { get; private set; }
 
+    internal Dictionary<NetworkName, IReadOnlyList<IPAddress>> Names { get; } = [];
+
+    internal int MostNames { get; set; } = int.MaxValue;
+
     internal Dictionary<uint, HttpPolicy> Http { get; private set; } = [];
 
     internal HashSet<PublishRow> Doors { get; private set; } = [];
@@ -116,6 +120,20 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     public void SetNodes(IReadOnlyCollection<NodeRow> rows) => Do("set nodes", () => Nodes = rows.ToDictionary(row => row.Id));
 
+    public void PutNames(IReadOnlyCollection<NameRow> rows) =>
+        Do("put names", [.. rows.Select(row => (Action)(() =>
+        {
+            if (Names.Count >= MostNames && !Names.ContainsKey(row.Name))
+            {
+                throw new LinuxException(Errno.NoSpace, $"put {row.Name.Name}");
+            }
+
+            Names[row.Name] = row.Addresses;
+        }))], isOne: false);
+
+    public void RemoveNames(IReadOnlyCollection<NetworkName> names) =>
+        Do("remove names", [.. names.Select(name => (Action)(() => Names.Remove(name)))], isOne: false);
+
     public void SetOverlay(int ifindex) => Do("set the overlay", () => Overlay = ifindex);
 
     public void SetRouted(ushort id, bool routed) =>
@@ -185,6 +203,8 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
     public IReadOnlyList<IpcacheRow> ListIpcache() => [.. Ipcache.Values];
 
     public IReadOnlyList<NodeRow> ListNodes() => [.. Nodes.Values];
+
+    public IReadOnlyList<NameRow> ListNames() => [.. Names.Select(name => new NameRow(name.Key, name.Value))];
 
     public IReadOnlyList<IpPrefix> ListPrefilter() => [.. Prefilter];
 

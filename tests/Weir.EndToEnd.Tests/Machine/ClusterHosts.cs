@@ -57,8 +57,8 @@ public sealed class ClusterHosts : IDisposable
     internal void StartAgent(int host) => StartAgent(host, AddressOf(host), _way);
 
     /// <param name="addresses">The setting node-address.</param>
-    internal void StartAgent(int host, string addresses, string way) => _hosts[host].Agent.Start(
-        "--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", addresses, "--node-way", way);
+    internal void StartAgent(int host, string addresses, string way, params string[] flags) => _hosts[host].Agent.Start(
+        ["--cluster-endpoints", Etcd, "--node-name", NameOf(host), "--node-address", addresses, "--node-way", way, .. flags]);
 
     internal void StartEtcd()
     {
