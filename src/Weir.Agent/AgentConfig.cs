@@ -4,6 +4,7 @@ using System.Net;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Datapath;
+using Weir.Flows;
 using Weir.Store.Etcd;
 
 namespace Weir.Agent;
@@ -54,9 +55,19 @@ internal sealed record AgentConfig
     /// <summary>At which other nodes' agents ask this one (TCP).</summary>
     internal int NodePort { get; init; } = 4245;
 
+    /// <summary>What is written down of what happens.</summary>
+    internal RecordMode Record { get; init; } = RecordMode.Denied;
+
+    internal long RecordBytes { get; init; } = 256L * 1024 * 1024;
+
+    internal TimeSpan RecordFor { get; init; } = TimeSpan.FromDays(7);
+
     internal MetricsOptions Metrics { get; init; } = new();
 
     internal DatapathOptions Datapath { get; init; } = new();
+
+    /// <summary>Holds what happened.</summary>
+    internal string RecordFolder => Path.Combine(StateFolder, "record");
 
     /// <summary>Holds what outlives the agent's restart only.</summary>
     internal string RunFolder => Path.GetDirectoryName(Socket)!;

@@ -31,6 +31,7 @@ internal sealed class AgentHost : IDisposable
     private readonly RecordStore _runtime;
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
+    private readonly FlowRecorder _recorder;
     private readonly EtcdKeyValues? _shared;
     private readonly PeerDoors _peers;
     private readonly ProxySupervisor _proxy;
@@ -83,6 +84,9 @@ internal sealed class AgentHost : IDisposable
         ILogger flowLog = _logs.CreateLogger("Weir.Flows");
         _flows = new FlowHub(_datapath, e => Log.ThreadFailed(flowLog, "reading events", e));
         _proxy.Start(_flows);
+        var decoder = new FlowDecoder(_control.Flows, TimeProvider.System);
+        var record = new RecordOptions(config.RecordFolder) { Mode = config.Record, MostBytes = config.RecordBytes, Longest = config.RecordFor };
+        _recorder = new FlowRecorder(_flows, decoder, record, () => _datapath.LostEvents, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down flows", e));
         // What is still being answered when the agent is told to stop has so long; then it is cut off.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _answerInFlight);
         builder.Services.Configure<SocketTransportOptions>(_peers.Provide);
@@ -93,7 +97,8 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(_control);
         builder.Services.AddSingleton(_datapath);
         builder.Services.AddSingleton(_flows);
-        builder.Services.AddSingleton(new FlowDecoder(_control.Flows, TimeProvider.System));
+        builder.Services.AddSingleton(decoder);
+        builder.Services.AddSingleton(_recorder);
         builder.Services.AddSingleton(services => new Maintenance(_control, services.GetRequiredService<ILogger<Maintenance>>()));
         builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
         builder.Services.AddSingleton<AliasReader>();
@@ -172,6 +177,7 @@ internal sealed class AgentHost : IDisposable
         _metrics.Dispose();
         _maintenance.Dispose();
         _proxy.Dispose();
+        _recorder.Dispose();
         _flows.Dispose();
         _control.Dispose();
         _peers.Dispose();

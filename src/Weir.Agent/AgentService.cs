@@ -14,7 +14,7 @@ using Status = Weir.Api.Status;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API: translates questions and answers.</summary>
-internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, ClusterAnswers cluster, MetricsReader metrics, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
+internal sealed class AgentService(ControlPlane control, StatusReader status, DatapathTables tables, FlowHub flows, FlowDecoder decoder, BalancerAnswers balancer, PublishAnswers publish, ClusterAnswers cluster, MetricsReader metrics, FlowRecorder record, IHostApplicationLifetime lifetime, TimeProvider time) : Api.Agent.AgentBase
 {
     public override Task<Status> GetStatus(GetStatusRequest request, ServerCallContext context) => Answer(status.Read);
 
@@ -163,6 +163,27 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<ListNamesResponse> ListNames(ListNamesRequest request, ServerCallContext context) => Answer(() => cluster.ListNames(request));
 
     public override Task<DeleteNetworkResponse> DeleteNetwork(DeleteNetworkRequest request, ServerCallContext context) => AnswerAsync(() => cluster.DeleteAsync(request, context.CancellationToken));
+
+    public override async Task ListFlows(ListFlowsRequest request, IServerStreamWriter<ListFlowsResponse> responseStream, ServerCallContext context)
+    {
+        DateTimeOffset since = request.Since?.ToDateTimeOffset() ?? DateTimeOffset.UnixEpoch;
+        DateTimeOffset until = request.Until?.ToDateTimeOffset() ?? DateTimeOffset.MaxValue;
+        if (until < since)
+        {
+            throw new RpcException(new Grpc.Core.Status(StatusCode.InvalidArgument, "--until is before --since"));
+        }
+
+        List<string> notes = [];
+        foreach (RecordedFlow flow in record.Read(since, until, new FlowFilter(request.Filter ?? new MonitorRequest()), notes.Add))
+        {
+            await responseStream.WriteAsync(new ListFlowsResponse { Flow = flow }, context.CancellationToken);
+        }
+
+        foreach (string note in notes)
+        {
+            await responseStream.WriteAsync(new ListFlowsResponse { Note = new MonitorNote { Text = note } }, context.CancellationToken);
+        }
+    }
 
     public override async Task Monitor(MonitorRequest request, IServerStreamWriter<MonitorEvent> responseStream, ServerCallContext context)
     {

@@ -4,8 +4,10 @@ using System.Globalization;
 using System.Net;
 using Weir.Control;
 using Weir.Datapath;
+using Weir.Flows;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services.Reading;
 using Weir.Cli;
 
 namespace Weir.Agent;
@@ -57,6 +59,9 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             (c, text) => c with { NodePort = (int)Number(text, 1, 65535) }),
         new("node-way", "how packets go to other hosts' containers: direct by the hosts' routes, overlay in VXLAN (UDP 8472); auto: direct to hosts on one segment, else overlay", "auto",
             (c, text) => c with { NodeWay = OneOf<NodeWay>(text) }),
+        new("record", "denied: drops and refused requests are written down, for 'weir flows'; all: every new flow and every request too, at a cost for each; off: nothing is", "denied", (c, text) => c with { Record = OneOf<RecordMode>(text) }),
+        new("record-size", "megabytes of record that are kept", "256", (c, text) => c with { RecordBytes = Number(text, 1, 1_048_576) * 1024 * 1024 }),
+        new("record-for", "how long it is kept, such as 7d or 12h", "7d", (c, text) => c with { RecordFor = Time(text) }),
         new("metrics-address", "where Prometheus finds /metrics, such as 127.0.0.1:9964; empty: nowhere. One that other hosts reach needs the next three", "", (c, text) => c with { Metrics = c.Metrics with { Address = text.Length == 0 ? null : AddressAndPort(text) } }),
         new("metrics-cert", "file with the certificate of who answers there", "", (c, text) => c with { Metrics = c.Metrics with { CertFile = FullPath(text) } }),
         new("metrics-key", "file with that certificate's key", "", (c, text) => c with { Metrics = c.Metrics with { KeyFile = FullPath(text) } }),
@@ -88,6 +93,11 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
             ? path
             : throw new FormatException($"must be a folder below {root}");
     }
+
+    private static TimeSpan Time(string text) =>
+        Duration.TryParse(text, out TimeSpan time) && time >= TimeSpan.FromMinutes(1) && time <= TimeSpan.FromDays(3660)
+            ? time
+            : throw new FormatException("must be a time of a minute at least, such as 7d or 12h");
 
     private static IPEndPoint AddressAndPort(string text) =>
         IPEndPoint.TryParse(text, out IPEndPoint? address) && address.Port != 0 && text.Contains(':', StringComparison.Ordinal)

@@ -37,6 +37,9 @@ internal static partial class Log
     [LoggerMessage(7014, LogLevel.Warning, "{Text}")]
     internal static partial void NoMetrics(ILogger log, string text);
 
+    [LoggerMessage(7015, LogLevel.Warning, "{Text}")]
+    internal static partial void RecordWarns(ILogger log, string text);
+
     [LoggerMessage(7018, LogLevel.Error, "{What} failed, and goes on; this is a mistake in weir, please report it")]
     internal static partial void ThreadFailed(ILogger log, string what, Exception error);
 

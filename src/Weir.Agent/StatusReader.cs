@@ -6,13 +6,14 @@ using Weir.Cli;
 using Weir.Control;
 using Weir.Control.Host;
 using Weir.Docker;
+using Weir.Flows;
 using Weir.Linux;
 using Weir.Net;
 
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, FlowRecorder record, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -42,6 +43,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
             Cluster = cluster.State,
+            Record = record.Describe(),
             PublishedPorts = control.Published.Setting,
             Ipv6 = Ipv6.WhyOff is { } off ? $"off: {off}; containers have IPv4 only" : "on",
             Kernel = Environment.OSVersion.Version.ToString(),
@@ -54,6 +56,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Mended = (ulong)control.Watchdog.Mended.Sum(kind => kind.Times);
         status.Limits.AddRange(HostLimits.Find(config.Control).Select(limit => limit.ToString()));
         status.Warnings.AddRange(control.Published.Warnings);
+        status.Warnings.AddRange(record.Problem is { } unwritten ? [$"what happens is not written down: {unwritten}"] : Array.Empty<string>());
         status.Warnings.AddRange(metrics.Problem is { } problem ? [problem] : Array.Empty<string>());
         status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";

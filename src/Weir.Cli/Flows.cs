@@ -17,11 +17,13 @@ internal static class Flows
         }
 
         string address = Address(end.Ip, end.Port);
-        string? who = end.Name.Length > 0 ? end.Name
-            : end.Identity == 0 ? null
-            : end.Labels.FirstOrDefault(label => label.StartsWith("cidr:", StringComparison.Ordinal)) ?? end.Labels.FirstOrDefault() ?? $"identity {end.Identity}";
-        return who is null ? address : $"{who} ({address})";
+        return NameOf(end) is not { } who ? address : address.Length == 0 ? who : $"{who} ({address})";
     }
+
+    /// <summary>A container's name, else what is known of it; null: nothing is.</summary>
+    internal static string? NameOf(FlowEnd end) => end.Name.Length > 0 ? end.Name
+        : end.Identity == 0 ? null
+        : end.Labels.FirstOrDefault(label => label.StartsWith("cidr:", StringComparison.Ordinal)) ?? end.Labels.FirstOrDefault() ?? $"identity {end.Identity}";
 
     /// <summary>"shop 203.0.113.10:80 (10.11.0.5:8080 web)": the service, and its backend where that is known.</summary>
     internal static string BackendEnd(FlowEnd? end, FlowService? service)
@@ -36,11 +38,16 @@ internal static class Flows
     }
 
     /// <summary>Everything of one event on one line.</summary>
-    internal static string Line(Flow flow)
+    internal static string Line(Flow flow) =>
+        TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ") + What(flow, flow.Http is { } http ? $"{http.LatencyMs:0.0} ms" : "");
+
+    /// <summary>The same without when it was.</summary>
+    /// <param name="took">How long a request took.</param>
+    internal static string What(Flow flow, string took)
     {
         if (flow.Http is not null)
         {
-            return RequestLine(flow, flow.Http);
+            return Request(flow, flow.Http, took);
         }
 
         string what = flow.Type switch
@@ -54,22 +61,20 @@ internal static class Flows
             : $" {End(flow.Source)} → {BackendEnd(flow.Destination, flow.Service)}";
         string port = flow.Port.Length > 0 ? flow.Port : flow.Protocol;
         string at = flow.EndpointName.Length > 0 ? flow.EndpointName : $"endpoint {flow.EndpointId}";
-        return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ") + what
-            + TextTable.OneLine($"{ends} {port}{(flow.TcpFlags.Length > 0 ? " " + flow.TcpFlags : "")}{(flow.Reply ? " reply" : "")} {flow.Direction} at {at}: {Outcome(flow)}");
+        return what + TextTable.OneLine($"{ends} {port}{(flow.TcpFlags.Length > 0 ? " " + flow.TcpFlags : "")}{(flow.Reply ? " reply" : "")} {flow.Direction} at {at}: {Outcome(flow)}");
     }
 
     private static string Address(string text, uint port) =>
         port != 0 && IPAddress.TryParse(text, out IPAddress? ip) ? new IPEndPoint(ip, (int)port).ToString() : text;
 
-    private static string RequestLine(Flow flow, HttpAccess http)
+    private static string Request(Flow flow, HttpAccess http, string took)
     {
         string request = http.Method.Length > 0 ? $"{http.Method} {http.Path}" : "no request";
         string host = http.Host.Length > 0 ? $" host {http.Host}" : "";
         string answer = http.Status == 0 ? "closed" : $"{http.Status}";
         string why = http.Detail.Length > 0 && flow.Rule is not null ? $"{flow.Explanation}; {http.Detail}" : flow.Explanation;
-        return TextTable.OneLine($"{flow.Time.ToDateTimeOffset():HH:mm:ss.fff} ")
-            + (http.Verdict == "allowed" ? Terminal.Green("http") : Terminal.Red("http"))
-            + TextTable.OneLine($" {End(flow.Source)} → {End(flow.Destination)} {request}{host}: {answer} {http.Verdict}, {http.LatencyMs:0.0} ms{(why.Length > 0 ? $"; {why}" : "")}");
+        return (http.Verdict == "allowed" ? Terminal.Green("http") : Terminal.Red("http"))
+            + TextTable.OneLine($" {End(flow.Source)} → {End(flow.Destination)} {request}{host}: {answer} {http.Verdict}{(took.Length > 0 ? $", {took}" : "")}{(why.Length > 0 ? $"; {why}" : "")}");
     }
 
     private static string Outcome(Flow flow)

@@ -15,15 +15,11 @@ internal static class MonitorCommand
     internal static Command Build()
     {
         var command = new Command("monitor", "Show drops, verdicts and packets as they happen.");
-        var types = new Option<string[]>("--type") { Description = "drop, verdict, l7 (requests) or trace (every packet); all but traces if not given" };
-        types.AcceptOnlyFromAmong("drop", "verdict", "l7", "trace");
-        Option<string[]> from = Ends("--from", "only flows from this container, endpoint number, address, prefix, label or reserved name");
-        Option<string[]> to = Ends("--to", "only flows to it");
-        Option<string[]> related = Ends("--related-to", "only flows from or to it");
-        var ports = new Option<ushort[]>("--port") { Description = "only flows to this port, and their replies" };
+        var options = new FlowOptions("drop, verdict, l7 (requests) or trace (every packet); all but traces if not given", "drop", "verdict", "l7", "trace");
+        options.AddTo(command);
         var last = new Option<int>("--last") { Description = "begin with so many events of the past, at most 4096" }.Positive();
         var noFollow = new Option<bool>("--no-follow") { Description = "end after those of the past" };
-        foreach (Option option in new Option[] { types, from, to, related, ports, last, noFollow })
+        foreach (Option option in new Option[] { last, noFollow })
         {
             command.Options.Add(option);
         }
@@ -38,16 +34,9 @@ internal static class MonitorCommand
                 signal.Cancel = true;
                 stop.Cancel();
             });
-            var request = new MonitorRequest
-            {
-                Types_ = { (parsed.GetValue(types) ?? []).Select(type => Enum.Parse<FlowType>(type, ignoreCase: true)) },
-                From = { parsed.GetValue(from) ?? [] },
-                To = { parsed.GetValue(to) ?? [] },
-                RelatedTo = { parsed.GetValue(related) ?? [] },
-                Ports = { (parsed.GetValue(ports) ?? []).Select(port => (uint)port) },
-                Last = parsed.GetValue(noFollow) && parsed.GetValue(last) == 0 ? int.MaxValue : parsed.GetValue(last),
-                Follow = !parsed.GetValue(noFollow),
-            };
+            MonitorRequest request = options.Request(parsed);
+            request.Last = parsed.GetValue(noFollow) && parsed.GetValue(last) == 0 ? int.MaxValue : parsed.GetValue(last);
+            request.Follow = !parsed.GetValue(noFollow);
             await using var output = new MonitorOutput(GlobalOptions.IsJson(parsed));
             try
             {
@@ -71,9 +60,6 @@ internal static class MonitorCommand
         }));
         return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow", "weir monitor --type drop --all-nodes");
     }
-
-    private static Option<string[]> Ends(string name, string description) =>
-        new Option<string[]>(name) { Description = description }.Completes(Completion.Ends);
 
     /// <summary>Prints what one agent tells, until it ends.</summary>
     /// <param name="node">Whose it is; null: nobody asks.</param>

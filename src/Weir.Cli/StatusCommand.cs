@@ -23,6 +23,7 @@ internal static class StatusCommand
         ("Agent", $"{status.Version}, process {status.Pid}, since {status.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z, {status.MemoryBytes / BytesPerMb:F0} MB"),
         ("Docker", status.Docker),
         ("Cluster", status.Cluster),
+        ("Record", status.Record),
         ("HTTP proxy", status.Proxy),
         ("Enforcement", status.Enforcement),
         ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),

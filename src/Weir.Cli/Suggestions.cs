@@ -16,7 +16,7 @@ internal static class Suggestions
         ["log"] = ["monitor", "endpoint log"],
         ["logs"] = ["monitor", "endpoint log"],
         ["observe"] = ["monitor"],
-        ["flows"] = ["monitor", "ct list"],
+        ["history"] = ["flows"],
         ["events"] = ["monitor"],
         ["tail"] = ["monitor"],
         ["watch"] = ["monitor"],
@@ -79,8 +79,8 @@ internal static class Suggestions
         [
             .. command == root && tokens.Count > 1 ? Turned(written, tokens[1], root) : [],
             .. same.Concat(near is null ? [] : [near]).Select(name => $"{command.FullName()} {name}"),
+            .. command == root ? _elsewhere.GetValueOrDefault(written, []).Select(path => $"weir {path}") : [],
             .. Anywhere(written, root),
-            .. near is null && command == root ? _elsewhere.GetValueOrDefault(written, []).Select(path => $"weir {path}") : [],
         ];
         return [.. found.Where(text => text != command.FullName()).Distinct().Take(Most)];
     }

@@ -27,8 +27,19 @@ public sealed class FlowFilter
         _relatedTo = [.. request.RelatedTo.Select(Condition)];
     }
 
+    /// <summary>What the record takes.</summary>
+    internal static FlowFilter ForRecord(RecordMode mode) => mode == RecordMode.All
+        ? new FlowFilter(new MonitorRequest())
+        : new FlowFilter(new MonitorRequest { Types_ = { FlowType.Drop, FlowType.L7 } }) { IsForDenied = true };
+
+    /// <summary>Whether requests are wanted only if they are refused, which the proxy tells of anyway.</summary>
+    internal bool IsForDenied { get; private init; }
+
     /// <summary>Whether flows of a type can pass at all: the datapath need not report the others.</summary>
     public bool Wants(FlowType type) => _types.Contains(type);
+
+    /// <summary>Whether it can pass, as far as is known before it is decoded.</summary>
+    internal bool Wants(in FlowRecord record) => Wants(record.Type) && !(IsForDenied && record.Access is { Verdict: AccessVerdict.Allowed });
 
     public bool Matches(Flow flow)
     {

@@ -83,7 +83,7 @@ public sealed class FlowHub : IDisposable
         SettingsFlag wanted = 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict)) ? SettingsFlag.Verdict : 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
-        bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7));
+        bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7) && !s.Filter.IsForDenied);
         if (wantsRequests != WantsRequests)
         {
             WantsRequests = wantsRequests;

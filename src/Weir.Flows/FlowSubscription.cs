@@ -47,7 +47,7 @@ public sealed class FlowSubscription : IDisposable
 
     internal void Offer(in FlowRecord record)
     {
-        if (Filter.Wants(record.Type) && !_events.Writer.TryWrite(record))
+        if (Filter.Wants(in record) && !_events.Writer.TryWrite(record))
         {
             Interlocked.Increment(ref _lost);
         }

@@ -17,6 +17,7 @@ internal sealed class ControlSocket : IDisposable
     private readonly Socket _socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
     private readonly Lock _lock = new();
     private CancellationTokenSource? _reporting;
+    private NetworkStream? _wanting; // who last said whether it wants allowed requests
     private bool _hasPolicies;
 
     /// <param name="onFirstPolicies">Called before the first policies are acknowledged.</param>
@@ -80,6 +81,23 @@ internal sealed class ControlSocket : IDisposable
         {
             // Whoever it was has gone; what was in force stays so.
         }
+        finally
+        {
+            Want(stream, isGone: true, allowedRequests: false);
+        }
+    }
+
+    /// <summary>An agent that goes must not take away what the next one has asked for already.</summary>
+    private void Want(NetworkStream stream, bool isGone, bool allowedRequests)
+    {
+        lock (_lock)
+        {
+            if (!isGone || _wanting == stream)
+            {
+                _wanting = isGone ? null : stream;
+                _server.Reporter.WantsAllowed = allowedRequests;
+            }
+        }
     }
 
     private void Handle(ToProxy message, NetworkStream stream, Lock writing)
@@ -92,7 +110,7 @@ internal sealed class ControlSocket : IDisposable
                 ReportTo(stream, writing);
                 break;
             case ToProxy.MessageOneofCase.Wants:
-                _server.Reporter.WantsAllowed = message.Wants.AllowedRequests;
+                Want(stream, isGone: false, message.Wants.AllowedRequests);
                 break;
             case ToProxy.MessageOneofCase.Stats:
                 ProxyStats stats = _server.Stats();
@@ -155,7 +173,7 @@ internal sealed class ControlSocket : IDisposable
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException or OperationCanceledException)
         {
-            _server.Reporter.WantsAllowed = false;
+            // The agent has gone, or has sent new policies: then another goes on.
         }
     }
 

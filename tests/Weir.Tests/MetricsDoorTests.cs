@@ -92,14 +92,22 @@ public sealed class MetricsDoorTests : IDisposable
         var address = new IPEndPoint(IPAddress.Loopback, FreePort());
         await using WebApplication app = await ServeAsync(new MetricsOptions { Address = address }, () => new Metrics());
         List<TcpClient> idle = [];
+        int refused = 0;
         for (int i = 0; i < 40; i++)
         {
             idle.Add(new TcpClient());
-            await idle[^1].ConnectAsync(address);
+            try
+            {
+                await idle[^1].ConnectAsync(address);
+            }
+            catch (SocketException)
+            {
+                refused++; // closed before it was told that it is open
+            }
         }
 
         // Those over the limit are closed at once.
-        int closed = 0;
+        int closed = refused;
         for (int tries = 0; tries < 50 && closed == 0; tries++)
         {
             await Task.Delay(100);
