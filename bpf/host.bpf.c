@@ -2,7 +2,7 @@
 /* The programs of the host's own devices.
  *
  * weir_from_dev leads what comes in for a service to its backend, where that is a container of this
- * host, and to its receiver what another node's endpoint sends to one; weir_to_dev gives the frontend's
+ * host, wherever in the cluster it came in first, and to its receiver what another node's endpoint sends to one; weir_to_dev gives the frontend's
  * address to what the proxy answers for such a backend. Whatever is none of their business goes on to
  * the filters of others, unchanged. */
 #include <linux/bpf.h>
@@ -16,6 +16,7 @@
 #include "lib/balance.h"
 #include "lib/deny.h"
 #include "lib/deliver.h"
+#include "lib/hand_over.h"
 #include "lib/judge.h"
 #include "lib/parse.h"
 #include "lib/prefilter.h"
@@ -42,8 +43,22 @@ enum choice {
 	CHOICE_NONE, /* a service without a backend */
 };
 
+/* The local one of two backends that a slot under change names; null: neither is. */
+static __always_inline struct backend_entry *device_local_of(const struct balance_flow *f,
+							     const struct service_entry *service)
+{
+	bool affinity = service->flags & SERVICE_AFFINITY;
+	struct service_slot slot = balance_slot(service, balance_hash(f, affinity));
+	struct backend_entry *backend = backend_of(slot.backend);
+
+	if (!backend || !(backend->flags & BACKEND_LOCAL))
+		backend = backend_of(slot.previous);
+	return backend && backend->flags & BACKEND_LOCAL ? backend : 0;
+}
+
 /* The backend of the flow that the packet belongs to; "quoted": the packet is the backend's own.
- * Fills in how to lead a packet from the frontend to a local one.
+ * Fills in how to lead a packet from the frontend to a local one. The node that handed a packet over may know better
+ * than the table which of two it is.
  *
  * These are functions of their own for the sake of the stack: one frame of all would not fit. */
 __noinline int device_choose(const struct packet *p, bool quoted, struct report *r,
@@ -67,6 +82,8 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 		return CHOICE_OTHER;
 	r->frontend_id = service->frontend_id;
 	backend = backend_of(balance_choose(&f, service));
+	if (p->flags & PACKET_HANDED_OVER && !(backend && backend->flags & BACKEND_LOCAL))
+		backend = device_local_of(&f, service);
 	if (!backend)
 		return CHOICE_NONE;
 	w->from = f.addr;
@@ -89,14 +106,14 @@ enum device_node {
 	DEVICE_NO_NODES = -1, /* no packet from another node's endpoint to one of this host's, by its way */
 };
 
-/* Does the host's route to the sender lead back by the device? What the stack might refuse is left to it. */
-__noinline int device_leads_back(struct __sk_buff *skb, const struct packet *p)
+/* The device by which the host's route leads to the packet's sender; 0: there is none. */
+__noinline __u32 device_back(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_fib_lookup way = {};
 	long found;
 
 	if (!p)
-		return false;
+		return 0;
 	way.ifindex = skb->ifindex;
 	if (p->flags & PACKET_IPV6) {
 		way.family = DEVICE_IPV6;
@@ -108,8 +125,7 @@ __noinline int device_leads_back(struct __sk_buff *skb, const struct packet *p)
 		way.ipv4_dst = p->src.word[3];
 	}
 	found = bpf_fib_lookup(skb, &way, sizeof(way), 0);
-	return (found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH) &&
-	       way.ifindex == skb->ifindex;
+	return found == BPF_FIB_LKUP_RET_SUCCESS || found == BPF_FIB_LKUP_RET_NO_NEIGH ? way.ifindex : 0;
 }
 
 /* Is a flow of the packet known? */
@@ -138,7 +154,8 @@ __noinline int device_node(struct __sk_buff *skb, struct packet *p, struct repor
 	node = own ? identity_node(&p->src) : 0;
 	if (!node || node_is_overlay(node))
 		return DEVICE_NO_NODES;
-	if (ct_may_open(p) && !device_knows(p) && !device_leads_back(skb, p))
+	/* What the stack might refuse is left to it. */
+	if (ct_may_open(p) && !device_knows(p) && device_back(skb, p) != skb->ifindex)
 		return DEVICE_NO_NODES;
 	r->direction = DIRECTION_INGRESS;
 	r->dst_endpoint = r->endpoint_id = (__u16)own;
@@ -274,7 +291,8 @@ static __always_inline int deliver(struct __sk_buff *skb, const struct packet *p
 				      : deliver_proxy(skb, p, r);
 }
 
-/* The end of a packet for a local backend: its sender learns of it where the backend's policy wants that. */
+/* The end of a packet for a local backend: its sender learns of it where the backend's policy wants that, by where the
+ * answers to one leave that was handed over. */
 static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 				  const struct report *r, const struct ruling *v,
 				  enum drop_reason reason, const struct ip_addr *frontend)
@@ -291,7 +309,10 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 		answered = deny_may_answer(asker) && reset_answer(skb, p);
 	else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, asker))
 		answered = deny_answer(skb, p, asker, frontend);
-	return answered ? (int)bpf_redirect(skb->ifindex, 0) : TC_ACT_SHOT;
+	if (!answered)
+		return TC_ACT_SHOT;
+	return p->flags & PACKET_HANDED_OVER ? (int)bpf_redirect_neigh(v->ifindex, 0, 0, 0)
+					     : (int)bpf_redirect(skb->ifindex, 0);
 }
 
 /* What a device receives. */
@@ -318,7 +339,9 @@ int weir_from_dev(struct __sk_buff *skb)
 		return TC_ACT_SHOT;
 	if (reason)
 		return UNTOUCHED;
-	if (tables & LB_NODES) {
+	if (tables & LB_SERVICES && hand_over_take(skb, &p))
+		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
+	if (tables & LB_NODES && !(p.flags & PACKET_HANDED_OVER)) {
 		result = device_node(skb, &p, &r, &v);
 		if (result > 0)
 			return refuse(skb, &p, &r, &v, (enum drop_reason)result, &p.dst);
@@ -330,19 +353,21 @@ int weir_from_dev(struct __sk_buff *skb)
 	if (p.flags & PACKET_ICMP_ERROR) {
 		concern = device_error(skb, &p, &r, &w, &v);
 		if (concern == CONCERN_OTHER)
-			return UNTOUCHED;
+			return p.flags & PACKET_HANDED_OVER ? drop(skb, &p, &r, DROP_REASON_ICMP_UNRELATED)
+							     : UNTOUCHED;
 		if (concern == CONCERN_BACKEND)
 			return deliver(skb, &p, &r, &v);
 		return drop(skb, &p, &r,
 			    concern == CONCERN_BROKEN ? DROP_REASON_TRUNCATED
 						      : DROP_REASON_ICMP_UNRELATED);
 	}
-	if (p.protocol != L4_TCP && p.protocol != L4_UDP)
-		return UNTOUCHED;
-	if (p.flags & PACKET_LATER_FRAGMENT && fragment_restore(&p))
-		return UNTOUCHED;
+	if ((p.protocol != L4_TCP && p.protocol != L4_UDP) ||
+	    (p.flags & PACKET_LATER_FRAGMENT && fragment_restore(&p)))
+		return p.flags & PACKET_HANDED_OVER ? drop(skb, &p, &r, DROP_REASON_NO_BACKEND)
+						    : UNTOUCHED;
 	choice = device_choose(&p, false, &r, &w);
-	if (choice == CHOICE_NONE)
+	/* What was handed over once goes no further: two nodes that differ would have it for ever. */
+	if (choice == CHOICE_NONE || (p.flags & PACKET_HANDED_OVER && choice != CHOICE_LOCAL))
 		return drop(skb, &p, &r, DROP_REASON_NO_BACKEND);
 	if (choice != CHOICE_LOCAL)
 		return UNTOUCHED;
@@ -353,6 +378,11 @@ int weir_from_dev(struct __sk_buff *skb)
 	p.policy_port = w.to_port;
 	v.frontend_id = r.frontend_id;
 	v.ifindex = skb->ifindex;
+	if (p.flags & PACKET_HANDED_OVER) {
+		v.ifindex = device_back(skb, &p);
+		if (!v.ifindex)
+			return drop(skb, &p, &r, DROP_REASON_NO_NEXT_HOP);
+	}
 	r.direction = DIRECTION_INGRESS;
 	r.dst_endpoint = r.endpoint_id = (__u16)identity_local_endpoint(&p.dst);
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;

@@ -38,7 +38,7 @@ static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival 
 		return FATE_PASS;
 	if (flags & SETTINGS_TRACE)
 		device_event(ctx, a, EVENT_TRACE, DROP_REASON_NONE, frontend_id);
-	if (service->mode == SERVICE_MODE_SNAT) {
+	if (service->mode == SERVICE_MODE_SNAT && !(backend->flags & BACKEND_NODE)) {
 		struct scratch *s = scratch_get();
 		enum fate fate = s ? prepare_nat(ctx, a, id, frontend_id, &s->route) : FATE_PASS;
 
@@ -126,7 +126,7 @@ static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct pla
 	hop_to_backend(backend, &hop);
 	if (!hop.mac)
 		return FATE_NOT_MINE;
-	eth = service->mode == SERVICE_MODE_DSR ? plain_encap(ctx, p, backend) : plain_bare(ctx);
+	eth = encap_is_due(backend, service) ? plain_encap(ctx, p, backend) : plain_bare(ctx);
 	if (!eth)
 		return FATE_NOT_MINE;
 	hop_put_macs(eth, &hop);

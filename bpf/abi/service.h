@@ -64,11 +64,14 @@ enum backend_flag {
 	BACKEND_PRESENT = 1,
 	BACKEND_LOCAL = 2,  /* an endpoint of this host: tc delivers, after policy */
 	BACKEND_NO_NEW = 4, /* drained or unhealthy: only flows that it has already */
+	BACKEND_NODE = 8,   /* an endpoint of another node, which is handed the client's packet in another
+			       one, whatever the mode is, and serves it as one of its own */
 };
 
 /* weir_backend. Written before a slot names it; a next hop changes by one word. */
 struct backend_entry {
 	struct ip_addr addr;
+	struct ip_addr outer;  /* to whom a packet in another one goes: the backend, or its node */
 	struct ip_addr source; /* this host's address towards it: SNAT's, and DSR's outer one */
 	__be16 port;
 	__u8 flags; /* enum backend_flag */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* IP in IP (RFC 2003, RFC 2473): the packet reaches the backend as the client sent it. */
+/* IP in IP (RFC 2003, RFC 2473): the packet reaches the backend, or its node, as the client sent it. */
 #pragma once
 #include "checksum.h"
 #include "link_room.h"
@@ -19,6 +19,13 @@ static __always_inline __u32 encap_size(const struct arrival *a)
 	return a->p.flags & PACKET_IPV6 ? ENCAP_IPV6 : ENCAP_IPV4;
 }
 
+/* Does the backend get its packets in others? */
+static __always_inline bool encap_is_due(const struct backend_entry *backend,
+					 const struct service_entry *service)
+{
+	return service->mode == SERVICE_MODE_DSR || backend->flags & BACKEND_NODE;
+}
+
 /* The first word of the outer header for a packet with that class. */
 static __always_inline __be32 encap_first(__u8 tos, __u32 length)
 {
@@ -32,7 +39,7 @@ static __always_inline void encap_put_ipv4(struct iphdr *ip, __be32 first,
 {
 	const __be32 second = bpf_htonl(ENCAP_DONT_FRAGMENT);
 	const __be32 third = bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16);
-	__be32 saddr = backend->source.word[3], daddr = backend->addr.word[3];
+	__be32 saddr = backend->source.word[3], daddr = backend->outer.word[3];
 	__be32 *words = (__be32 *)ip;
 
 	words[0] = first;
@@ -82,7 +89,7 @@ static __always_inline bool encap_ipv6(struct xdp_md *ctx, const struct arrival 
 	ip->nexthdr = ENCAP_PROTOCOL6;
 	ip->hop_limit = ENCAP_TTL;
 	ip_addr_copy(&ip->saddr, &backend->source);
-	ip_addr_copy(&ip->daddr, &backend->addr);
+	ip_addr_copy(&ip->daddr, &backend->outer);
 	return true;
 }
 

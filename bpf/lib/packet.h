@@ -64,6 +64,7 @@ enum packet_flag {
 	PACKET_ICMP_REPLY = 32, /* echo reply: never opens a flow */
 	PACKET_ICMP_OTHER = 64, /* ICMP that is judged packet by packet, without conntrack */
 	PACKET_NEIGHBOUR = 128, /* neighbour discovery */
+	PACKET_HANDED_OVER = 256, /* it came in at another node, which handed it over (hand_over.h) */
 };
 
 struct packet {

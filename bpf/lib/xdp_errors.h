@@ -137,6 +137,7 @@ static __always_inline enum fate error_of_service(struct xdp_md *ctx, const stru
 						  struct scratch *s,
 						  const struct service_entry *service)
 {
+	struct backend_entry *backend;
 	__u32 sender;
 
 	if (service->flags & SERVICE_HOST_ONLY)
@@ -144,9 +145,10 @@ static __always_inline enum fate error_of_service(struct xdp_md *ctx, const stru
 	if (!quoted_is_possible(a) ||
 	    !rate_allows(RATE_ERROR, QUOTED_PER_SECOND, bpf_ktime_get_coarse_ns()))
 		return device_drop(ctx, a, DROP_REASON_ICMP_UNRELATED, service->frontend_id);
-	if (service->mode == SERVICE_MODE_SNAT)
-		return error_to_nat_backend(ctx, a, service->frontend_id);
 	sender = error_sender(&s->forth, service);
+	backend = sender ? backend_of(sender) : 0;
+	if (service->mode == SERVICE_MODE_SNAT && !(backend && backend->flags & BACKEND_NODE))
+		return error_to_nat_backend(ctx, a, service->frontend_id);
 	return error_to_backend(ctx, a, sender, service, &s->route.mtu);
 }
 

@@ -54,12 +54,12 @@ static __always_inline void remember_fragment(const struct arrival *a)
 		fragment_remember(&a->p);
 }
 
-/* DSR: the packet goes to the backend as it is; the backend answers the client itself. */
+/* DSR: the packet goes to the backend as it is; the backend, or the node that has it, answers the client itself. */
 static __always_inline enum fate send_whole(struct xdp_md *ctx, const struct arrival *a,
 					    const struct backend_entry *backend,
 					    const struct service_entry *service, __u32 *mtu)
 {
-	__u32 more = service->mode == SERVICE_MODE_DSR ? encap_size(a) : 0;
+	__u32 more = encap_is_due(backend, service) ? encap_size(a) : 0;
 	struct hop hop;
 	enum fate fate;
 

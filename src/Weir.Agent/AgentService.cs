@@ -132,17 +132,17 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
 
     public override Task<Metrics> GetMetrics(GetMetricsRequest request, ServerCallContext context) => Answer(metrics.Read);
 
-    public override Task<UpdateServiceResponse> UpdateService(UpdateServiceRequest request, ServerCallContext context) => Answer(() => balancer.Update(request));
+    public override Task<UpdateServiceResponse> UpdateService(UpdateServiceRequest request, ServerCallContext context) => AnswerAsync(() => balancer.UpdateAsync(request, context.CancellationToken));
 
-    public override Task<ApplyServicesResponse> ApplyServices(ApplyServicesRequest request, ServerCallContext context) => Answer(() => balancer.Apply(request));
+    public override Task<ApplyServicesResponse> ApplyServices(ApplyServicesRequest request, ServerCallContext context) => AnswerAsync(() => balancer.ApplyAsync(request, context.CancellationToken));
 
     public override Task<DeleteServicesResponse> DeleteServices(DeleteServicesRequest request, ServerCallContext context) =>
-        Answer(() => balancer.Delete(request), StatusCode.NotFound);
+        AnswerAsync(() => balancer.DeleteAsync(request, context.CancellationToken), StatusCode.NotFound);
 
     public override Task<ListServicesResponse> ListServices(ListServicesRequest request, ServerCallContext context) =>
         Answer(() => balancer.List(request), StatusCode.NotFound);
 
-    public override Task<Service> DrainBackend(DrainBackendRequest request, ServerCallContext context) => Answer(() => balancer.Drain(request));
+    public override Task<Service> DrainBackend(DrainBackendRequest request, ServerCallContext context) => AnswerAsync(() => balancer.DrainAsync(request, context.CancellationToken));
 
     public override Task<ListPublishedResponse> ListPublished(ListPublishedRequest request, ServerCallContext context) => Answer(publish.List);
 

@@ -10,18 +10,22 @@ namespace Weir.Agent;
 /// <summary>The API's part for the load balancer.</summary>
 internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath datapath)
 {
-    internal UpdateServiceResponse Update(UpdateServiceRequest request)
+    internal async Task<UpdateServiceResponse> UpdateAsync(UpdateServiceRequest request, CancellationToken cancel)
     {
-        ServiceOutcome outcome = control.Services.Update(new ServiceUpdate
-        {
-            Name = request.Name,
-            Frontends = request.Frontends,
-            Backends = request.Backends,
-            NoBackends = request.NoBackends,
-            Mode = request.Mode,
-            Affinity = request.Affinity,
-            HealthCheck = request.HealthCheck,
-        });
+        ServiceOutcome outcome = await control.Services.UpdateAsync(
+            new ServiceUpdate
+            {
+                Name = request.Name,
+                Frontends = request.Frontends,
+                Backends = request.Backends,
+                NoBackends = request.NoBackends,
+                Selector = request.Selector,
+                TargetPort = request.TargetPort,
+                Mode = request.Mode,
+                Affinity = request.Affinity,
+                HealthCheck = request.HealthCheck,
+            },
+            cancel);
         var response = new UpdateServiceResponse();
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         if (!outcome.HasErrors)
@@ -33,9 +37,9 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
         return response;
     }
 
-    internal ApplyServicesResponse Apply(ApplyServicesRequest request)
+    internal async Task<ApplyServicesResponse> ApplyAsync(ApplyServicesRequest request, CancellationToken cancel)
     {
-        ServiceOutcome outcome = control.Services.Apply([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun);
+        ServiceOutcome outcome = await control.Services.ApplyAsync([.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, cancel);
         var response = new ApplyServicesResponse();
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         response.Services.AddRange(outcome.Changes.Select(change => new ChangedService
@@ -48,8 +52,11 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
         return response;
     }
 
-    internal DeleteServicesResponse Delete(DeleteServicesRequest request) =>
-        new() { Names = { control.Services.Delete(request.Names, request.All) } };
+    internal async Task<DeleteServicesResponse> DeleteAsync(DeleteServicesRequest request, CancellationToken cancel)
+    {
+        (IReadOnlyList<string> names, IReadOnlyList<Policy.Problem> problems) = await control.Services.DeleteAsync(request.Names, request.All, cancel);
+        return new DeleteServicesResponse { Names = { names }, Problems = { problems.Select(Translate.Problem) } };
+    }
 
     internal ListServicesResponse List(ListServicesRequest request)
     {
@@ -59,7 +66,8 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
         return response;
     }
 
-    internal Service Drain(DrainBackendRequest request) => Service(control.Services.Drain(request.Name, request.Backend, request.Undo));
+    internal async Task<Service> DrainAsync(DrainBackendRequest request, CancellationToken cancel) =>
+        Service(await control.Services.DrainAsync(request.Name, request.Backend, request.Undo, cancel));
 
     internal ChangePrefilterResponse ChangePrefilter(ChangePrefilterRequest request)
     {
@@ -109,6 +117,7 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
             State = view.State,
             Changing = view.IsChanging,
             Slots = (uint)view.Slots,
+            Behind = { view.Behind },
         };
         service.Frontends.AddRange(view.Frontends.Select(Frontend));
         service.Backends.AddRange(view.Backends.Select(backend => new Backend
@@ -118,6 +127,7 @@ internal sealed class BalancerAnswers(ControlPlane control, Datapath.Datapath da
             State = backend.State.ToString().ToLowerInvariant(),
             Detail = backend.Detail,
             Endpoint = backend.Endpoint,
+            Node = backend.Node,
             Slots = (uint)backend.Slots,
         }));
         return service;

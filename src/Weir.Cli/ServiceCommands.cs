@@ -47,10 +47,12 @@ internal static class ServiceCommands
         Option<string> name = NameOption();
         Option<string[]> frontends = Words("--frontend", "where it is reached: address:port/protocol; several with commas");
         Option<string[]> backends = Words("--backends", "who serves it: address:port, with /w=N for a weight other than 1; several with commas; \"\" for none");
-        var mode = new Option<string?>("--mode") { Description = "to backends on other hosts: snat, dsr or dsr-l2 [snat]" };
+        var selector = new Option<string?>("--selector") { HelpName = "labels", Description = "who serves it, in place of --backends: containers with all of these labels, such as role=api,app=shop, on every host of a cluster" }.Completes(Completion.LabelsOfEndpoints);
+        var port = new Option<uint>("--port") { Description = "on which port the selected containers listen [the frontend's]" };
+        var mode = new Option<string?>("--mode") { Description = "to backends that are no container of this host or another of the cluster: snat, dsr or dsr-l2 [snat]" };
         var affinity = new Option<string?>("--affinity") { Description = "keep a client on its backend until it was silent this long, such as 3h or 1h30m; 0: no" };
         var health = new Option<string?>("--health-check") { Description = "tcp, http:/path, with ,interval=2s,timeout=1s,rise=2,fall=3,port=N; none" };
-        foreach (Option option in (Option[])[name, frontends, backends, mode, affinity, health])
+        foreach (Option option in (Option[])[name, frontends, backends, selector, port, mode, affinity, health])
         {
             command.Options.Add(option);
         }
@@ -61,6 +63,8 @@ internal static class ServiceCommands
             var request = new UpdateServiceRequest
             {
                 Name = parsed.GetRequiredValue(name),
+                Selector = parsed.GetValue(selector) ?? "",
+                TargetPort = parsed.GetValue(port),
                 Mode = parsed.GetValue(mode) ?? "",
                 Affinity = parsed.GetValue(affinity) ?? "",
                 HealthCheck = parsed.GetValue(health) ?? "",
@@ -88,6 +92,7 @@ internal static class ServiceCommands
         return command.WithExample(
             "weir service update --name shop --frontend 203.0.113.10:80/tcp --backends 10.11.0.5:8080,10.11.0.6:8080/w=2",
             "weir service update --name shop --backends 10.11.0.5:8080,10.11.0.7:8080",
+            "weir service update --name shop --frontend 203.0.113.10:80/tcp --selector role=api --port 8080",
             "weir service update --name shop --mode dsr --health-check http:/healthz,interval=5s");
     }
 
@@ -107,7 +112,7 @@ internal static class ServiceCommands
                 Backend = parsed.GetRequiredValue(backend),
                 Undo = parsed.GetValue(undo),
             }),
-            Print);
+            PrintDrained);
         return command.WithExample("weir service drain --name shop --backend 10.11.0.5:8080", "weir service drain --name shop --backend 10.11.0.5:8080 --undo");
     }
 
@@ -127,7 +132,11 @@ internal static class ServiceCommands
         });
         command.One(
             (agent, parsed) => agent.DeleteServicesAsync(new DeleteServicesRequest { Names = { parsed.GetValue(names) ?? [] }, All = parsed.GetValue(all) }),
-            answer => Console.WriteLine(answer.Names.Count == 0 ? "there is none" : $"deleted {string.Join(", ", answer.Names)}"));
+            answer =>
+            {
+                ProblemLines.Print(answer.Problems);
+                Console.WriteLine(answer.Names.Count == 0 ? "there is none" : $"deleted {string.Join(", ", answer.Names)}");
+            });
         return command.WithExample("weir service delete shop", "weir service delete --all");
     }
 
@@ -146,7 +155,7 @@ internal static class ServiceCommands
                 frontend?.Address ?? "",
                 i == 0 ? service.Mode : "",
                 i == 0 ? service.State : "",
-                backend is null ? "" : backend.Endpoint.Length > 0 ? $"{backend.Address} ({backend.Endpoint})" : backend.Address,
+                backend is null ? "" : backend.Endpoint.Length > 0 ? $"{backend.Address} ({backend.Endpoint}{On(backend)})" : backend.Address,
                 backend is null ? "" : $"{backend.Weight}",
                 backend?.State ?? "",
                 frontend is null ? "" : $"{frontend.Packets}",
@@ -167,6 +176,7 @@ internal static class ServiceCommands
             ("Health check", service.HealthCheck.Length > 0 ? service.HealthCheck : "no"),
             ("Selector", service.Selector),
             ("Source", service.Source),
+            ("Behind", string.Join("; ", service.Behind)),
             ("Table", $"{service.Slots} slots{(service.Changing ? "; flows of before the last change are still there" : "")}"),
         ]);
         Console.WriteLine();
@@ -176,8 +186,20 @@ internal static class ServiceCommands
         Console.WriteLine();
         TextTable.Print(
             ["BACKEND", "CONTAINER", "WEIGHT", "STATE", "SLOTS", "DETAIL"],
-            service.Backends.Select(backend => new[] { backend.Address, backend.Endpoint, $"{backend.Weight}", backend.State, $"{backend.Slots}", backend.Detail }));
+            service.Backends.Select(backend => new[] { backend.Address, $"{backend.Endpoint}{On(backend)}", $"{backend.Weight}", backend.State, $"{backend.Slots}", backend.Detail }));
     }
+
+    private static void PrintDrained(Service service)
+    {
+        foreach (string behind in service.Behind)
+        {
+            Console.Error.WriteLine($"weir: warning: {behind}");
+        }
+
+        Print(service);
+    }
+
+    private static string On(Backend backend) => backend.Node.Length > 0 ? $" on {backend.Node}" : "";
 
     private static Argument<string> NameArgument() => new Argument<string>("name") { Description = "of a service" }.Completes(Completion.Services);
 

@@ -54,6 +54,7 @@ public sealed class ControlPlane : IDisposable
     private readonly NodeEcho? _echo;
     private readonly ControlOptions _options;
     private readonly Datapath.Datapath _datapath;
+    private readonly IStore _durable;
     private readonly ILogger _log;
 
     /// <param name="durable">Outlives the host's restart: networks, identities, policy.</param>
@@ -65,6 +66,7 @@ public sealed class ControlPlane : IDisposable
         ArgumentNullException.ThrowIfNull(runtime);
         _options = options;
         _datapath = datapath;
+        _durable = durable;
         _log = log;
         _host = new HostAddresses(_writer, _tables.LocalRoutes);
         var incidents = new Incidents(time, log);
@@ -91,10 +93,10 @@ public sealed class ControlPlane : IDisposable
         _doors = new DoorKeeper(_writer, durable, _reconciler, datapath.Published.Max, options, isNew);
         _claims = new ClaimKeeper(_writer, _reconciler, _endpoints.Events, ranges);
         _services = new ServiceManager(
-            _writer, durable, datapath, tables, _reconciler, new StaleSockets(datapath.Sockets, _namespaces, log), _host, _devices, OnHealth, time, log);
+            _writer, durable, tables, _reconciler, _host, new StaleSockets(datapath.Sockets, _namespaces, log).End, _devices.Need, FindHop, OnHealth, time, log);
         _runtime = new RuntimeSource(_writer, _networks, _endpoints, _addresses, _claims, _reconciler, options.Labels, Follow, log);
         Addresses = new AddressDesk(_writer, _addresses, _networks, _endpoints);
-        Services = new ServiceDesk(_writer, _services, _devices);
+        Services = new ServiceDesk(_writer, _services, _devices, () => AreServed);
         Prefilter = new PrefilterDesk(_writer, durable, _reconciler, datapath.Prefilter.Max, _devices.Need);
         var obstacles = new Obstacles(_writer, datapath);
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, () => _writer.World, options.Labels);
@@ -108,7 +110,9 @@ public sealed class ControlPlane : IDisposable
             ClusterOptions node = options.Cluster ?? throw new ArgumentException("a node of a cluster has a name and an address", nameof(options));
             var policy = new SharedPolicy(_writer, shared, _policies, log);
             Policies.Shared = policy;
-            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, IsOnLink, FollowNodes, _echo = new NodeEcho(node, OverlayIfindex, NumberOfNode, datapath.AnswerOf), time, log);
+            var services = new SharedServices(_writer, shared, _services, log);
+            Services.Shared = services;
+            Cluster = new ClusterDesk(_writer, shared, node, durable, _identities, _endpoints, _reconciler, policy, services, IsOnLink, FollowNodes, _echo = new NodeEcho(node, OverlayIfindex, NumberOfNode, datapath.AnswerOf), time, log);
             const int Headers4 = 50, Headers6 = 70; // outer IP, UDP, VXLAN and the inner Ethernet header
             int headers = node.Address.AddressFamily == AddressFamily.InterNetworkV6 ? Headers6 : Headers4;
             _writer.Publish(world => world with { OverlayMtu = options.Mtu - headers });
@@ -439,6 +443,11 @@ public sealed class ControlPlane : IDisposable
     /// <summary>The kernel's route there has no gateway.</summary>
     private bool IsOnLink(IPAddress address) => _hops.IsOnLink(address);
 
+    private Linux.Netlink.NextHop? FindHop(IPAddress address) => _hops.Find(address);
+
+    /// <summary>Whether there is anything to serve or to filter at devices now.</summary>
+    private bool AreServed => (_datapath.LbFlags & (Datapath.Abi.LbFlag.Services | Datapath.Abi.LbFlag.PrefilterAddress | Datapath.Abi.LbFlag.PrefilterPrefix)) != 0;
+
     /// <returns>Whether the host's addresses changed.</returns>
     private bool RefreshHost()
     {
@@ -454,7 +463,9 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. ExpectOverlay(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _services.Expect()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. ExpectOverlay(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. ExpectSnatPorts()];
+
+    private IEnumerable<Expectation> ExpectSnatPorts() => (_datapath.LbFlags & Datapath.Abi.LbFlag.Nat) == 0 ? [] : [SnatPorts.Expect(_durable, _datapath.SnatPorts)];
 
     private IEnumerable<Expectation> ExpectOverlay() => !_reconciler.Realized.HasOverlay ? [] :
     [

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Policy;
 using Weir.Services;
 
 namespace Weir.Control;
@@ -15,6 +16,12 @@ public sealed record ServiceUpdate
 
     /// <summary>Takes all backends away.</summary>
     public bool NoBackends { get; init; }
+
+    /// <summary>"role=api,app=shop": containers with all of these labels, in place of backends that are listed.</summary>
+    public string Selector { get; init; } = "";
+
+    /// <summary>Where the selected containers listen; 0: as it is, or on the frontends' port.</summary>
+    public uint TargetPort { get; init; }
 
     public string Mode { get; init; } = "";
 
@@ -47,6 +54,16 @@ public sealed record ServiceUpdate
                 spec = spec with { Backends = [.. Backends.Select(BackendSpec.Parse)], Selector = null, TargetPort = 0 };
             }
 
+            if (Selector.Length > 0)
+            {
+                spec = Select(spec);
+            }
+
+            if (TargetPort != 0)
+            {
+                spec = TargetPort <= ushort.MaxValue ? spec with { TargetPort = (ushort)TargetPort } : throw new ControlException($"--port {TargetPort}: write a number from 1 to {ushort.MaxValue}");
+            }
+
             if (HealthCheck.Length > 0)
             {
                 spec = spec with { HealthCheck = HealthCheck == "none" ? null : Weir.Services.HealthCheck.Parse(HealthCheck) };
@@ -76,5 +93,33 @@ public sealed record ServiceUpdate
     }
 
     /// <summary>Nothing of what a file said is left.</summary>
-    private bool IsAll => Frontends.Count > 0 && (Backends.Count > 0 || NoBackends);
+    private bool IsAll => Frontends.Count > 0 && (Backends.Count > 0 || NoBackends || Selector.Length > 0);
+
+    private ServiceSpec Select(ServiceSpec spec)
+    {
+        if (Backends.Count > 0 || NoBackends)
+        {
+            throw new ControlException("--selector stands beside --backends: a service has one of them");
+        }
+
+        List<SelectorRequirement> requirements = [];
+        foreach (string word in Selector.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (!word.Contains('=', StringComparison.Ordinal) || !Label.TryParse(word, out Label label))
+            {
+                throw new ControlException($"--selector \"{word}\": write a label and its value, such as role=api; several with commas");
+            }
+
+            requirements.Add(new SelectorRequirement(label.IsOfAnySource ? LabelSources.Any : label.Source, label.Key, SelectorOperator.In, [label.Value]));
+        }
+
+        // As in a file.
+        bool hasOnePort = spec.Frontends.Select(frontend => frontend.Port).Distinct().Count() == 1;
+        return spec with
+        {
+            Backends = [],
+            Selector = new EndpointSelector(SelectorScope.ManagedEndpoints, requirements),
+            TargetPort = spec.TargetPort == 0 && hasOnePort ? spec.Frontends[0].Port : spec.TargetPort,
+        };
+    }
 }

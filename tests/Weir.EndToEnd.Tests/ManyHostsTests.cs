@@ -103,39 +103,6 @@ public sealed class ManyHostsTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void Service_HasBackendsOnOtherHosts_AndFollowsThem()
-    {
-        _hosts = new ClusterHosts(2);
-        _hosts.MakeNetwork("app", "10.40.0.0/16");
-        string here = _hosts[1].RunServer("here", "app", "-l", "role=api");
-        string web = _hosts[1].RunClient("web", "app", "-l", "role=web");
-        string there = _hosts[0].RunServer("there", "app", "-l", "role=api");
-        MustReach(web, _hosts[0].AddressOf(there, "app"));
-        _hosts[1].RouteWorldTo("203.0.113.0/24", "2001:db8:113::/48");
-        _hosts[1].Sandbox.WriteFile("/run/services.yaml", """
-            services:
-              - name: shop
-                frontends: ["203.0.113.10:80/tcp"]
-                selector: {matchLabels: {role: api}}
-                targetPort: 80
-            """);
-        _hosts[1].Sandbox.Run([Sandbox.Weir, "service", "apply", "-f", "services.yaml"], folder: "/run").OrFail();
-        HashSet<string> served = [];
-        Wait.Until(
-            () =>
-            {
-                served.Add(Get(web, "203.0.113.10").Output.Trim());
-                return served.Contains($"hello from {here}") && served.Contains($"hello from {there}");
-            },
-            20,
-            () => $"{string.Join(", ", served)}\n{_hosts[1].Weir("service", "get", "shop").All}");
-
-        _hosts[0].Remove(there);
-        Wait.Until(() => !_hosts[1].Weir("service", "get", "shop").Output.Contains("10.40.250.", StringComparison.Ordinal), 20, () => _hosts[1].Weir("service", "get", "shop").All);
-        Assert.All(Enumerable.Range(0, 10), _ => Assert.Contains($"hello from {here}", Get(web, "203.0.113.10").Output, StringComparison.Ordinal));
-    }
-
-    [PrivilegedFact]
     public void NodeThatDies_CanBeForgotten_AndOneThatTakesItsNameIsRefused()
     {
         _hosts = new ClusterHosts(2);

@@ -37,6 +37,24 @@ public sealed class XdpForwardTests : IDisposable
 
     [PrivilegedTheory]
     [MemberData(nameof(Families))]
+    public void BackendOfAnotherNode_ItsNodeGetsThePacketInAnother_WhateverTheMode(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        foreach (ServiceMode mode in Enum.GetValues<ServiceMode>())
+        {
+            c.AddService(_h, mode, 1);
+            _h.AddBackend(1, c.Backend(1), XdpCase.BackendPort, c.Own, flags: BackendFlag.Present | BackendFlag.Node, outer: c.Backend(9));
+            foreach (byte[] frame in Shapes(c.Packet with { TcpFlags = XdpCase.Ack }))
+            {
+                Outcome o = _h.Run(frame);
+                Assert.Equal((XdpHarness.Transmit, DropReason.None), (o.Action, o.Reason));
+                Assert.Equal(Encapsulated(c, frame, 9), o.Frame);
+            }
+        }
+    }
+
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
     public void DsrL2_Known_GetsOnlyOtherMacs(bool v6, byte protocol)
     {
         var c = new XdpCase(v6, protocol);

@@ -38,6 +38,25 @@ public sealed class XdpIcmpTests : IDisposable
 
     [PrivilegedTheory]
     [MemberData(nameof(Families))]
+    public void BackendOfAnotherNode_ItsNodeGetsTheError(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.AddBackend(1, c.Backend(1), XdpCase.BackendPort, c.Own, flags: BackendFlag.Present | BackendFlag.Node, outer: c.Backend(9));
+        byte[] sent = _h.Run(c.Packet.Seal()).Frame;
+        byte[] error = Error(c, c.Packet.Reply().Seal()[14..], c.Frontend).Seal();
+
+        Outcome o = _h.Run(error);
+
+        Assert.Equal((XdpHarness.Transmit, DropReason.None), (o.Action, o.Reason));
+        int outer = 14 + (v6 ? 8 : 12); // both its addresses
+        Assert.Equal(sent[outer..(14 + (v6 ? 40 : 20))], o.Frame[outer..(14 + (v6 ? 40 : 20))]);
+        byte[] inner = Checksums.WithTtl(error, (byte)(v6 ? 254 : 63))[14..];
+        Assert.Equal(inner, o.Frame[^inner.Length..]);
+    }
+
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
     public void Local_ErrorPasses(bool v6, byte protocol)
     {
         var c = new XdpCase(v6, protocol);

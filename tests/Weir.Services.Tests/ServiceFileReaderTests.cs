@@ -149,7 +149,8 @@ public sealed class ServiceFileReaderTests
     {
         AssertProblem(Read(Usual, "mode: dsr"), 3, "backend 10.11.0.5:8080: with mode dsr its port must be the frontend's, 80");
         AssertProblem(Read("frontends: [203.0.113.1:80, 203.0.113.1:81]", "backends: [10.11.0.5:80]", "mode: dsr-l2"), 2, "write a service for each port");
-        AssertProblem(Read("frontends: [203.0.113.1:80]", "selector: {matchLabels: {a: b}}", "targetPort: 8080", "mode: dsr"), 4, "targetPort must be the frontend's port, 80");
+        // The host that has a container puts its port in.
+        Assert.Empty(Read("frontends: [203.0.113.1:80]", "selector: {matchLabels: {a: b}}", "targetPort: 8080", "mode: dsr").Problems);
         Assert.Empty(Read("frontends: [203.0.113.1:80]", "backends: [10.11.0.5:80]", "mode: dsr").Problems);
     }
 

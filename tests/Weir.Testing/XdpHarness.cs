@@ -145,11 +145,11 @@ public sealed class XdpHarness : IDisposable
     public void SetChange(uint frontend, ulong startedNs) =>
         new BpfMap<uint, ChangeEntry>(_maps[MapNames.Change]).Set(frontend, new ChangeEntry { StartedNs = startedNs });
 
-    public void AddBackend(uint id, string address, ushort port, string source, uint ifindex = Loopback, BackendFlag flags = BackendFlag.Present, byte[]? mac = null)
+    public void AddBackend(uint id, string address, ushort port, string source, uint ifindex = Loopback, BackendFlag flags = BackendFlag.Present, byte[]? mac = null, string? outer = null)
     {
         var entry = new BackendEntry
         {
-            Addr = Address(address), Source = Address(source), Port = port, Flags = flags, Ifindex = ifindex,
+            Addr = Address(address), Outer = Address(outer ?? address), Source = Address(source), Port = port, Flags = flags, Ifindex = ifindex,
         };
         (mac ?? NextHopMac).CopyTo(entry.Mac);
         DeviceMac.CopyTo(entry.SourceMac);

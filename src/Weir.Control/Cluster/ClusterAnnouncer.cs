@@ -2,6 +2,7 @@
 
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
@@ -68,7 +69,7 @@ internal sealed class ClusterAnnouncer : IDisposable
                 throw new StoreException("the shared store has lost that this node is alive");
             }
 
-            if (await NumberAsync(world, cancel) || await TakeBlocksAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
+            if (await NumberAsync(world, cancel) || await TakeBlocksAsync(world, cancel) || await GrowTablesAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
             {
                 continue;
             }
@@ -112,8 +113,14 @@ internal sealed class ClusterAnnouncer : IDisposable
             told[ClusterKeys.Use(used, _options.Name)] = "1"u8.ToArray();
         }
 
+        foreach ((string service, HealthRecord health) in view.Health.GetValueOrDefault(_options.Name, []))
+        {
+            told[ClusterKeys.HealthBy(_options.Name, service)] = Bytes(health, ClusterContext.Default.HealthRecord);
+        }
+
         // What cannot be read is told anew, or taken back.
-        foreach (string broken in view.Faults.Keys.Where(key => key.StartsWith(ClusterKeys.EndpointsOf(_options.Name), StringComparison.Ordinal)))
+        string[] own = [ClusterKeys.EndpointsOf(_options.Name), ClusterKeys.HealthOf(_options.Name)];
+        foreach (string broken in view.Faults.Keys.Where(key => own.Any(folder => key.StartsWith(folder, StringComparison.Ordinal))))
         {
             told[broken] = [];
         }
@@ -143,7 +150,21 @@ internal sealed class ClusterAnnouncer : IDisposable
             wanted[ClusterKeys.Use(identity, _options.Name)] = "1"u8.ToArray();
         }
 
-        wanted[ClusterKeys.Node(_options.Name)] = Bytes(_node with { Endpoints = count, PolicyRevision = world.SharedPolicy.Revision, PolicyProblem = world.SharedPolicy.Problem }, ClusterContext.Default.NodeRecord);
+        foreach ((string service, HealthRecord health) in SharedHealth.Of(world))
+        {
+            wanted[ClusterKeys.HealthBy(_options.Name, service)] = Bytes(health, ClusterContext.Default.HealthRecord);
+        }
+
+        wanted[ClusterKeys.Node(_options.Name)] = Bytes(
+            _node with
+            {
+                Endpoints = count,
+                PolicyRevision = world.SharedPolicy.Revision,
+                PolicyProblem = world.SharedPolicy.Problem,
+                ServicesRevision = world.SharedServices.Revision,
+                ServiceProblems = SharedServices.Told(world.SharedServices.Problems),
+            },
+            ClusterContext.Default.NodeRecord);
         return wanted;
     }
 
@@ -245,6 +266,38 @@ internal sealed class ClusterAnnouncer : IDisposable
             string key = ClusterKeys.Block(name, block);
             TransactionResult result = await _shared.CommitAsync(
                 new Transaction().IfAbsent(key).Put(key, Bytes(new BlockRecord(name, block, _options.Name), ClusterContext.Default.BlockRecord)), cancel);
+            await HeardAsync(result.Revision, cancel);
+            any = true;
+        }
+
+        return any;
+    }
+
+    /// <summary>Tells how large a service's tables are here, where no node had them as large: whoever comes later makes the same.</summary>
+    /// <returns>Whether it told of any: then look again.</returns>
+    private async Task<bool> GrowTablesAsync(World world, CancellationToken cancel)
+    {
+        ClusterView view = world.Cluster ?? ClusterView.Empty;
+        bool any = false;
+        foreach (Service service in world.Services.Values.Where(service => !service.IsPublished && view.Services.ContainsKey(service.Name)))
+        {
+            TableSize known = view.Tables.GetValueOrDefault(service.Name, TableSize.None), size = TableSize.Of(service).Max(known);
+            if (size == known)
+            {
+                continue;
+            }
+
+            string key = ClusterKeys.Table(service.Name);
+            KeyValue? now = await _shared.GetAsync(key, cancel);
+            KeyValue? itself = await _shared.GetAsync(ClusterKeys.Service(service.Name), cancel);
+            if (itself is null)
+            {
+                continue; // it is deleted just now
+            }
+
+            size = now is null ? size : size.Max(ClusterView.Empty.With(new RevisionChanges(0, [new Change(key, now, null)])).Tables.GetValueOrDefault(service.Name, TableSize.None));
+            TransactionResult result = await _shared.CommitAsync(
+                new Transaction().IfUnchanged(key, now?.ModRevision ?? 0).IfUnchanged(itself.Key, itself.ModRevision).Put(key, Bytes(new TableRecord(size.Ipv4, size.Ipv6), ClusterContext.Default.TableRecord)), cancel);
             await HeardAsync(result.Revision, cancel);
             any = true;
         }

@@ -16,4 +16,6 @@ namespace Weir.Control.Cluster;
 [JsonSerializable(typeof(NetworkRecord))]
 [JsonSerializable(typeof(BlockRecord))]
 [JsonSerializable(typeof(PolicyRecord))]
+[JsonSerializable(typeof(TableRecord))]
+[JsonSerializable(typeof(HealthRecord))]
 internal sealed partial class ClusterContext : JsonSerializerContext;

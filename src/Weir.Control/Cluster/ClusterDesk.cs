@@ -23,19 +23,21 @@ public sealed class ClusterDesk : IDisposable
     private readonly Writer _writer;
     private readonly IKeyValues _shared;
     private readonly SharedPolicy _policy;
+    private readonly SharedServices _services;
     private readonly ClusterAnnouncer _announcer;
     private readonly ClusterSource _source;
     private readonly NodeProber _prober;
 
     internal ClusterDesk(
-        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, INodeEcho echo, TimeProvider time, ILogger log)
+        Writer writer, IKeyValues shared, ClusterOptions options, IStore durable, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, SharedPolicy policy, SharedServices services, Func<IPAddress, bool> isOnLink, Action follow, INodeEcho echo, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _shared = shared;
         _policy = policy;
+        _services = services;
         Options = options;
         _announcer = new ClusterAnnouncer(writer, shared, options, InstanceOf(durable), typeof(ClusterDesk).Assembly.GetName().Version?.ToString() ?? "", time);
-        _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, isOnLink, follow, time, log);
+        _source = new ClusterSource(writer, shared, options, identities, endpoints, reconciler, _announcer, new ClusterMemory(durable), policy, services, isOnLink, follow, time, log);
         _prober = new NodeProber(() => Nodes, echo, time, NodeProber.UsualEvery);
     }
 
@@ -92,9 +94,14 @@ public sealed class ClusterDesk : IDisposable
 
     internal void LookAgain() => _source.LookAgain();
 
-    /// <summary>Every few seconds: a policy that could not be put in force here may be by now.</summary>
+    /// <summary>Every few seconds: what could not be put in force here may be by now.</summary>
     internal void TryAgain()
     {
+        if (_writer.World is { Cluster: { } now, SharedServices.Problems.IsEmpty: false })
+        {
+            _services.Follow(now, again: true);
+        }
+
         if (_writer.World is { Cluster: { } view, SharedPolicy.Problem: not null })
         {
             _policy.Follow(view);
@@ -194,7 +201,8 @@ public sealed class ClusterDesk : IDisposable
         string[] keys =
         [
             .. view.Endpoints.GetValueOrDefault(name, []).Keys.Select(id => ClusterKeys.Endpoint(name, id)),
-            .. view.Faults.Keys.Where(key => key.StartsWith(ClusterKeys.EndpointsOf(name), StringComparison.Ordinal)),
+            .. view.Health.GetValueOrDefault(name, []).Keys.Select(service => ClusterKeys.HealthBy(name, service)),
+            .. view.Faults.Keys.Where(key => key.StartsWith(ClusterKeys.EndpointsOf(name), StringComparison.Ordinal) || key.StartsWith(ClusterKeys.HealthOf(name), StringComparison.Ordinal)),
             .. view.Uses.Where(use => use.Value.Contains(name)).Select(use => ClusterKeys.Use(use.Key, name)),
             .. view.Blocks.Values.Where(block => block.Node == name).Select(block => ClusterKeys.Block(block.Network, block.Block)),
             ClusterKeys.Node(name),
@@ -220,6 +228,7 @@ public sealed class ClusterDesk : IDisposable
         _source.Dispose();
         _announcer.Dispose();
         _policy.Dispose();
+        _services.Dispose();
     }
 
     private NodeView View(World world, NodeRecord node)

@@ -28,6 +28,15 @@ internal static class ClusterKeys
 
     internal const string Texts = "texts/";
 
+    /// <summary>A service of all nodes each.</summary>
+    internal const string Services = "services/";
+
+    /// <summary>Written with each change of any service: who has not seen the last one changes nothing.</summary>
+    internal const string ServicesChanged = "services";
+
+    internal const string Tables = "tables/";
+    internal const string Health = "health/";
+
     internal static string Node(string name) => Nodes + name;
 
     /// <summary>Says that a node's agent is there, by its instance.</summary>
@@ -53,6 +62,16 @@ internal static class ClusterKeys
 
     /// <summary>A document of the policy, by its content.</summary>
     internal static string Text(string hash) => Texts + hash;
+
+    internal static string Service(string name) => Services + name;
+
+    /// <summary>How large a service's tables are.</summary>
+    internal static string Table(string service) => Tables + service;
+
+    internal static string HealthOf(string node) => $"{Health}{node}/";
+
+    /// <summary>What a node says of a service's backends that it has.</summary>
+    internal static string HealthBy(string node, string service) => HealthOf(node) + service;
 
     internal static string HashOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 

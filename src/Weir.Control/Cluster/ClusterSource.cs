@@ -31,6 +31,7 @@ internal sealed class ClusterSource : IDisposable
     private readonly ClusterAnnouncer _announcer;
     private readonly ClusterMemory _memory;
     private readonly SharedPolicy _policy;
+    private readonly SharedServices _services;
     private readonly Func<IPAddress, bool> _isOnLink;
     private readonly Action _follow;
     private readonly TimeProvider _time;
@@ -48,7 +49,7 @@ internal sealed class ClusterSource : IDisposable
     /// <param name="isOnLink">Whether an address is on one segment with this host.</param>
     /// <param name="follow">Called on the writer's thread after something changed.</param>
     internal ClusterSource(
-        Writer writer, IKeyValues shared, ClusterOptions options, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, ClusterAnnouncer announcer, ClusterMemory memory, SharedPolicy policy, Func<IPAddress, bool> isOnLink, Action follow, TimeProvider time, ILogger log)
+        Writer writer, IKeyValues shared, ClusterOptions options, IdentityAllocator identities, EndpointManager endpoints, Reconciler reconciler, ClusterAnnouncer announcer, ClusterMemory memory, SharedPolicy policy, SharedServices services, Func<IPAddress, bool> isOnLink, Action follow, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _shared = shared;
@@ -61,6 +62,7 @@ internal sealed class ClusterSource : IDisposable
         _announcer = announcer;
         _memory = memory;
         _policy = policy;
+        _services = services;
         _isOnLink = isOnLink;
         _follow = follow;
         _time = time;
@@ -197,6 +199,7 @@ internal sealed class ClusterSource : IDisposable
         _silent = view.Nodes.Keys.Where(name => !view.Alive.Contains(name)).ToImmutableDictionary(name => name, name => _silent.GetValueOrDefault(name, _time.GetTimestamp()));
         _reconciler.Converge();
         _policy.Follow(view);
+        _services.Follow(view);
         _endpoints.Settle(labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
         _follow();
         foreach ((string key, string fault) in view.Faults.Where(fault => before?.Faults.GetValueOrDefault(fault.Key) != fault.Value))

@@ -2,10 +2,14 @@
 
 using System.Collections.Immutable;
 using System.Net;
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Weir.Control.Services;
+using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 using Weir.Store;
 
 namespace Weir.Control.Cluster;
@@ -55,6 +59,18 @@ internal sealed record ClusterView
     /// <summary>Documents of policies, by hash.</summary>
     internal ImmutableDictionary<string, string> Texts { get; init; } = ImmutableDictionary<string, string>.Empty;
 
+    /// <summary>Services of all nodes, by name.</summary>
+    internal ImmutableSortedDictionary<string, KeptService> Services { get; init; } = ImmutableSortedDictionary.Create<string, KeptService>(StringComparer.Ordinal);
+
+    /// <summary>Of the last change of services; 0: nobody has made any yet, or it is not known.</summary>
+    internal long ServicesRevision { get; init; }
+
+    /// <summary>How large the tables of services are, by name.</summary>
+    internal ImmutableDictionary<string, TableSize> Tables { get; init; } = ImmutableDictionary<string, TableSize>.Empty;
+
+    /// <summary>What nodes say of backends that they have, by node, then by service.</summary>
+    internal ImmutableDictionary<string, ImmutableDictionary<string, HealthRecord>> Health { get; init; } = ImmutableDictionary<string, ImmutableDictionary<string, HealthRecord>>.Empty;
+
     /// <summary>By key, why a record cannot be read.</summary>
     internal ImmutableSortedDictionary<string, string> Faults { get; init; } = ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
@@ -86,6 +102,10 @@ internal sealed record ClusterView
                 (ClusterKeys.Policy + "/", 1) => this with { Policy = Read(now, ClusterContext.Default.PolicyRecord), PolicyRevision = now?.ModRevision ?? 0 },
                 (ClusterKeys.Texts, 2) => this with { Texts = now is null ? Texts.Remove(path[1]) : Texts.SetItem(path[1], System.Text.Encoding.UTF8.GetString(now.Value.Span)) },
                 (ClusterKeys.Blocks, 3) => WithBlock(path[2], Read(now, ClusterContext.Default.BlockRecord)),
+                (ClusterKeys.Services, 1) => this with { ServicesRevision = now?.ModRevision ?? 0 },
+                (ClusterKeys.Services, _) => WithService(key[ClusterKeys.Services.Length..], now),
+                (ClusterKeys.Tables, > 1) => WithTable(key[ClusterKeys.Tables.Length..], Read(now, ClusterContext.Default.TableRecord)),
+                (ClusterKeys.Health, > 2) => WithHealth(path[1], key[ClusterKeys.HealthOf(path[1]).Length..], Read(now, ClusterContext.Default.HealthRecord)),
                 _ => this, // of a newer version
             };
             return view.Faults.IsEmpty || !view.Faults.ContainsKey(key) ? view : view with { Faults = view.Faults.Remove(key) };
@@ -169,6 +189,33 @@ internal sealed record ClusterView
     {
         IpPrefix prefix = IpPrefix.Parse(text.Replace('_', '/'));
         return this with { Blocks = block is null ? Blocks.Remove(prefix) : Blocks.SetItem(prefix, block with { Block = prefix }) };
+    }
+
+    private ClusterView WithService(string name, KeyValue? now)
+    {
+        KeptService? service = Read(now, StateContext.Default.KeptService);
+        return service is null || service.Spec.Name == name
+            ? this with { Services = Set(Services, name, service) }
+            : throw new FormatException($"it is of service \"{service.Spec.Name}\"");
+    }
+
+    private ClusterView WithTable(string service, TableRecord? table)
+    {
+        if (table is not null && !(IsSize(table.Ipv4) && IsSize(table.Ipv6)))
+        {
+            throw new FormatException($"a table has a power of two of slots, at most {MaglevTable.MostSlots}; not {table.Ipv4} and {table.Ipv6}");
+        }
+
+        return this with { Tables = table is null ? Tables.Remove(service) : Tables.SetItem(service, new TableSize(table.Ipv4, table.Ipv6)) };
+    }
+
+    private static bool IsSize(uint slots) => slots == 0 || (BitOperations.IsPow2(slots) && slots <= MaglevTable.MostSlots);
+
+    private ClusterView WithHealth(string node, string service, HealthRecord? health)
+    {
+        ImmutableDictionary<string, HealthRecord> there = Health.GetValueOrDefault(node, ImmutableDictionary<string, HealthRecord>.Empty);
+        there = health is null ? there.Remove(service) : there.SetItem(service, health);
+        return this with { Health = there.IsEmpty ? Health.Remove(node) : Health.SetItem(node, there) };
     }
 
     private static ImmutableSortedDictionary<string, T> Set<T>(ImmutableSortedDictionary<string, T> all, string name, T? record)

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Collections.Immutable;
+using System.Net;
 using Microsoft.Extensions.Logging;
+using Weir.Control.Cluster;
 using Weir.Control.Host;
 using Weir.Control.Reconciling;
 using Weir.Control.State;
-using Weir.Control.Watch;
 using Weir.Datapath;
-using Weir.Datapath.Abi;
-using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
 using Weir.Services;
@@ -25,30 +24,34 @@ internal sealed class ServiceManager : IDisposable
 
     private readonly Writer _writer;
     private readonly IStore _store;
-    private readonly Datapath.Datapath _datapath;
     private readonly HostAddresses _host;
-    private readonly DeviceManager _devices;
-    private readonly ServiceTables _tables;
+    private readonly Action _serve;
+    private readonly IServiceTables _tables;
     private readonly Reconciler _reconciler;
-    private readonly StaleSockets _sockets;
+    private readonly Action<IEnumerable<BalancedFamily>> _endStale;
     private readonly HealthChecker _health;
     private readonly ILogger _log;
-    private readonly MemberReader _members = new();
+    private readonly MemberReader _members;
+    private readonly RemoteEndpoints _remote;
     private ulong _refreshedNs;
 
+    /// <param name="endStale">Ends sockets whose backend is in none of these any more.</param>
+    /// <param name="serve">Called when there is something to serve.</param>
+    /// <param name="findHop">The way to an address from here.</param>
     /// <param name="healthChanged">Told on another thread; must call <see cref="SetHealth"/> on the writer's.</param>
     internal ServiceManager(
-        Writer writer, IStore store, Datapath.Datapath datapath, ServiceTables tables, Reconciler reconciler, StaleSockets sockets, HostAddresses host, DeviceManager devices,
+        Writer writer, IStore store, IServiceTables tables, Reconciler reconciler, HostAddresses host, Action<IEnumerable<BalancedFamily>> endStale, Action serve, Func<IPAddress, Linux.Netlink.NextHop?> findHop,
         Func<string, BackendAddress, bool, string, Task> healthChanged, TimeProvider time, ILogger log)
     {
         _writer = writer;
         _store = store;
-        _datapath = datapath;
         _tables = tables;
         _reconciler = reconciler;
-        _sockets = sockets;
         _host = host;
-        _devices = devices;
+        _endStale = endStale;
+        _serve = serve;
+        _members = new MemberReader(findHop);
+        _remote = new RemoteEndpoints(() => writer.World);
         _health = new HealthChecker(healthChanged, time, log);
         _log = log;
     }
@@ -56,9 +59,6 @@ internal sealed class ServiceManager : IDisposable
     internal IEnumerable<Service> All => Now.Values;
 
     internal int Count => Now.Count;
-
-    /// <summary>Whether there is anything to serve or to filter at devices now.</summary>
-    internal bool AreServed => (_datapath.LbFlags & (LbFlag.Services | LbFlag.PrefilterAddress | LbFlag.PrefilterPrefix)) != 0;
 
     private bool ArePublishedClosed => _writer.World.Doors.Mode == DoorMode.Closed;
 
@@ -72,11 +72,7 @@ internal sealed class ServiceManager : IDisposable
     /// <summary>What is in the kernel of a service, by address family. Called on the writer's thread.</summary>
     internal IReadOnlyList<BalancedFamily> FamiliesOf(Service service) => _tables.FamiliesOf(service.Name);
 
-    public void Dispose()
-    {
-        _health.Dispose();
-        _members.Dispose();
-    }
+    public void Dispose() => _health.Dispose();
 
     /// <summary>Takes up what is kept and what is in the kernel, and makes them agree.</summary>
     internal void Restore()
@@ -90,32 +86,56 @@ internal sealed class ServiceManager : IDisposable
         _members.Refresh(_writer.World);
         Change(services => services.SetItems(kept.Select(service =>
             Named(service with { Health = healthy[service.Name].Distinct().ToImmutableDictionary(backend => backend, _ => BackendHealth.Good) }))));
-        _sockets.End(_tables.Families);
+        _endStale(_tables.Families);
     }
 
-    /// <summary>What is wrong with these services beside those that are there.</summary>
-    internal IReadOnlyList<Problem> Check(IReadOnlyList<ServiceSpec> specs)
+    /// <summary>What is wrong with these services beside others.</summary>
+    /// <param name="wanted">All that shall be in force but published ports.</param>
+    internal IReadOnlyList<Problem> Check(IReadOnlyList<ServiceSpec> specs, IEnumerable<KeptService> wanted)
     {
         List<Problem> problems = [.. ServiceSpec.ValidateAll(specs)];
         HashSet<string> replaced = [.. specs.Select(spec => spec.Name)];
-        Dictionary<Frontend, string> taken = All.Where(other => !replaced.Contains(other.Spec.Name))
+        Dictionary<Frontend, string> taken = wanted.Where(other => !replaced.Contains(other.Spec.Name))
             .SelectMany(other => other.Spec.Frontends.Select(frontend => (frontend, other.Spec.Name)))
             .DistinctBy(pair => pair.frontend).ToDictionary();
         foreach (ServiceSpec spec in specs)
         {
             problems.AddRange(spec.Frontends.Where(taken.ContainsKey).Select(frontend =>
                 new Problem(spec.Source, $"service \"{spec.Name}\": {frontend} belongs to service \"{taken[frontend]}\"; delete that one first", Severity.Error)));
+            problems.AddRange(ClashesHere(spec));
         }
 
         return problems;
     }
 
+    /// <summary>Frontends that are ports which containers of this host publish.</summary>
+    internal IEnumerable<Problem> ClashesHere(ServiceSpec spec) =>
+        from published in All
+        where published.IsPublished && published.Name != spec.Name
+        from frontend in published.Spec.Frontends.Intersect(spec.Frontends)
+        select new Problem(spec.Source, $"service \"{spec.Name}\": {frontend} belongs to service \"{published.Name}\"; remove that container's port first", Severity.Error);
+
+    /// <summary>Makes sure that these services would fit in place of those of their names.</summary>
+    /// <exception cref="ControlException">They do not; nothing was changed.</exception>
+    internal void RequireRoomFor(IReadOnlyList<KeptService> services)
+    {
+        _members.Refresh(_writer.World);
+        _tables.Reserve([.. services.Where(service => !IsInForce(service)).Select(service => Prepare(service.Spec, isPublished: false, service.Drained))]);
+    }
+
+    /// <summary>As it would be kept if it were put in force now: backends that are drained stay so as long as it may have them.</summary>
+    internal static KeptService Kept(ServiceSpec spec, IReadOnlyCollection<BackendAddress> drained)
+    {
+        HashSet<BackendAddress> listed = [.. spec.Backends.Select(backend => backend.Address)];
+        return new KeptService(spec, [.. drained.Where(backend => spec.Selector is not null || listed.Contains(backend)).Order()]);
+    }
+
     /// <summary>Puts services in force in place of those of their names: all of them, or none.</summary>
     /// <exception cref="ControlException">They do not fit, or the kernel refuses them; nothing was changed.</exception>
-    internal void Put(IReadOnlyList<ServiceSpec> specs)
+    internal void Put(IReadOnlyList<KeptService> services)
     {
         _members.Refresh(_writer.World, patient: true);
-        Service[] changed = [.. specs.Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: false))];
+        Service[] changed = [.. services.Where(service => !IsInForce(service)).Select(service => Prepare(service.Spec, isPublished: false, service.Drained))];
         if (changed.Length == 0)
         {
             return;
@@ -152,6 +172,8 @@ internal sealed class ServiceManager : IDisposable
             ? known.Spec.Frontends.SequenceEqual(spec.Frontends) && known.Spec.Backends.SequenceEqual(spec.Backends)
             : SpecText.Of(known.Spec) == SpecText.Of(spec));
 
+    internal bool IsInForce(KeptService service) => IsInForce(service.Spec) && Find(service.Spec.Name)!.Drained.SetEquals(service.Drained);
+
     /// <summary>Nothing happens to those that are gone.</summary>
     internal void Remove(IReadOnlyCollection<string> names)
     {
@@ -171,17 +193,7 @@ internal sealed class ServiceManager : IDisposable
     {
         IEnumerable<Endpoint> all = _writer.World.Endpoints.Values.Where(other => other.ExternalId != endpoint.ExternalId).Append(endpoint)
             .Select(one => one with { State = EndpointState.Ready });
-        _tables.Reserve([.. PublishedPorts.SpecsOf(all, _host.All).Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: true))]);
-    }
-
-    internal void Drain(Service service, BackendAddress backend, bool undo)
-    {
-        Service changed = service with { Drained = undo ? service.Drained.Remove(backend) : service.Drained.Add(backend) };
-        if (changed.Drained != service.Drained)
-        {
-            Keep([changed]);
-            Change(services => services.SetItem(service.Name, changed));
-        }
+        _tables.Reserve([.. PublishedPorts.SpecsOf(all, _host.All).Where(spec => !IsInForce(spec)).Select(spec => Prepare(spec, isPublished: true, []))]);
     }
 
     /// <summary>Containers, the host's addresses or routes may have changed.</summary>
@@ -193,7 +205,7 @@ internal sealed class ServiceManager : IDisposable
         string[] gone = [.. Now.Values.Where(service => service.IsPublished && !names.Contains(service.Name)).Select(service => service.Name)];
         ServiceSpec[] changed = [.. wanted.Where(spec => !IsInForce(spec))];
         Change(services => services.RemoveRange(gone)
-            .SetItems(changed.Select(spec => KeyValuePair.Create(spec.Name, Prepare(spec, isPublished: true)))));
+            .SetItems(changed.Select(spec => KeyValuePair.Create(spec.Name, Prepare(spec, isPublished: true, [])))));
         if (gone.Length + changed.Length > 0)
         {
             // A container may publish thousands of ports: they are logged in one line.
@@ -216,13 +228,13 @@ internal sealed class ServiceManager : IDisposable
         if (_tables.HasGone)
         {
             // Some may have connected while their backend went.
-            _sockets.End(_tables.Families);
+            _endStale(_tables.Families);
             _tables.Collect();
         }
 
         if (Count > 0)
         {
-            if (nowNs - _refreshedNs > RefreshNs || All.Any(service => service.Members.Any(member => member.State == BackendState.Unreachable)))
+            if (nowNs - _refreshedNs > RefreshNs || All.Any(service => service.Members.Any(member => member.State == BackendState.Unreachable || member.Hop is { Mac: null })))
             {
                 _refreshedNs = nowNs;
                 Refresh();
@@ -232,8 +244,10 @@ internal sealed class ServiceManager : IDisposable
         }
     }
 
-    /// <summary>The container behind a backend on this host.</summary>
-    internal string EndpointOf(Member member) => _writer.World.Names.GetValueOrDefault(member.EndpointId, "");
+    /// <summary>The container behind a backend, of whatever node.</summary>
+    internal string EndpointOf(Member member) => member.Node is null
+        ? _writer.World.Names.GetValueOrDefault(member.EndpointId, "")
+        : _remote.Find(member.Address.Address)?.Endpoint.Name ?? "";
 
     internal ServiceStats StatsOf(uint frontendId) => _tables.StatsOf(frontendId);
 
@@ -255,8 +269,8 @@ internal sealed class ServiceManager : IDisposable
     {
         ImmutableSortedDictionary<string, Service> before = Now;
         ImmutableSortedDictionary<string, Service> changed = change(before);
-        ImmutableSortedDictionary<string, Service> after = changed.SetItems(changed.Values.Select(service => (service, Members: _members.Read(service)))
-            .Where(one => !one.Members.SequenceEqual(one.service.Members)).Select(one => Named(one.service with { Members = one.Members })));
+        ImmutableSortedDictionary<string, Service> after = changed.SetItems(changed.Values.Select(service => (service, Members: _members.Read(service), Size: SizeOf(service)))
+            .Where(one => one.Size != one.service.Size || !one.Members.SequenceEqual(one.service.Members)).Select(one => Named(one.service with { Members = one.Members, Size = one.Size })));
         if (after == before)
         {
             return;
@@ -265,14 +279,14 @@ internal sealed class ServiceManager : IDisposable
         _writer.Publish(world => world with { Services = after });
         if (after.Count > 0)
         {
-            _devices.Need();
+            _serve();
         }
 
         Watch(before, after);
         _reconciler.Converge(awaited ?? []);
         if (_tables.TakeLoss())
         {
-            _sockets.End(_tables.Families);
+            _endStale(_tables.Families);
         }
     }
 
@@ -292,26 +306,25 @@ internal sealed class ServiceManager : IDisposable
                 Log.BackendChanged(_log, member.Address.ToString(), service.Name, member.State.ToString().ToLowerInvariant(), member.Detail);
             }
 
-            _health.Set(service.Name, service.Spec.HealthCheck, [.. service.Members.Select(member =>
+            _health.Set(service.Name, service.Spec.HealthCheck, [.. service.Members.Where(member => member.Node is null).Select(member =>
                 (member.Address, service.Health.GetValueOrDefault(member.Address, BackendHealth.Untried).IsHealthy))]);
         }
     }
 
-    private Service Prepare(ServiceSpec spec, bool isPublished)
+    private Service Prepare(ServiceSpec spec, bool isPublished, IReadOnlyCollection<BackendAddress> drained)
     {
-        var prepared = new Service(spec, isPublished) { IsClosed = isPublished && ArePublishedClosed };
-        if (Find(spec.Name) is { } known)
+        var prepared = new Service(spec, isPublished) { IsClosed = isPublished && ArePublishedClosed, Drained = [.. drained] };
+        if (Find(spec.Name) is { } known && Equals(known.Spec.HealthCheck, spec.HealthCheck))
         {
-            HashSet<BackendAddress> listed = [.. spec.Backends.Select(backend => backend.Address)];
-            prepared = prepared with
-            {
-                Drained = [.. known.Drained.Where(backend => spec.Selector is not null || listed.Contains(backend))],
-                Health = Equals(known.Spec.HealthCheck, spec.HealthCheck) ? known.Health : prepared.Health,
-            };
+            prepared = prepared with { Health = known.Health };
         }
 
+        prepared = prepared with { Size = SizeOf(prepared) };
         return prepared with { Members = _members.Read(prepared) };
     }
+
+    private TableSize SizeOf(Service service) =>
+        service.IsPublished ? TableSize.None : _writer.World.Cluster?.Tables.GetValueOrDefault(service.Name) ?? TableSize.None;
 
     /// <summary>All of it or nothing.</summary>
     private void Keep(IEnumerable<Service> services, IEnumerable<string>? without = null)
@@ -329,8 +342,4 @@ internal sealed class ServiceManager : IDisposable
 
         _store.Commit(changes);
     }
-
-    /// <summary>What must be so for the flows of services.</summary>
-    internal IEnumerable<Expectation> Expect() =>
-        (_datapath.LbFlags & LbFlag.Nat) == 0 ? [] : [SnatPorts.Expect(_store, _datapath.SnatPorts)];
 }

@@ -30,18 +30,17 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
     private readonly SlotAllocator _slots = new(kernel.MaxSlots);
     private bool _hasLost;
 
-    /// <summary>The service that a frontend belongs to, or did until lately. May be asked from any thread.</summary>
-    internal string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
+    /// <inheritdoc/>
+    public string? NameOf(uint frontendId) => _names.GetValueOrDefault(frontendId);
 
-    /// <summary>What is in the kernel of a service: one for each address family of its frontends.</summary>
-    internal IReadOnlyList<BalancedFamily> FamiliesOf(string name) => _families.GetValueOrDefault(name) ?? [];
+    /// <inheritdoc/>
+    public IReadOnlyList<BalancedFamily> FamiliesOf(string name) => _families.GetValueOrDefault(name) ?? [];
 
-    /// <summary>What is in the kernel of all services.</summary>
-    internal IEnumerable<BalancedFamily> Families => _families.Values.SelectMany(families => families);
+    /// <inheritdoc/>
+    public IEnumerable<BalancedFamily> Families => _families.Values.SelectMany(families => families);
 
-    /// <summary>Takes up what the kernel has of these services, and removes what it has of others.</summary>
-    /// <returns>Backends that got new connections, by service.</returns>
-    internal ILookup<string, BackendAddress> Restore(IEnumerable<Service> services)
+    /// <inheritdoc/>
+    public ILookup<string, BackendAddress> Restore(IEnumerable<Service> services)
     {
         Dictionary<Frontend, ServiceRow> rows = kernel.List().ToDictionary(row => new Frontend(row.Address, row.Port, row.Protocol));
         Dictionary<uint, BackendRow> known = backends.List().ToDictionary(row => row.Id);
@@ -90,19 +89,19 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         return chosen.ToLookup(one => one.Service, one => one.Backend);
     }
 
-    /// <summary>Whether something was removed that the kernel may speak of still: see <see cref="Collect"/>.</summary>
-    internal bool HasGone => _goneBackends.Count + _goneFrontends.Count > 0;
+    /// <inheritdoc/>
+    public bool HasGone => _goneBackends.Count + _goneFrontends.Count > 0;
 
-    /// <summary>True once after something was removed.</summary>
-    internal bool TakeLoss()
+    /// <inheritdoc/>
+    public bool TakeLoss()
     {
         bool lost = _hasLost;
         _hasLost = false;
         return lost;
     }
 
-    /// <summary>Gives numbers of what is gone free, once nothing in the kernel speaks of them.</summary>
-    internal void Collect()
+    /// <inheritdoc/>
+    public void Collect()
     {
         kernel.Forget(_goneBackends, _goneFrontends);
         foreach (uint id in _goneBackends)
@@ -120,9 +119,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         _goneFrontends.Clear();
     }
 
-    /// <summary>Finds room for what these services will need, for all of them or for none.</summary>
-    /// <exception cref="ControlException">It does not fit.</exception>
-    internal void Reserve(IReadOnlyList<Service> services)
+    /// <inheritdoc/>
+    public void Reserve(IReadOnlyList<Service> services)
     {
         Require(services.Sum(service => service.Spec.Frontends.Count - FamiliesOf(service.Name).Sum(family => family.FrontendIds.Count)), _frontendIds, "frontends", "max-frontends");
         Require(services.Sum(service => service.Members.Count - FamiliesOf(service.Name).Sum(family => family.BackendIds.Count)), _backendIds, "backends", "max-backends");
@@ -132,7 +130,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
             foreach (bool isIpv6 in service.Spec.Frontends.Select(frontend => frontend.IsIpv6).Distinct())
             {
                 BalancedFamily? known = FamiliesOf(service.Name).FirstOrDefault(family => family.IsIpv6 == isIpv6);
-                uint count = SizeFor(service, service.Members, isIpv6, 0);
+                uint count = SizeFor(service, isIpv6, 0);
                 if (known is { SlotCount: > 0 } && known.SlotCount >= count)
                 {
                     continue;
@@ -197,8 +195,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         _families.Remove(name);
     }
 
-    /// <summary>Ends changes where the last flow from before was silent long enough.</summary>
-    internal void EndChanges(ulong nowNs)
+    /// <inheritdoc/>
+    public void EndChanges(ulong nowNs)
     {
         foreach (BalancedFamily family in Families.Where(family => family.IsChanging))
         {
@@ -217,9 +215,11 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         }
     }
 
-    internal ServiceStats StatsOf(uint frontendId) => kernel.Stats(frontendId);
+    /// <inheritdoc/>
+    public ServiceStats StatsOf(uint frontendId) => kernel.Stats(frontendId);
 
-    internal Dictionary<BackendAddress, int> SlotsOf(string name)
+    /// <inheritdoc/>
+    public Dictionary<BackendAddress, int> SlotsOf(string name)
     {
         Dictionary<BackendAddress, int> counts = [];
         foreach (BalancedFamily family in FamiliesOf(name))
@@ -256,12 +256,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
     }
 
     /// <summary>A published port has one backend for ever: there is nothing to choose, so one slot does.</summary>
-    private static uint SizeFor(Service service, IEnumerable<Member> members, bool isIpv6, uint current) => service.IsPublished
-        ? Math.Max(current, 1)
-        : (uint)MaglevTable.SizeFor([.. members.Where(member => member.Address.IsIpv6 == isIpv6).Select(member => ShareOf(member, 1))], (int)current);
-
-    /// <summary>By its address, so that every node makes the same table.</summary>
-    private static MaglevBackend ShareOf(Member member, uint id) => new(member.Address.ToString(), id, Math.Max(member.Spec.Weight, 1));
+    private static uint SizeFor(Service service, bool isIpv6, uint current) => service.IsPublished ? Math.Max(current, 1) : TableSize.For(service, isIpv6, current);
 
     private IEnumerable<BackendAddress> RestoreBackends(BalancedFamily family, Dictionary<uint, BackendRow> known, HashSet<uint> kept)
     {
@@ -296,9 +291,9 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
 
         uint before = family.SlotCount;
         uint firstBefore = family.FirstSlot;
-        uint size = SizeFor(service, members, family.IsIpv6, before);
+        uint size = SizeFor(service, family.IsIpv6, before);
         uint[] table = MaglevTable.Build(
-            [.. members.Where(member => member.IsChosen).Select(member => ShareOf(member, family.BackendIds[member.Address]))], (int)size);
+            [.. members.Where(member => member.IsChosen).Select(member => TableSize.ShareOf(member, family.BackendIds[member.Address]))], (int)size);
         (uint Backend, uint Previous)[] slots = before == 0
             ? SlotPlan.Begin(table)
             : SlotPlan.Change(kernel.ReadSlots(firstBefore, before), table, gone.Select(backend => backend.Value).Append(Nobody).ToHashSet());
@@ -376,8 +371,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
 
     private void WriteBackend(Service service, BalancedFamily family, Member member)
     {
-        BackendFlag flags = BackendFlag.Present | (member.IsLocal ? BackendFlag.Local : 0) | (member.IsChosen ? 0 : BackendFlag.NoNew);
-        NextHop? hop = member.Hop is { Mac: { } mac } known ? new NextHop(known.Ifindex, mac, known.SourceMac, known.Source) : null;
+        BackendFlag flags = BackendFlag.Present | (member.IsLocal ? BackendFlag.Local : 0) | (member.IsChosen ? 0 : BackendFlag.NoNew) | (member.Through is null ? 0 : BackendFlag.Node);
+        NextHop? hop = member.Hop is { Mac: { } mac } known ? new NextHop(known.Ifindex, mac, known.SourceMac, known.Source, member.Through) : null;
         if (!family.BackendIds.TryGetValue(member.Address, out uint id))
         {
             id = _backendIds.Take();

@@ -74,6 +74,9 @@ internal sealed record World
     /// <summary>Of the policy of all nodes, the revision that this one has heard of last, and why it is not in force here.</summary>
     internal (long Revision, string? Problem) SharedPolicy { get; init; }
 
+    /// <summary>The last change of all nodes' services that this one has followed, and why it does not serve one as it should.</summary>
+    internal (long Revision, ImmutableSortedDictionary<string, string> Problems) SharedServices { get; init; } = (0, ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal));
+
     /// <summary>The datapath's numbers of other nodes, by their addresses.</summary>
     internal ImmutableDictionary<IPAddress, ushort> NodeNumbers { get; init; } = ImmutableDictionary<IPAddress, ushort>.Empty;
 

@@ -10,11 +10,13 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>weir_backend. Written before a slot names it; a next hop changes by one word. (56 bytes)</summary>
+/// <summary>weir_backend. Written before a slot names it; a next hop changes by one word. (72 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct BackendEntry
 {
     public IpAddr Addr;
+    /// <summary>to whom a packet in another one goes: the backend, or its node</summary>
+    public IpAddr Outer;
     /// <summary>this host&apos;s address towards it: SNAT&apos;s, and DSR&apos;s outer one</summary>
     public IpAddr Source;
     public BigEndianUInt16 Port;
@@ -41,6 +43,7 @@ public partial struct BackendEntry
         return new("backend_entry", Unsafe.SizeOf<BackendEntry>(),
         [
             global::Weir.Datapath.AbiField.Of("addr", ref value, ref value.Addr),
+            global::Weir.Datapath.AbiField.Of("outer", ref value, ref value.Outer),
             global::Weir.Datapath.AbiField.Of("source", ref value, ref value.Source),
             global::Weir.Datapath.AbiField.Of("port", ref value, ref value.Port),
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),

@@ -14,4 +14,6 @@ public enum BackendFlag : byte
     Local = 2,
     /// <summary>drained or unhealthy: only flows that it has already</summary>
     NoNew = 4,
+    /// <summary>an endpoint of another node, which is handed the client&apos;s packet in another one, whatever the mode is, and serves it as one of its own</summary>
+    Node = 8,
 }

@@ -28,6 +28,7 @@ public sealed class BackendTable : IDisposable
         ref BackendEntry entry = ref EntryOf(id);
         Clear(ref entry);
         entry.Addr = IpAddr.From(address);
+        entry.Outer = entry.Addr;
         entry.Port = port;
         if (nextHop is { } hop)
         {
@@ -50,7 +51,8 @@ public sealed class BackendTable : IDisposable
         ulong newMac = WordOf(nextHop.Mac);
         ulong newSourceMac = WordOf(nextHop.SourceMac);
         IpAddr source = IpAddr.From(nextHop.Source);
-        bool elsewhere = entry.Ifindex != (uint)nextHop.Ifindex || sourceMac != newSourceMac || entry.Source != source;
+        IpAddr outer = nextHop.Outer is null ? entry.Addr : IpAddr.From(nextHop.Outer);
+        bool elsewhere = entry.Ifindex != (uint)nextHop.Ifindex || sourceMac != newSourceMac || entry.Source != source || entry.Outer != outer;
         if (!elsewhere && mac == newMac)
         {
             return false;
@@ -63,6 +65,7 @@ public sealed class BackendTable : IDisposable
             Volatile.Write(ref entry.Ifindex, (uint)nextHop.Ifindex);
             Volatile.Write(ref sourceMac, newSourceMac);
             entry.Source = source;
+            entry.Outer = outer;
             Thread.MemoryBarrier();
         }
 
@@ -115,7 +118,7 @@ public sealed class BackendTable : IDisposable
     {
         NextHop? nextHop = entry.Ifindex == 0
             ? null
-            : new NextHop((int)entry.Ifindex, ((ReadOnlySpan<byte>)entry.Mac).ToArray(), ((ReadOnlySpan<byte>)entry.SourceMac).ToArray(), entry.Source.ToIPAddress());
+            : new NextHop((int)entry.Ifindex, ((ReadOnlySpan<byte>)entry.Mac).ToArray(), ((ReadOnlySpan<byte>)entry.SourceMac).ToArray(), entry.Source.ToIPAddress(), entry.Outer == entry.Addr ? null : entry.Outer.ToIPAddress());
         return new BackendRow(id, entry.Addr.ToIPAddress(), entry.Port, entry.Flags, nextHop);
     }
 

@@ -9,4 +9,5 @@ namespace Weir.Datapath;
 /// <param name="Mac">The next hop's, 6 bytes; all zero: not known, packets are dropped.</param>
 /// <param name="SourceMac">The device's own, 6 bytes.</param>
 /// <param name="Source">This host's address towards it, of the backend's family.</param>
-public readonly record struct NextHop(int Ifindex, byte[] Mac, byte[] SourceMac, IPAddress Source);
+/// <param name="Outer">To whom packets in others go; null: to the backend itself.</param>
+public readonly record struct NextHop(int Ifindex, byte[] Mac, byte[] SourceMac, IPAddress Source, IPAddress? Outer = null);

@@ -179,7 +179,8 @@ internal static class ServiceRules
                 : "targetPort is missing: on which port do the selected containers listen?");
         }
 
-        if (service.Mode == ServiceMode.Snat)
+        // Containers that are selected get their packets from the host that has them, which puts their port in.
+        if (service.Mode == ServiceMode.Snat || service.Selector is not null)
         {
             yield break;
         }
@@ -203,11 +204,6 @@ internal static class ServiceRules
             {
                 yield return new ServiceFault(ServiceField.Backends, i, $"backend {service.Backends[i].Address}: with mode {service.Mode.Name()} its port must be the frontend's, {ports[0]}");
             }
-        }
-
-        if (service.TargetPort != 0 && service.TargetPort != ports[0])
-        {
-            yield return new ServiceFault(ServiceField.TargetPort, -1, $"with mode {service.Mode.Name()} targetPort must be the frontend's port, {ports[0]}");
         }
     }
 

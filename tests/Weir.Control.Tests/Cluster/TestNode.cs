@@ -5,6 +5,7 @@ using Weir.Control.Addresses;
 using Weir.Control.Claims;
 using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
+using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.Networks;
 using Weir.Control.Policies;
@@ -14,6 +15,7 @@ using Weir.Control.State;
 using Weir.Control.Tests.Model;
 using Weir.Net;
 using Weir.Policy;
+using Weir.Services;
 using Weir.Store;
 using Xunit;
 
@@ -39,6 +41,7 @@ internal sealed class TestNode : IDisposable
     private RuntimeSource _source = null!;
     private Reconciler _reconciler = null!;
     private SharedPolicy _policy = null!;
+    private ServiceManager _services = null!;
     private int _last;
 
     internal TestNode(string name, string address, IKeyValues shared, TimeSpan? timeToLive = null, bool isOnLink = true, TimeProvider? time = null)
@@ -57,6 +60,8 @@ internal sealed class TestNode : IDisposable
 
     internal ClusterDesk Desk { get; private set; } = null!;
 
+    internal ServiceDesk Services { get; private set; } = null!;
+
     internal World World => _writer.World;
 
     internal string Name => _options.Name;
@@ -66,6 +71,7 @@ internal sealed class TestNode : IDisposable
     public void Dispose()
     {
         Desk.Dispose();
+        _services.Dispose();
         _writer.Dispose();
     }
 
@@ -148,6 +154,13 @@ internal sealed class TestNode : IDisposable
         return World.Endpoints[id];
     });
 
+    /// <summary>A service that this node has had by itself.</summary>
+    internal void PutAlone(string name, Frontend frontend) => _writer.Run(() => _services.Put(
+        [new KeptService(new ServiceSpec { Name = name, Frontends = [frontend], Backends = [BackendSpec.Parse("10.0.0.1:80")] }, [])]));
+
+    /// <summary>What a health check of this node said.</summary>
+    internal void Find(string service, BackendAddress backend, bool healthy, string detail) => _writer.Run(() => _services.SetHealth(service, backend, healthy, detail));
+
     internal void Remove(Endpoint endpoint) => _writer.Run(() =>
     {
         _source.Remove(World.Endpoints[endpoint.ExternalId], "told to");
@@ -206,14 +219,18 @@ internal sealed class TestNode : IDisposable
         _pools = new AddressPools(_durable, options, time, () => [], () => [], network => World.Cluster is { } cluster ? [.. BlockPlan.Of(cluster, network, cluster.Self)] : []);
         _networks = new NetworkManager(_writer, _durable, _ => [], _pools, reconciler, options, time, NullLogger.Instance);
         var claims = new ClaimKeeper(_writer, reconciler, _endpoints.Events, _ => []);
-        _source = new RuntimeSource(_writer, _networks, _endpoints, _pools, claims, reconciler, LabelFilter.Default, _ => { }, NullLogger.Instance);
+        _source = new RuntimeSource(_writer, _networks, _endpoints, _pools, claims, reconciler, LabelFilter.Default, _ => _services.Refresh(), NullLogger.Instance);
         _identities.RestoreCidrs([.. Host.ListIpcache().Where(row => row.Identity.IsCidr).Select(row => (row.Prefix, row.Identity))]);
         reconciler.Begin(Host.ListIpcache());
         _writer.Publish(world => world with { NodeNumbers = world.NodeNumbers.AddRange(Host.ListNodes().Select(node => KeyValuePair.Create(node.Address, node.Id))) });
-        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), _ => _isOnLink, () => { }, Echo, time, NullLogger.Instance);
+        _services = new ServiceManager(_writer, _durable, Host, reconciler, new HostAddresses(_writer, () => []), _ => { }, () => { }, _ => null, (_, _, _, _) => Task.CompletedTask, time, NullLogger.Instance);
+        var services = new SharedServices(_writer, _shared, _services, NullLogger.Instance);
+        Services = new ServiceDesk(_writer, _services, null!, () => false) { Shared = services };
+        Desk = new ClusterDesk(_writer, _shared, _options, _durable, _identities, _endpoints, reconciler, _policy = new SharedPolicy(_writer, _shared, _policies, NullLogger.Instance), services, _ => _isOnLink, _services.Refresh, Echo, time, NullLogger.Instance);
         Desk.Recall();
         _policies.Restore();
         _source.TakeUpEndpoints();
+        _services.Restore();
         _pools.Confirm(Endpoints.SelectMany(endpoint => endpoint.Addresses));
         _writer.Start();
         Desk.Start();

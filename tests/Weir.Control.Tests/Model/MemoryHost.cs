@@ -61,6 +61,9 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
 
     internal HashSet<IpPrefix> Masqueraded { get; private set; } = [];
 
+    /// <summary>Whether there is room for a frontend.</summary>
+    internal Func<Frontend, bool> Room { get; set; } = _ => true;
+
     /// <summary>After so many effects one fails; 0: none.</summary>
     internal int FailAt { get; set; }
 
@@ -164,6 +167,39 @@ internal sealed class MemoryHost : IDatapath, IServiceTables, IEndpointLinks, IH
         LetGo(name, except: []);
         Services.Remove(name);
     });
+
+    void IServiceTables.Reserve(IReadOnlyList<Service> services)
+    {
+        if (services.FirstOrDefault(service => service.Spec.Frontends.Any(frontend => !Room(frontend))) is { } service)
+        {
+            throw new ControlException($"service \"{service.Name}\" does not fit: nothing was changed");
+        }
+    }
+
+    ILookup<string, BackendAddress> IServiceTables.Restore(IEnumerable<Service> services) =>
+        services.SelectMany(service => (Services.GetValueOrDefault(service.Name)?.Members ?? []).Where(member => member.IsChosen).Select(member => (service.Name, member.Address))).ToLookup(one => one.Name, one => one.Address);
+
+    IEnumerable<BalancedFamily> IServiceTables.Families => [];
+
+    IReadOnlyList<BalancedFamily> IServiceTables.FamiliesOf(string name) => [];
+
+    string? IServiceTables.NameOf(uint frontendId) => null;
+
+    ServiceStats IServiceTables.StatsOf(uint frontendId) => default;
+
+    Dictionary<BackendAddress, int> IServiceTables.SlotsOf(string name) => [];
+
+    bool IServiceTables.HasGone => false;
+
+    void IServiceTables.Collect()
+    {
+    }
+
+    bool IServiceTables.TakeLoss() => false;
+
+    void IServiceTables.EndChanges(ulong nowNs)
+    {
+    }
 
     private void LetGo(string name, IReadOnlyList<Frontend> except)
     {

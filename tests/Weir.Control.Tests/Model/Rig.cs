@@ -220,7 +220,7 @@ internal sealed partial class Rig : IDisposable
             .. owners.Where(owner => owner.Key != 0).Select(owner => new Service(new ServiceSpec { Name = $"s{owner.Key}", Frontends = [.. owner] }, IsPublished: false)
             {
                 Members = [.. Endpoints.Where(endpoint => endpoint.State == EndpointState.Ready).Select(endpoint =>
-                    new Member(new BackendSpec(new BackendAddress(endpoint.Ipv4!, 80)), BackendState.Active, "", endpoint.Id, null, IsChosen: true))],
+                    new Member(new BackendSpec(new BackendAddress(endpoint.Ipv4!, 80)), BackendState.Active, "", endpoint.Id, null, null, null, IsChosen: true))],
             }),
         ];
         _kept = wanted;

@@ -92,10 +92,29 @@ public sealed class ClusterHosts : IDisposable
             () => string.Join('\n', _hosts.Select(host => host.Weir("network", "list").All + host.Agent.Log)));
     }
 
+    /// <summary>A client on the segment that is none of the hosts, at 10.50.0.99.</summary>
+    internal void MakeClient()
+    {
+        _hosts[0].Sandbox.Shell("ip netns add client");
+        Run("nsenter", $"--net={Segment}", "ip", "link", "add", "portc", "type", "veth", "peer", "name", "eth0", "netns", $"/proc/{_hosts[0].Sandbox.Pid}/root/run/netns/client");
+        Run("nsenter", $"--net={Segment}", "ip", "link", "set", "portc", "master", "segment", "up");
+        // A device of hardware sums up what it sends; between veths nobody would.
+        _hosts[0].Sandbox.Shell("ip netns exec client ethtool -K eth0 tx off gro on; ip -n client link set lo up; ip -n client address add 10.50.0.99/24 dev eth0; ip -n client link set eth0 up");
+    }
+
+    /// <summary>By which host the client's packets to an address go from now on.</summary>
+    internal void RouteClient(string address, int host) => _hosts[0].Sandbox.Shell($"ip -n client route replace {address} via {AddressOf(host)}");
+
+    internal CommandResult RunInClient(params string[] command) => _hosts[0].Sandbox.RunElsewhere("client", command);
+
+    internal BackgroundCommand StartInClient(params string[] command) => _hosts[0].Sandbox.StartElsewhere("client", command);
+
+    private string Segment => $"/proc/{_hosts[0].Sandbox.Pid}/root/run/netns/segment";
+
     private void MakeSegment()
     {
         _hosts[0].Sandbox.Shell("ip netns add segment; ip -n segment link add segment type bridge; ip -n segment link set segment up");
-        string segment = $"/proc/{_hosts[0].Sandbox.Pid}/root/run/netns/segment";
+        string segment = Segment;
         for (int i = 0; i < _hosts.Count; i++)
         {
             string pid = _hosts[i].Sandbox.Pid.ToString(CultureInfo.InvariantCulture);
