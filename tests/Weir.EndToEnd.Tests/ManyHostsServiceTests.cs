@@ -93,7 +93,10 @@ public sealed class ManyHostsServiceTests : IDisposable
 
     private CommandResult FromOutside() => _hosts.RunInClient("timeout", "3", "busybox", "wget", "-qO-", $"http://{Vip}:8080/");
 
-    private static void MustServe(string[] all, Func<CommandResult> ask)
+    private string Tell() => string.Join('\n', new[] { 0, 1 }.Select(host =>
+        $"{_hosts[host].Weir("service", "get", "shop").All}{_hosts[host].Weir("endpoint", "list").All}{_hosts[host].Sandbox.Run(["timeout", "2", Sandbox.Weir, "monitor", "--last", "20"]).All}{_hosts[host].Agent.Log}"));
+
+    private void MustServe(string[] all, Func<CommandResult> ask)
     {
         HashSet<string> served = [];
         Wait.Until(
@@ -103,6 +106,6 @@ public sealed class ManyHostsServiceTests : IDisposable
                 return all.All(name => served.Contains($"hello from {name}"));
             },
             30,
-            () => string.Join(", ", served));
+            () => $"{string.Join(", ", served)}\n{Tell()}");
     }
 }

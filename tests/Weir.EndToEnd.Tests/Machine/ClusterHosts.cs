@@ -120,6 +120,8 @@ public sealed class ClusterHosts : IDisposable
             string pid = _hosts[i].Sandbox.Pid.ToString(CultureInfo.InvariantCulture);
             Run("nsenter", $"--net=/proc/{pid}/ns/net", "ip", "link", "add", "node0", "type", "veth", "peer", "name", $"port{i}", "netns", segment);
             Run("nsenter", $"--net={segment}", "ip", "link", "set", $"port{i}", "master", "segment", "up");
+            // Else the other end of a veth drops what XDP sends.
+            Run("nsenter", $"--net={segment}", "ethtool", "-K", $"port{i}", "gro", "on");
             _hosts[i].Sandbox.Shell($"ip address add {AddressOf(i)}/24 dev node0; ip -6 address add {Address6Of(i)}/64 dev node0 nodad; ip link set node0 up");
         }
     }
