@@ -77,7 +77,7 @@ public sealed class ControlPlane : IDisposable
             [.. HostRanges.List(_links, gateways).Where(range => _writer.World.Cluster?.Blocks.ContainsKey(range.Prefix) != true)];
         _addresses = new AddressPools(
             durable, options, time, () => ranges(new HashSet<IPAddress>()), () => _writer.World.Claims.Granted.Select(claim => claim.Prefix),
-            network => _writer.World.Cluster is { } cluster ? [.. BlockPlan.Of(cluster, network, cluster.Self)] : []);
+            network => _writer.World is { Cluster: { } cluster } world ? [.. BlockPlan.Of(cluster, network, cluster.Self).Where(block => !world.LeavingBlocks.Contains(block))] : []);
         _identities = new IdentityAllocator(_writer, durable, time);
         var peers = new PolicyPeers(() => _writer.World);
         var lists = new PolicyLists(peers);

@@ -7,11 +7,14 @@ using Weir.Net;
 
 namespace Weir.Control.Cluster;
 
-/// <summary>Which block of a shared network's range a node takes next. Pure.</summary>
+/// <summary>Which block of a shared network's range a node takes next, and which it returns. Pure.</summary>
 internal static class BlockPlan
 {
     /// <summary>Addresses that a node has in reserve before it takes another block.</summary>
     private const int FewestFree = 8;
+
+    /// <summary>Addresses that it has without a block which it returns: more than would make it take the next.</summary>
+    private const int FewestLeft = 4 * FewestFree;
 
     private const int BitsOfBlocks = 8; // 256 of them
     private const int SmallestIpv4Block = 28;
@@ -53,6 +56,19 @@ internal static class BlockPlan
 
         return null;
     }
+
+    /// <summary>A block that the node can do without: nobody has an address of it, and the others have enough. Null: there is none.</summary>
+    internal static IpPrefix? Spare(ClusterView view, World world, string network, IpPrefix range, string node)
+    {
+        IpPrefix[] own = [.. Of(view, network, node).Where(range.Contains)];
+        return own.Reverse().Where(block => !IsUsed(world, block) && own.Length > 1 && Free([.. own.Where(other => other != block)], world) >= FewestLeft)
+            .Select(block => (IpPrefix?)block).FirstOrDefault();
+    }
+
+    /// <summary>Whether an endpoint of this host or a network's gateway has an address of it.</summary>
+    internal static bool IsUsed(World world, IpPrefix block) =>
+        world.Endpoints.Values.SelectMany(endpoint => endpoint.Addresses).Any(block.Contains)
+        || world.Networks.Values.SelectMany(known => known.Subnets).Any(subnet => subnet.Gateway is { } gateway && block.Contains(gateway));
 
     /// <summary>A node's blocks of a network.</summary>
     internal static IEnumerable<IpPrefix> Of(ClusterView view, string network, string node) =>

@@ -21,6 +21,7 @@ internal sealed class ClusterAnnouncer : IDisposable
     private readonly TimeProvider _time;
     private readonly NodeLease _lease;
     private readonly NumberCollector _numbers;
+    private readonly BlockKeeper _blocks;
     private readonly SemaphoreSlim _changed = new(0);
 
     /// <param name="instance">Outlives restarts of the agent.</param>
@@ -33,6 +34,7 @@ internal sealed class ClusterAnnouncer : IDisposable
         _node = new NodeRecord(options.Name, options.Address, options.OtherAddress, instance, version, time.GetUtcNow(), 0, Way: options.Way, Door: options.Door);
         _lease = new NodeLease(shared, options, _node, time);
         _numbers = new NumberCollector(shared, options, time);
+        _blocks = new BlockKeeper(writer, shared, options.Name, time, HeardAsync);
         writer.Changed += OnChanged;
     }
 
@@ -69,12 +71,13 @@ internal sealed class ClusterAnnouncer : IDisposable
                 throw new StoreException("the shared store has lost that this node is alive");
             }
 
-            if (await NumberAsync(world, cancel) || await TakeBlocksAsync(world, cancel) || await GrowTablesAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
+            if (await NumberAsync(world, cancel) || await _blocks.TakeAsync(world, cancel) || await GrowTablesAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
             {
                 continue;
             }
 
             await _numbers.CollectAsync(view, cancel);
+            await _blocks.ReturnAsync(world, cancel);
             await WaitAsync(_options.TimeToLive / 3, cancel);
         }
     }
@@ -248,29 +251,6 @@ internal sealed class ClusterAnnouncer : IDisposable
         }
 
         return new Identity(number);
-    }
-
-    /// <summary>Takes a block of each shared network that has none of this node's, or hardly an address left in them.</summary>
-    /// <returns>Whether it took any: then look again.</returns>
-    private async Task<bool> TakeBlocksAsync(World world, CancellationToken cancel)
-    {
-        ClusterView view = world.Cluster ?? ClusterView.Empty;
-        bool any = false;
-        foreach ((string name, IpPrefix range) in view.Networks.Values.SelectMany(network => network.Ranges.Select(range => (network.Name, range))))
-        {
-            if (BlockPlan.Next(view, world, name, range, _options.Name) is not { } block)
-            {
-                continue;
-            }
-
-            string key = ClusterKeys.Block(name, block);
-            TransactionResult result = await _shared.CommitAsync(
-                new Transaction().IfAbsent(key).Put(key, Bytes(new BlockRecord(name, block, _options.Name), ClusterContext.Default.BlockRecord)), cancel);
-            await HeardAsync(result.Revision, cancel);
-            any = true;
-        }
-
-        return any;
     }
 
     /// <summary>Tells how large a service's tables are here, where no node had them as large: whoever comes later makes the same.</summary>

@@ -86,6 +86,9 @@ internal sealed record World
     /// <summary>What the overlay carries, in bytes; 0: this host is by itself.</summary>
     internal int OverlayMtu { get; init; }
 
+    /// <summary>Blocks of this node's that it is about to return: no address is given of them.</summary>
+    internal ImmutableHashSet<IpPrefix> LeavingBlocks { get; init; } = [];
+
     /// <summary>Those with a program.</summary>
     internal IEnumerable<Endpoint> Attached => Endpoints.Values.Where(endpoint => endpoint.State != EndpointState.Created);
 

@@ -216,7 +216,7 @@ internal sealed class TestNode : IDisposable
         Reconciler reconciler = _reconciler = new Reconciler(_writer, Host, Host, Host, Host, lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, NullLogger.Instance);
         _endpoints = new EndpointManager(_writer, _runtime, Host, Host, _identities, reconciler, time, NullLogger.Instance, isInCluster: true);
         _policies = new PolicyManager(_writer, _durable, _identities, peers, reconciler, lists, options, NullLogger.Instance);
-        _pools = new AddressPools(_durable, options, time, () => [], () => [], network => World.Cluster is { } cluster ? [.. BlockPlan.Of(cluster, network, cluster.Self)] : []);
+        _pools = new AddressPools(_durable, options, time, () => [], () => [], network => World is { Cluster: { } cluster } world ? [.. BlockPlan.Of(cluster, network, cluster.Self).Where(block => !world.LeavingBlocks.Contains(block))] : []);
         _networks = new NetworkManager(_writer, _durable, _ => [], _pools, reconciler, options, time, NullLogger.Instance);
         var claims = new ClaimKeeper(_writer, reconciler, _endpoints.Events, _ => []);
         _source = new RuntimeSource(_writer, _networks, _endpoints, _pools, claims, reconciler, LabelFilter.Default, _ => _services.Refresh(), NullLogger.Instance);
