@@ -3,9 +3,11 @@
  *   netbench serve PORT
  *   netbench rr ADDRESS PORT SECONDS     one connection, 1 byte there and back, again and again
  *   netbench crr ADDRESS PORT SECONDS    a connection for each byte
- * Prints the rate. */
+ *   netbench first ADDRESS PORT          until the first connection that is let in, a new one every 5 ms
+ * Prints the rate, or for the last the milliseconds since it was started. */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,12 +92,39 @@ static int serve(const char *port)
 	}
 }
 
+static int first(const struct sockaddr_in *to)
+{
+	double start = now(), most = 30;
+
+	while (now() - start < most) {
+		int error = 0, s = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		socklen_t size = sizeof(error);
+		struct pollfd ready = { .fd = s, .events = POLLOUT };
+
+		if (s < 0)
+			fail("socket");
+		connect(s, (const struct sockaddr *)to, sizeof(*to));
+		if (poll(&ready, 1, 5) == 1 && !getsockopt(s, SOL_SOCKET, SO_ERROR, &error, &size) && !error) {
+			printf("%.1f\n", (now() - start) * 1e3);
+			return 0;
+		}
+		close(s);
+	}
+	fprintf(stderr, "netbench: not let in for %.0f s\n", most);
+	return 1;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(argv[2]);
+	if (argc == 4 && !strcmp(argv[1], "first")) {
+		struct sockaddr_in door = address(argv[2], argv[3]);
+
+		return first(&door);
+	}
 	if (argc != 5 || (strcmp(argv[1], "rr") && strcmp(argv[1], "crr"))) {
-		fprintf(stderr, "usage: netbench serve PORT | rr|crr ADDRESS PORT SECONDS\n");
+		fprintf(stderr, "usage: netbench serve PORT | rr|crr ADDRESS PORT SECONDS | first ADDRESS PORT\n");
 		return 2;
 	}
 	struct sockaddr_in to = address(argv[2], argv[3]);
