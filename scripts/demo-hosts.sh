@@ -83,16 +83,22 @@ for i in $(seq 2 "$hosts"); do
 done
 must "$hosts" other "$api"
 
+step "By name, and by a service that is made once"
+for i in $(seq 2 "$hosts"); do must "$i" "web$i" api; done
+show 1 out/weir service update --name shop --frontend 203.0.113.10:80/tcp --selector role=api --port 80
+for i in $(seq 2 "$hosts"); do must "$i" "web$i" 203.0.113.10; done
+show "$hosts" out/weir service get shop
+
 step "One policy, applied on one host: only role=web may reach role=api"
 on "$hosts" tee /run/policy.yaml > /dev/null < examples/policy.yaml
 show "$hosts" out/weir policy apply -f /run/policy.yaml
-on 1 timeout 60 out/weir monitor --type drop > "$work/drops" 2> /dev/null &
+on "$hosts" timeout 60 out/weir monitor --type drop --all-nodes > "$work/drops" 2> /dev/null &
 sleep 0.5
 for i in $(seq 2 "$hosts"); do
     must "$i" "web$i" "$api"
 done
 must_not "$hosts" other "$api"
-printf '%shost1$ weir monitor --type drop%s\n' "$dim" "$plain"
+printf '%shost%s$ weir monitor --type drop --all-nodes%s\n' "$dim" "$hosts" "$plain"
 eventually test -s "$work/drops"
 head -n 2 "$work/drops"
 show 1 out/weir policy explain --from other --to api --port 80/tcp || true
