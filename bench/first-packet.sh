@@ -3,7 +3,7 @@
 # hear who it is. Beside it, in turn, the same with the server on the container's own host, which knows at once.
 #   direct, overlay    the way between the hosts; own: the server on the same host
 #   known, new         labels that another container has already, or that nobody had before
-# STARTS of each; median and the slowest in milliseconds, in which half a millisecond or so is docker's own start of the process.
+# STARTS of each; median and the slowest, in milliseconds since the process's first line.
 set -Eeuo pipefail
 trap 'echo "first-packet.sh: line $LINENO: $BASH_COMMAND" >&2' ERR
 cd "$(dirname "$0")/.."

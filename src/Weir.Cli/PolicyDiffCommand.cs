@@ -25,7 +25,7 @@ internal static class PolicyDiffCommand
     {
         var command = new Command("diff", "Show who could talk to whom by one policy and not by another, over all labels, addresses, ports and requests, without an agent. Ends as diff does: 0 the same, 1 different, 2 wrong input.");
         var before = new Argument<string>("old") { Description = "a file or a folder of policy" };
-        var after = new Argument<string>("new") { Description = "likewise" };
+        var after = new Argument<string>("new") { Description = "a file or a folder of policy, compared with the old one" };
         var mode = new Option<string>("--enforcement") { Description = "as the agent's setting: default, always or never", DefaultValueFactory = _ => "default" };
         mode.AcceptOnlyFromAmong([.. _modes.Keys]);
         command.Arguments.Add(before);
