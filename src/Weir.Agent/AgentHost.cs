@@ -117,6 +117,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<PublishAnswers>();
         builder.Services.AddSingleton<ClusterAnswers>();
         builder.Services.AddSingleton<AgentService>();
+        builder.Services.AddSingleton<ReplayService>();
         _app = builder.Build();
         _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();
         _maintenance = _app.Services.GetRequiredService<Maintenance>();
@@ -124,6 +125,7 @@ internal sealed class AgentHost : IDisposable
         _app.Use((context, next) => _metrics.AnswerAsync(context, next, metrics.Read));
         _app.Use(PeerDoors.BoundAsync);
         _app.MapGrpcService<AgentService>();
+        _app.MapGrpcService<ReplayService>();
 
         // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
         PluginApi plugin = _app.Services.GetRequiredService<PluginApi>();

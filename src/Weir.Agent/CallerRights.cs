@@ -9,7 +9,7 @@ namespace Weir.Agent;
 internal sealed class CallerRights : Interceptor
 {
     /// <summary>What begins with one of these changes nothing; all else does.</summary>
-    private static readonly string[] _questions = ["Get", "List", "Explain", "Dump", "Monitor"];
+    private static readonly string[] _questions = ["Get", "List", "Explain", "Dump", "Monitor", "Try", "Suggest"];
 
     public override Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)

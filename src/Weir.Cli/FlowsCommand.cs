@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
-using System.Globalization;
-using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Weir.Api;
-using Duration = Weir.Services.Reading.Duration;
 
 namespace Weir.Cli;
 
@@ -15,8 +12,8 @@ internal static class FlowsCommand
     internal static Command Build()
     {
         var command = new Command("flows", "Show flows and requests of the past, as the agent wrote them down.");
-        Option<string> since = Moment("--since", "how long ago, such as 24h or 7d, or a time: 03:12, 2026-11-28T03:12").Default("1h");
-        Option<string> until = Moment("--until", "the same for the end; now if not given");
+        Option<string> since = Moments.Since().Default("1h");
+        Option<string> until = Moments.Until();
         var options = new FlowOptions("drop, verdict or l7 (requests); all if not given", "drop", "verdict", "l7");
         var summary = new Option<bool>("--summary") { Description = "who spoke to whom: how often, how much was denied, how long it took" };
         command.Options.Add(since);
@@ -26,8 +23,8 @@ internal static class FlowsCommand
         command.SetAction((parsed, cancel) => AgentClient.AskAsync(parsed, async agent =>
         {
             DateTimeOffset now = DateTimeOffset.Now;
-            var request = new ListFlowsRequest { Since = At(parsed.GetValue(since)!, now), Filter = options.Request(parsed) };
-            request.Until = parsed.GetValue(until) is { } end ? At(end, now) : null;
+            var request = new ListFlowsRequest { Since = Moments.At(parsed.GetValue(since)!, now), Filter = options.Request(parsed) };
+            request.Until = parsed.GetValue(until) is { } end ? Moments.At(end, now) : null;
             bool isJson = GlobalOptions.IsJson(parsed);
             List<RecordedFlow> flows = [];
             List<string> notes = [];
@@ -83,44 +80,5 @@ internal static class FlowsCommand
         TextTable.Print(
             ["FROM", "TO", "PORT", "SEEN", "DENIED", "BYTES", "P50", "P99", "LAST"],
             rows.Select(row => new[] { row.From, row.To, row.Port, $"{row.Count}", row.Denied == 0 ? "" : $"{row.Denied}", $"{row.Bytes}", row.P50, row.P99, $"{row.Last:yyyy-MM-dd HH:mm:ss}" }));
-    }
-
-    private static Option<string> Moment(string name, string description)
-    {
-        var option = new Option<string>(name) { Description = description };
-        option.Validators.Add(result =>
-        {
-            if (result.Tokens.Count == 1 && At(result.Tokens[0].Value, DateTimeOffset.Now) is null)
-            {
-                result.AddError($"{name} \"{result.Tokens[0].Value}\": write how long ago, such as 24h or 7d, or a time, such as 03:12 or 2026-11-28T03:12");
-            }
-        });
-        return option;
-    }
-
-    private static Option<string> Default(this Option<string> option, string text)
-    {
-        option.DefaultValueFactory = _ => text;
-        return option;
-    }
-
-    /// <summary>A time of day is the last one that was, where the command runs.</summary>
-    /// <returns>Null: it is none.</returns>
-    private static Timestamp? At(string text, DateTimeOffset now)
-    {
-        if (Duration.TryParse(text, out TimeSpan ago) && ago < now - DateTimeOffset.UnixEpoch)
-        {
-            return Timestamp.FromDateTimeOffset(now - ago);
-        }
-
-        if (TimeOnly.TryParseExact(text, ["HH:mm", "HH:mm:ss"], CultureInfo.InvariantCulture, DateTimeStyles.None, out TimeOnly clock))
-        {
-            DateTime today = now.Date + clock.ToTimeSpan();
-            return Timestamp.FromDateTime((today > now.DateTime ? today.AddDays(-1) : today).ToUniversalTime());
-        }
-
-        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeLocal, out DateTimeOffset moment) && moment > DateTimeOffset.UnixEpoch
-            ? Timestamp.FromDateTimeOffset(moment)
-            : null;
     }
 }

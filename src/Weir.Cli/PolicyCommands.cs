@@ -11,7 +11,7 @@ namespace Weir.Cli;
 internal static class PolicyCommands
 {
     internal static Command Build() =>
-        new("policy", "Who may talk to whom.") { Apply(), Get(), Delete(), Validate(), PolicyTestCommand.Build(), PolicyDiffCommand.Build(), PolicyExplainCommand.Build() };
+        new("policy", "Who may talk to whom.") { Apply(), Get(), Delete(), Validate(), PolicyTestCommand.Build(), PolicyDiffCommand.Build(), PolicyExplainCommand.Build(), PolicySuggestCommand.Build() };
 
     private static Option<bool> Strict() => new("--strict") { Description = "take a warning for an error (exit code 2)" };
 
@@ -24,11 +24,12 @@ internal static class PolicyCommands
         command.Options.Add(files);
         command.Options.Add(dryRun);
         command.Options.Add(strict);
+        PolicyTry record = PolicyTry.AddTo(command, dryRun, strict);
         command.SetAction((parsed, _) =>
         {
             var texts = PolicyFiles.Read(parsed.GetRequiredValue(files), out IReadOnlyList<string> unreadable);
-            return unreadable.Count > 0
-                ? Task.FromResult(Refuse(unreadable))
+            return unreadable.Count > 0 ? Task.FromResult(Refuse(unreadable))
+                : record.IsAsked(parsed) ? record.RunAsync(parsed, texts)
                 : AgentClient.AskAsync(parsed, async agent =>
                 {
                     var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun), Strict = parsed.GetValue(strict) };
@@ -49,7 +50,7 @@ internal static class PolicyCommands
                     return failed ? ExitCodes.BadInput : ExitCodes.Fine;
                 });
         });
-        return command.WithExample("weir policy apply -f policy.yaml", "weir policy apply --dry-run -f policies/");
+        return command.WithExample("weir policy apply -f policy.yaml", "weir policy apply --dry-run -f policies/", "weir policy apply --dry-run --since 7d -f policy.yaml");
     }
 
     private static Command Get()

@@ -14,6 +14,7 @@ using Weir.Control.Networks;
 using Weir.Control.Policies;
 using Weir.Control.Publishing;
 using Weir.Control.Reconciling;
+using Weir.Control.Replaying;
 using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
@@ -102,6 +103,7 @@ public sealed class ControlPlane : IDisposable
         var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, () => _writer.World, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, () => _writer.World, options.Labels);
         Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
+        Replay = new ReplayDesk(Policies, _policies, _endpoints);
         Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
         Published = new PublishDesk(_writer, _doors, _endpoints, _policies, _identities);
@@ -127,6 +129,9 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>Apply, delete, explain.</summary>
     public PolicyDesk Policies { get; }
+
+    /// <summary>Policy, and what is on record.</summary>
+    public ReplayDesk Replay { get; }
 
     /// <summary>Services: changes, and what there is.</summary>
     public ServiceDesk Services { get; }

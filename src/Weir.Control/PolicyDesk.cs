@@ -3,6 +3,7 @@
 using Weir.Control.Cluster;
 using Weir.Control.Endpoints;
 using Weir.Control.Policies;
+using Weir.Control.Replaying;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Net;
@@ -73,6 +74,29 @@ public sealed class PolicyDesk
     /// <param name="names">Null: all.</param>
     public Task<PolicyOutcome> DeleteAsync(IReadOnlyList<string>? names, bool dryRun, CancellationToken cancel) =>
         AgreeAsync(() => names is null ? DeleteAll(dryRun) : Delete(names, dryRun), cancel);
+
+    /// <summary>The set that a draft would make; null: with an error among the problems.</summary>
+    /// <exception cref="ControlException">There is none of a name that is to be taken away, or several.</exception>
+    internal (PolicySet? After, IReadOnlyList<Problem> Problems, IReadOnlyList<DocumentOutcome> Documents) Read(PolicyDraft draft)
+    {
+        PolicySet before = _policies.Set;
+        PolicyDocument[] gone = [.. draft.Without.Select(name => FindDocument(before, name)).DistinctBy(document => document.Key)];
+        PolicyReadResult read = draft.Files.Count == 0 && gone.Length > 0 ? new PolicyReadResult([], []) : PolicyReader.ReadAll(draft.Files);
+        HostFacts facts = _facts.Read();
+        List<Problem> problems = [.. read.Problems, .. read.Documents.SelectMany(document => PolicyCheck.Find(document, facts))];
+        if (problems.Any(problem => problem.IsError))
+        {
+            return (null, problems, []);
+        }
+
+        PolicySet after = (draft.Replaces ? before.Without(before.Documents.Select(document => document.Key)) : before.Without(gone.Select(document => document.Key))).With(read.Documents);
+        IEnumerable<PolicyDocument> deleted = (draft.Replaces ? before.Documents : gone).Where(document => after.FindDocument(document.Key) is null);
+        return (after, problems,
+        [
+            .. read.Documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document))),
+            .. deleted.Select(document => Outcome(before, document, "deleted")),
+        ]);
+    }
 
     /// <summary>Takes policies away by name.</summary>
     /// <param name="names">As <see cref="PolicySet.FindDocuments"/> takes them.</param>

@@ -52,7 +52,7 @@ public sealed class RecordTests : IDisposable
         Curl(":81/");
         Curl(":8080/private?token=secret");
         Curl(":8080/orders/1");
-        string recorded = WaitFor($@"http {_client} .* GET /private .*: 403 refused", "--to", _server);
+        string recorded = WaitFor($@"http {_client} .* GET /private\?\* .*: 403 refused", "--to", _server);
         Assert.Matches($@"drop {_client} \([0-9.]+\) → {_server} .*81/tcp.*policy denied", recorded);
         Assert.DoesNotContain("secret", recorded, StringComparison.Ordinal);
         Assert.DoesNotContain("/orders/*", recorded, StringComparison.Ordinal); // allowed, and only what is denied is recorded
@@ -65,11 +65,11 @@ public sealed class RecordTests : IDisposable
         Assert.Contains(_client, Flows("--from", _client, "--type", "l7", "-o", "json"), StringComparison.Ordinal);
         Assert.Empty(Flows("--until", "10m", "--since", "20m"));
         Assert.Contains("what is denied", _host.Weir("status").OrFail().Output, StringComparison.Ordinal);
-        foreach (string[] wrong in new string[][] { ["--since", "yesterday"], ["--since", "5m", "--until", "10m"] })
+        foreach (string[] wrong in new string[][] { ["--since", "tomorrow"], ["--since", "5m", "--until", "10m"] })
         {
             CommandResult refused = _host.Weir(["flows", .. wrong]);
             Assert.Equal(2, refused.ExitCode);
-            Assert.Matches("--since \"yesterday\": write how long ago|--until is before --since", refused.Error);
+            Assert.Matches("--since \"tomorrow\": write how long ago|--until is before --since", refused.Error);
         }
     }
 
@@ -86,7 +86,7 @@ public sealed class RecordTests : IDisposable
 
         Curl(":8080/private");
         Curl(":81/");
-        string flows = WaitFor(@"http .* GET /orders/\* .*: 200 allowed, p50 [0-9.]+ ms, p99", "--related-to", _client);
+        string flows = WaitFor(@"http .* GET /orders/\*\?\* .*: 200 allowed, p50 [0-9.]+ ms, p99", "--related-to", _client);
         Assert.Matches($"verdict {_client} .* → {_server} .*8080/tcp.*allowed", flows);
         Assert.DoesNotContain("secret", flows, StringComparison.Ordinal);
         // Five orders and one that was refused, each with a verdict on its connection.

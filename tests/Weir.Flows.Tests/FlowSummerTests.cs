@@ -40,25 +40,37 @@ public sealed class FlowSummerTests
     public void Requests_AreCountedByShape_WithoutWhatIsSecret()
     {
         FlowSummer summer = Summer();
-        foreach (string path in new[] { "/orders/1?token=secret", "/orders/22", "/orders/4711" })
+        foreach (string path in new[] { "/orders/1?token=secret", "/orders/2?token=secret2", "/orders/22", "/orders/4711" })
         {
             summer.Add(Request(path, 900));
         }
 
         summer.Add(Request("/orders", 100_000));
         RecordBlock block = summer.Take(_now);
-        Assert.Equal(["/orders/*", "/orders"], block.Flows.Select(flow => flow.Flow.Http.Path));
-        Assert.Equal([3UL, 1UL], block.Flows.Select(flow => flow.Count));
+        Assert.Equal(["/orders/*?*", "/orders/*", "/orders"], block.Flows.Select(flow => flow.Flow.Http.Path));
+        Assert.Equal([2UL, 2UL, 1UL], block.Flows.Select(flow => flow.Count));
         Assert.DoesNotContain("secret", block.ToString(), StringComparison.Ordinal);
         // Less than 1 024 µs, and not less than 512.
-        Assert.Equal(3u, block.Flows[0].Latencies[10]);
+        Assert.Equal(2u, block.Flows[0].Latencies[10]);
         Assert.Equal(1u, block.Flows[^1].Latencies[17]);
-        Assert.Equal(3UL * 30, block.Flows[0].Bytes);
+        Assert.Equal(2UL * 30, block.Flows[0].Bytes);
+    }
+
+    [Fact]
+    public void OfTooManyRequests_NoPathIsTold_ThatIsOfTheFirstAlone()
+    {
+        FlowSummer summer = Summer(most: 4);
+        foreach (int i in Enumerable.Range(0, 6))
+        {
+            summer.Add(Request($"/path-{(char)('a' + i)}", 900));
+        }
+
+        Assert.Equal(["/path-a", "/path-b", "…"], summer.Take(_now).Flows.Select(flow => flow.Flow.Http.Path));
     }
 
     [Theory]
     [InlineData("/v2/users/550e8400-e29b-41d4-a716-446655440000/posts", "/v2/users/*/posts")]
-    [InlineData("/search?q=1", "/search")]
+    [InlineData("/search?q=1", "/search?*")]
     [InlineData("/2026/11/x", "/*/*/x")]
     [InlineData("*", "*")]
     [InlineData("", "")]

@@ -14,6 +14,8 @@ namespace Weir.Agent.Peers;
 /// on this host: nobody is sent round.</summary>
 internal sealed class NodeRelay(PeerDoors doors, IHostApplicationLifetime lifetime, TimeProvider time) : Interceptor
 {
+    private static readonly Google.Protobuf.Reflection.ServiceDescriptor[] _services = [Api.Agent.Descriptor, Api.Replay.Descriptor];
+
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -100,10 +102,10 @@ internal sealed class NodeRelay(PeerDoors doors, IHostApplicationLifetime lifeti
 
     private static Method<TRequest, TResponse> Method<TRequest, TResponse>(ServerCallContext context, MethodType type)
     {
-        MethodDescriptor method = Api.Agent.Descriptor.FindMethodByName(CallerRights.MethodOf(context));
+        MethodDescriptor method = _services.Single(service => context.Method.StartsWith($"/{service.FullName}/", StringComparison.Ordinal)).FindMethodByName(CallerRights.MethodOf(context));
         return new Method<TRequest, TResponse>(
             type,
-            Api.Agent.Descriptor.FullName,
+            method.Service.FullName,
             method.Name,
             Marshallers.Create<TRequest>(message => ((IMessage)message!).ToByteArray(), _ => throw new NotSupportedException()),
             Marshallers.Create(_ => throw new NotSupportedException(), bytes => (TResponse)method.OutputType.Parser.ParseFrom(bytes)));

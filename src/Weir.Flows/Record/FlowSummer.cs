@@ -18,6 +18,7 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
 {
     private const int Most = 8192;
     private const int Latencies = 28; // the last: 67 s and longer
+    private const string Rest = "…"; // of a path, whatever it is
 
     private readonly Dictionary<Key, RecordedFlow> _sums = [];
 
@@ -72,13 +73,14 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
         return block;
     }
 
-    /// <summary>Numbers in a path, and what looks like one, are somebody's: they are "*". A query, which may hold a secret, goes.</summary>
+    /// <summary>Numbers in a path, and what looks like one, are somebody's: they are "*", and so is a query, which may hold a secret.
+    /// That there was one is told, for policy looks at it.</summary>
     internal static string ShapeOf(string path)
     {
         const int Longest = 200;
-        string plain = path.Split('?', 2)[0];
-        string shape = string.Join('/', plain.Split('/').Select(segment => IsOnesOwn(segment) ? "*" : segment));
-        return shape.Length <= Longest ? shape : shape[..Longest] + "…";
+        string[] parts = path.Split('?', 2);
+        string shape = string.Join('/', parts[0].Split('/').Select(segment => IsOnesOwn(segment) ? "*" : segment));
+        return shape.Length > Longest ? shape[..Longest] + Rest : parts.Length > 1 ? shape + "?*" : shape;
     }
 
     /// <summary>"4711", "550e8400-e29b-41d4-a716-446655440000", "dGhpcyBpcyBhIHRva2Vu7": not "v2", not "search".</summary>
@@ -123,7 +125,7 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
 
         if (flow.Http is { } http)
         {
-            http.Path = ShapeOf(http.Path);
+            http.Path = detail == Detail.NoAddresses ? Rest : ShapeOf(http.Path);
             http.LatencyMs = 0;
             http.RequestBytes = 0;
             http.ResponseBytes = 0;
