@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.IO.Compression;
 using System.Reflection;
 
 namespace Weir.Datapath;
@@ -7,13 +8,13 @@ namespace Weir.Datapath;
 /// <summary>The compiled objects, from this assembly's resources.</summary>
 public static class DatapathObject
 {
-    private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf.o"));
-    private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf.o"));
-    private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf.o"));
-    private static readonly Lazy<byte[]> _overlay = new(() => Read("overlay.bpf.o"));
-    private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf.o"));
-    private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf.o"));
-    private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf.o"));
+    private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf"));
+    private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf"));
+    private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf"));
+    private static readonly Lazy<byte[]> _overlay = new(() => Read("overlay.bpf"));
+    private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf"));
+    private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf"));
+    private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf"));
 
     /// <summary>bpf/endpoint.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> EndpointImage => _endpoint.Value;
@@ -36,12 +37,14 @@ public static class DatapathObject
     /// <summary>bpf/abi/abi.bpf.c, compiled: it serves the check of layouts only.</summary>
     public static ReadOnlySpan<byte> AbiImage => _abi.Value;
 
-    private static byte[] Read(string name)
+    /// <summary>bpf/NAME.c, compiled.</summary>
+    public static byte[] Read(string name)
     {
-        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(name)
-            ?? throw new DatapathException($"this build of weir has no {name}: build it again with clang installed");
-        byte[] image = new byte[stream.Length];
-        stream.ReadExactly(image);
-        return image;
+        using Stream packed = Assembly.GetExecutingAssembly().GetManifestResourceStream(name + ".o.gz")
+            ?? throw new DatapathException($"this build of weir has no {name}.o: build it again with clang installed");
+        using var stream = new GZipStream(packed, CompressionMode.Decompress);
+        using var image = new MemoryStream();
+        stream.CopyTo(image);
+        return image.ToArray();
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Testing;
 using Xunit;
@@ -49,11 +50,10 @@ public sealed partial class OldKernelTests : IDisposable
 
     private void WriteObjects()
     {
-        foreach (string name in typeof(DropReason).Assembly.GetManifestResourceNames().Where(n => n.EndsWith(".bpf.o", StringComparison.Ordinal)))
+        foreach (string file in Directory.GetFiles(Path.Combine(_root, "bpf"), "*.bpf.c", SearchOption.AllDirectories))
         {
-            using Stream from = typeof(DropReason).Assembly.GetManifestResourceStream(name)!;
-            using FileStream to = File.Create(Path.Combine(_objects.FullName, name));
-            from.CopyTo(to);
+            string name = Path.GetFileNameWithoutExtension(file);
+            File.WriteAllBytes(Path.Combine(_objects.FullName, name + ".o"), DatapathObject.Read(name));
         }
     }
 

@@ -3,6 +3,7 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using Weir.Bpf;
+using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Policy;
 
@@ -25,7 +26,7 @@ public sealed class ProgramHarness : IDisposable
     public const uint Untouched = uint.MaxValue;
 
     private const int Slots = (int)MetricsLayout.Slots;
-    private static readonly byte[] _image = ReadObject("endpoint.bpf.o");
+    private static readonly byte[] _image = DatapathObject.Read("endpoint.bpf");
 
     private readonly Dictionary<string, BpfMap> _maps = [];
     private readonly Dictionary<uint, BpfObject> _objects = [];
@@ -350,15 +351,6 @@ public sealed class ProgramHarness : IDisposable
     /// <param name="cameBy">The device by which the host got the packet; 0: it made it itself.</param>
     public Outcome ToContainer(uint id, Frame frame, uint mark = 0, uint cameBy = 0) => Run(_objects[id], "weir_to_ep", frame.ToBytes(), mark, cameBy: cameBy);
 
-    private static byte[] ReadObject(string name)
-    {
-        using Stream stream = typeof(DropReason).Assembly.GetManifestResourceStream(name)
-            ?? throw new InvalidOperationException($"Weir.Datapath carries no {name}");
-        byte[] image = new byte[stream.Length];
-        stream.ReadExactly(image);
-        return image;
-    }
-
     private static byte[] Word(uint value)
     {
         byte[] bytes = new byte[4];
@@ -375,7 +367,7 @@ public sealed class ProgramHarness : IDisposable
 
     private BpfObject Load(string name)
     {
-        var loaded = BpfObject.Open(ReadObject(name + ".bpf.o"), name);
+        var loaded = BpfObject.Open(DatapathObject.Read(name + ".bpf"), name);
         foreach ((string map, BpfMap known) in _maps)
         {
             loaded.ReuseMap(map, known);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.IO.Compression;
 using System.Reflection;
 using Weir.AbiGen;
 using Weir.Bpf.Btf;
@@ -55,8 +56,9 @@ return 0;
 
 static BtfReader ReadTypes(string resource)
 {
-    using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)
-        ?? throw new InvalidOperationException($"resource {resource} is missing");
+    using Stream packed = Assembly.GetExecutingAssembly().GetManifestResourceStream(resource + ".gz")
+        ?? throw new InvalidOperationException($"resource {resource}.gz is missing");
+    using var stream = new GZipStream(packed, CompressionMode.Decompress);
     using var copy = new MemoryStream();
     stream.CopyTo(copy);
     return BtfReader.FromElf(copy.GetBuffer().AsSpan(0, (int)copy.Length));
