@@ -160,6 +160,8 @@ setup_tests() {
     command -v nghttpd > /dev/null || missing+=(nghttp2-server)
     command -v nghttpx > /dev/null || missing+=(nghttp2-proxy)
     command -v promtool > /dev/null || missing+=(prometheus)
+    # The browser of tests/Weir.Ui.Tests.
+    command -v chromium > /dev/null || missing+=(chromium fonts-dejavu-core)
     # Firewalls of others.
     command -v nft > /dev/null || missing+=(nftables)
     command -v ufw > /dev/null || missing+=(ufw)

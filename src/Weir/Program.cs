@@ -3,6 +3,7 @@
 using Weir;
 using Weir.Agent;
 using Weir.Cli;
+using Weir.Ui;
 
 LastBorder.Draw();
-return await CommandLine.RunAsync(CommandLine.Build(AgentCommands.All), args);
+return await CommandLine.RunAsync(CommandLine.Build([.. AgentCommands.All, .. UiCommands.All]), args);

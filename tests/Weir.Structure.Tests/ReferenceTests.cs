@@ -29,7 +29,8 @@ public sealed partial class ReferenceTests
         ["Weir.Docker"] = ["Weir.Control"],
         ["Weir.Cli"] = ["Weir.Api", "Weir.Linux", "Weir.Services"],
         ["Weir.Agent"] = ["Weir.Cli", "Weir.Docker", "Weir.Proxy", "Weir.Store.Etcd"],
-        ["Weir"] = ["Weir.Agent", "Weir.Cli"],
+        ["Weir.Ui"] = ["Weir.Cli"],
+        ["Weir"] = ["Weir.Agent", "Weir.Cli", "Weir.Ui"],
     };
 
     public static TheoryData<string> Projects() => [.. Directory.GetFiles(Path.Combine(_root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetFileNameWithoutExtension(file)!)];
