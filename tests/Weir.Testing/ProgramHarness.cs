@@ -3,13 +3,12 @@ using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using Weir.Bpf;
-using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Policy;
 
 namespace Weir.Testing;
 
-/// <summary>Loads the endpoint program for some endpoints over maps of its own, and runs it on
+/// <summary>Has the endpoint program loaded for some endpoints over empty maps of its own, and runs it on
 /// frames. Nothing is attached or pinned: the machine's network is not touched.</summary>
 public sealed class ProgramHarness : IDisposable
 {
@@ -26,48 +25,32 @@ public sealed class ProgramHarness : IDisposable
     public const uint Untouched = uint.MaxValue;
 
     private const int Slots = (int)MetricsLayout.Slots;
-    private static readonly byte[] _image = DatapathObject.Read("endpoint.bpf");
 
-    private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly LoadedPrograms _loaded;
+    private readonly Dictionary<string, BpfMap> _maps;
     private readonly Dictionary<uint, BpfObject> _objects = [];
     private uint _revision = 1;
     private uint _flowLimit = 100_000;
-    private BpfObject? _host;
     private ushort _proxyPort;
     private LbFlag _lbFlags;
     private uint _overlayIfindex;
     private SettingsFlag _settingsFlags;
-    private BpfObject? _overlay;
+    private bool _disposed;
 
     /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
     public ProgramHarness(uint flows = 512)
     {
-        using BpfObject template = BpfObject.Open(_image, "harness");
-        foreach (BpfMapSpec spec in template.DeclaredMaps())
-        {
-            _maps[spec.Name] = BpfMap.Create(spec.Name switch
-            {
-                "weir_ct" => spec with { MaxEntries = flows },
-                "weir_ct_brief" => spec with { MaxEntries = 8192 },
-                _ => spec,
-            });
-        }
-
+        _loaded = LoadedPrograms.Take(flows);
+        _maps = _loaded.Maps;
         WriteSettings();
     }
 
     public void Dispose()
     {
-        foreach (BpfObject loaded in _objects.Values)
+        if (!_disposed)
         {
-            loaded.Dispose();
-        }
-
-        _host?.Dispose();
-        _overlay?.Dispose();
-        foreach (BpfMap map in _maps.Values)
-        {
-            map.Dispose();
+            _disposed = true;
+            _loaded.Return();
         }
     }
 
@@ -112,15 +95,7 @@ public sealed class ProgramHarness : IDisposable
         BinaryPrimitives.WriteUInt32LittleEndian(config.AsSpan(64), id);
         Frame.ContainerMac.CopyTo(config, 68);
         Frame.GatewayMac.CopyTo(config, 74);
-        BpfObject loaded = BpfObject.Open(_image, "ep" + id);
-        loaded.SetRodata(config, "endpoint_config");
-        foreach ((string name, BpfMap map) in _maps)
-        {
-            loaded.ReuseMap(name, map);
-        }
-
-        loaded.Load();
-        _objects[id] = loaded;
+        _objects[id] = _loaded.Endpoint("ep" + id, config);
 
         // Delivery writes these two MACs: made equal to those of the incoming frame, a packet can be
         // run again and again unchanged.
@@ -339,7 +314,7 @@ public sealed class ProgramHarness : IDisposable
     public BpfProgram Program(uint id, string name) => _objects[id].Program(name);
 
     /// <summary>One of the overlay's, likewise.</summary>
-    public BpfProgram OverlayProgram(string name) => (_overlay ??= Load("overlay")).Program(name);
+    public BpfProgram OverlayProgram(string name) => _loaded.Other("overlay").Program(name);
 
     public Outcome FromContainer(uint id, Frame frame) => Run(id, "weir_from_ep", frame.ToBytes());
 
@@ -363,19 +338,7 @@ public sealed class ProgramHarness : IDisposable
 
     private static IpAddr AddressOf(string text) => IpAddr.From(IPAddress.Parse(text));
 
-    private BpfObject Host() => _host ??= Load("host");
-
-    private BpfObject Load(string name)
-    {
-        var loaded = BpfObject.Open(DatapathObject.Read(name + ".bpf"), name);
-        foreach ((string map, BpfMap known) in _maps)
-        {
-            loaded.ReuseMap(map, known);
-        }
-
-        loaded.Load();
-        return loaded;
-    }
+    private BpfObject Host() => _loaded.Other("host");
 
     private Outcome Run(uint id, string program, byte[] frame, uint mark = 0) => Run(_objects[id], program, frame, mark);
 

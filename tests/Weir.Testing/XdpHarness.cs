@@ -7,7 +7,7 @@ using Weir.Datapath.Abi;
 
 namespace Weir.Testing;
 
-/// <summary>Loads the device's program over maps of its own and runs it on frames. Nothing is attached or
+/// <summary>Has the device's program loaded over empty maps of its own, and runs it on frames. Nothing is attached or
 /// pinned. Frames seem to come from the loopback of the calling thread's namespace.</summary>
 public sealed class XdpHarness : IDisposable
 {
@@ -24,14 +24,18 @@ public sealed class XdpHarness : IDisposable
 
     private const int Reasons = (int)MetricsLayout.Reasons;
 
-    private readonly Dictionary<string, BpfMap> _maps = [];
-    private readonly BpfObject _object;
+    private static readonly Pool<(uint Frontends, uint Slots, uint NatEntries), Loaded> _pool = new();
+
+    private readonly (uint Frontends, uint Slots, uint NatEntries) _room;
+    private readonly Loaded _loaded;
+    private readonly Dictionary<string, BpfMap> _maps;
     private readonly PerCpuMap<MetricsEntry> _metrics;
     private readonly PerCpuMap<LbStats> _stats;
     private readonly RingBuffer _events;
     private readonly LbFlag _always;
     private uint _slots;
     private uint _frontends;
+    private bool _disposed;
 
     /// <param name="frontends">Room for services.</param>
     /// <param name="slots">Room for their slots.</param>
@@ -40,31 +44,16 @@ public sealed class XdpHarness : IDisposable
     public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, bool plain = true)
     {
         _always = plain ? 0 : LbFlag.General;
-        _object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
-        foreach (BpfMapSpec spec in _object.DeclaredMaps())
-        {
-            uint room = spec.Name switch
-            {
-                MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
-                MapNames.Slot => slots,
-                MapNames.Nat or MapNames.NatUdp => natEntries,
-                MapNames.NatOpen => natEntries / 2,
-                MapNames.NatGiven or MapNames.NatHint => spec.MaxEntries,
-                MapNames.Events => 65536,
-                _ => Math.Min(spec.MaxEntries, 4096),
-            };
-            _maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = room });
-            _object.ReuseMap(spec.Name, _maps[spec.Name]);
-        }
-
-        _object.Load();
+        _room = (frontends, slots, natEntries);
+        _loaded = _pool.Take(_room) ?? new Loaded(frontends, slots, natEntries);
+        _maps = _loaded.Maps;
         _metrics = new(_maps[MapNames.Metrics]);
         _stats = new(_maps[MapNames.LbStats]);
         _events = new(_maps[MapNames.Events]);
         SetSettings(0);
     }
 
-    public BpfProgram Program => _object.Program("weir_xdp");
+    public BpfProgram Program => _loaded.Object.Program("weir_xdp");
 
     /// <summary>Flows of TCP by SNAT whose client has proved its address.</summary>
     public BpfMap<NatKey, NatEntry> Nat => new(_maps[MapNames.Nat]);
@@ -97,12 +86,15 @@ public sealed class XdpHarness : IDisposable
 
     public void Dispose()
     {
-        _events.Dispose();
-        _object.Dispose();
-        foreach (BpfMap map in _maps.Values)
+        if (_disposed)
         {
-            map.Dispose();
+            return;
         }
+
+        _disposed = true;
+        _events.Dispose();
+        MapReset.Reset(_maps.Values);
+        _pool.Return(_room, _loaded);
     }
 
     public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat, ushort firstPort = (ushort)NatPorts.FirstPort, ushort lastPort = (ushort)NatPorts.LastPort)
@@ -222,4 +214,34 @@ public sealed class XdpHarness : IDisposable
         .. Enumerable.Range(0, Reasons).Select(r =>
             _metrics.Get((uint)((int)Direction.Device * Reasons + r)).Aggregate(0UL, (sum, m) => sum + m.Packets)),
     ];
+
+    /// <summary>The program and its maps, for one harness after the other.</summary>
+    private sealed class Loaded
+    {
+        internal Loaded(uint frontends, uint slots, uint natEntries)
+        {
+            Object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
+            foreach (BpfMapSpec spec in Object.DeclaredMaps())
+            {
+                uint room = spec.Name switch
+                {
+                    MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
+                    MapNames.Slot => slots,
+                    MapNames.Nat or MapNames.NatUdp => natEntries,
+                    MapNames.NatOpen => natEntries / 2,
+                    MapNames.NatGiven or MapNames.NatHint => spec.MaxEntries,
+                    MapNames.Events => 65536,
+                    _ => Math.Min(spec.MaxEntries, 4096),
+                };
+                Maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = room });
+                Object.ReuseMap(spec.Name, Maps[spec.Name]);
+            }
+
+            Object.Load();
+        }
+
+        internal BpfObject Object { get; }
+
+        internal Dictionary<string, BpfMap> Maps { get; } = [];
+    }
 }
