@@ -82,12 +82,6 @@ public sealed class MapTests(Browser browser)
         Console.WriteLine("frames of 200 nodes: " + text);
         Assert.True(At(still, 0.5) < 8 && At(moving, 0.5) < 16.7, text);
         open.AssertQuiet();
-
-        if (Environment.GetEnvironmentVariable("WEIR_SCREENSHOTS") is { } folder)
-        {
-            await open.Page.Keyboard.PressAsync("0");
-            await open.Page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "ui-200.png") });
-        }
     }
 
     /// <summary>Bytes over the wire and the time to the first paint, of a browser that has seen nothing of it.</summary>

@@ -28,10 +28,7 @@ public sealed class Screenshots(Browser browser)
         Task traffic = FlowAsync(open.Agent, stack, stop.Token);
         await Task.Delay(9000);
         await TakeAsync(open, "ui-map");
-        await open.Page.Locator("canvas.map").FocusAsync();
-        await open.Page.EvaluateAsync("async () => { for (const k of ['ArrowRight','ArrowRight','ArrowDown','ArrowRight']) { document.querySelector('canvas.map').dispatchEvent(new KeyboardEvent('keydown', { key: k, bubbles: true })); await new Promise(r => setTimeout(r, 100)); } }");
-        await TakeAsync(open, "ui-node");
-        foreach ((string address, string name) in new[] { ("/flows", "ui-flows"), ("/container?name=shop-db-1&from=blog-ghost-1&to=shop-db-1&port=5432/tcp", "ui-container"), ("/policies", "ui-policies"), ("/draft", "ui-draft"), ("/?as=table", "ui-table") })
+        foreach ((string address, string name) in new[] { ("/flows", "ui-flows"), ("/container?name=shop-db-1&from=blog-ghost-1&to=shop-db-1&port=5432/tcp", "ui-container"), ("/draft", "ui-draft") })
         {
             await open.GoAsync(address);
             await Task.Delay(4000);
@@ -56,14 +53,9 @@ public sealed class Screenshots(Browser browser)
         await Task.Delay(3000);
         await TakeAsync(open, "ui-flows-dark");
         await open.OpenAsync(browser, Options(390, 780, ColorScheme.Light));
-        await Task.Delay(6000);
-        await TakeAsync(open, "ui-phone-map");
-        foreach ((string address, string name) in new[] { ("/flows", "ui-phone-flows"), ("/container?name=shop-db-1", "ui-phone-container"), ("/policies", "ui-phone-policies") })
-        {
-            await open.GoAsync(address);
-            await Task.Delay(3000);
-            await TakeAsync(open, name);
-        }
+        await open.GoAsync("/flows");
+        await Task.Delay(3000);
+        await TakeAsync(open, "ui-phone");
 
         await stop.CancelAsync();
         await traffic;

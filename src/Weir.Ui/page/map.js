@@ -180,7 +180,7 @@ export function showMap(element, query, go) {
     };
     const rows = book.edges().filter(edge => !dims(edge)).sort((a, b) => b.rate - a.rate || b.flows + b.requests - a.flows - a.requests).slice(0, 400)
       .map(edge => h('tr', { class: edge.denied ? 'has-denied' : null }, h('th', { scope: 'row', 'data-label': 'From' }, name(edge.from)), ...[
-        ['To', name(edge.to)], ['Ports', edge.ports.map(p => p.port).join(', ')], ['#Rate', rate(edge.rate)], ['#Flows', count(edge.flows)], ['#Requests', edge.requests ? count(edge.requests) : ''],
+        ['To', name(edge.to)], ['Ports', edge.ports.map(p => p.port).join(', ')], ['#Rate', rate(edge.rate)], ['#Flows', edge.flows ? count(edge.flows) : ''], ['#Requests', edge.requests ? count(edge.requests) : ''],
         ['#p50', millis(edge.p50)], ['#p99', millis(edge.p99)], ['#Denied', edge.denied ? h('a.bad', { href: flowsOf(edge, { type: 'drop', since: span }), 'data-view': true }, count(edge.denied)) : ''], ['Last', ago(edge.last, book.now)],
       ].map(([heading, cell]) => h('td', { 'data-label': heading.replace('#', ''), class: heading.startsWith('#') ? 'num' : null }, cell))));
     const top = tableHolder.firstElementChild?.scrollTop ?? 0;

@@ -9,13 +9,13 @@ import { showMap } from './map.js';
 const VIEWS = {
   '/': ['Map', showMap],
   '/flows': ['Flows', async (...a) => (await import('./flows.js')).showFlows(...a)],
-  '/container': ['Container', async (...a) => (await import('./container.js')).showContainer(...a)],
+  '/container': ['Containers', async (...a) => (await import('./container.js')).showContainer(...a)],
   '/policies': ['Policies', async (...a) => (await import('./policies.js')).showPolicies(...a)],
   '/draft': ['Draft', async (...a) => (await import('./draft.js')).showDraft(...a)],
 };
 
 const KEYS = [
-  ['g m, g f, g p, g d', 'map, flows, policies, draft'],
+  ['g m, g f, g c, g p, g d', 'map, flows, containers, policies, draft'],
   ['/', 'the filter'],
   ['p', 'pause and go on'],
   ['d', 'dark or light'],
@@ -198,7 +198,7 @@ addEventListener('keydown', e => {
     }
     return;
   }
-  const place = { m: '/', f: '/flows', p: '/policies', d: '/draft' }[e.key];
+  const place = { m: '/', f: '/flows', c: '/container', p: '/policies', d: '/draft' }[e.key];
   if (performance.now() - went < 1200 && place) {
     went = 0;
     e.preventDefault();
