@@ -37,7 +37,7 @@ internal sealed class MapStream(AgentLink link, HttpContext context)
         Task follow = FollowAsync(past.Filter, end.Token);
         try
         {
-            await LookBackAsync(past, end.Token);
+            await WaitAsync(LookBackAsync(past, end.Token), end.Token);
             using var timer = new PeriodicTimer(_tick, link.Clock);
             int ticks = 0;
             do
@@ -62,6 +62,18 @@ internal sealed class MapStream(AgentLink link, HttpContext context)
             await end.CancelAsync();
             await follow.ContinueWith(_ => { }, TaskScheduler.Default);
         }
+    }
+
+    /// <summary>A record of days takes seconds to read: the page hears meanwhile that it is not forgotten.</summary>
+    private async Task WaitAsync(Task past, CancellationToken cancel)
+    {
+        while (await Task.WhenAny(past, Task.Delay(_tick, link.Clock, cancel)) != past)
+        {
+            cancel.ThrowIfCancellationRequested();
+            await Answers.WriteLineAsync(context, """{"wait":true}""", flush: true);
+        }
+
+        await past;
     }
 
     private async Task LookBackAsync(ListFlowsRequest past, CancellationToken cancel)

@@ -168,6 +168,11 @@ internal sealed class UiServer : IAsyncDisposable
         {
             // The browser has gone.
         }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync($"weir: an answer to the page failed, which is a mistake of Weir's: {e}");
+            throw;
+        }
     }
 
     private async Task AskAsync(HttpContext context, string question)

@@ -112,6 +112,11 @@ public sealed class UiTests : IDisposable
             }
 
             JsonElement line = JsonDocument.Parse((await map.ReadLineAsync())!).RootElement;
+            if (line.TryGetProperty("wait", out _))
+            {
+                continue;
+            }
+
             foreach (JsonElement node in line.GetProperty("nodes").EnumerateArray())
             {
                 nodes[node.GetProperty("id").GetInt32()] = node;

@@ -135,6 +135,24 @@ public sealed class DoorTests : IAsyncLifetime, IDisposable
         Assert.Matches(pattern, text);
     }
 
+    [Fact]
+    public async Task RecordThatTakesLong_KeepsThePageWaiting_AndNotForgotten()
+    {
+        _open.Agent.RecordTakes = TimeSpan.FromSeconds(2.5);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/map?since=7d");
+        request.Headers.Authorization = new("Bearer", await OpenSessionAsync(_open.NewLink().Split("#token=")[1]));
+        using HttpResponseMessage answer = await _client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await answer.Content.ReadAsStreamAsync());
+        Assert.Equal("{\"wait\":true}", await lines.ReadLineAsync());
+        string? line = await lines.ReadLineAsync();
+        while (line == "{\"wait\":true}")
+        {
+            line = await lines.ReadLineAsync();
+        }
+
+        Assert.Equal(27, JsonDocument.Parse(line!).RootElement.GetProperty("edges").GetArrayLength());
+    }
+
     [Theory]
     [InlineData("8765", "127.0.0.1:8765")]
     [InlineData("127.0.0.1:0", "127.0.0.1:0")]

@@ -50,6 +50,8 @@ internal sealed class FakeAgent : Api.Agent.AgentBase, IAsyncDisposable
 
     internal List<MonitorEvent> Past { get; } = [];
 
+    internal TimeSpan RecordTakes { get; set; }
+
     internal List<MonitorRequest> Asked { get; } = [];
 
     internal Func<ApplyPolicyRequest, ApplyPolicyResponse> Apply { get; set; } = _ => new ApplyPolicyResponse();
@@ -125,6 +127,7 @@ internal sealed class FakeAgent : Api.Agent.AgentBase, IAsyncDisposable
     public override async Task ListFlows(ListFlowsRequest request, IServerStreamWriter<ListFlowsResponse> responseStream, ServerCallContext context)
     {
         Check();
+        await Task.Delay(RecordTakes, context.CancellationToken);
         var filter = new Func<RecordedFlow, bool>(flow => (request.Filter.Types_.Count == 0 || request.Filter.Types_.Contains(flow.Flow.Type))
             && (request.Filter.RelatedTo.Count == 0 || request.Filter.RelatedTo.Contains(flow.Flow.Source.Name) || request.Filter.RelatedTo.Contains(flow.Flow.Destination.Name)));
         foreach (RecordedFlow flow in Record.Where(filter))

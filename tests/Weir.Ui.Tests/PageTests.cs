@@ -150,7 +150,7 @@ public sealed class PageTests(Browser browser)
         stack.Container(Turned, "app=" + Turned);
         await using OpenPage open = await OpenPage.StartAsync(browser, stack);
         open.Agent.Status.Warnings.Add(Markup + Turned);
-        open.Agent.Policies.Add(new Api.Policy { Name = Markup, Kind = "policy", File = Markup, Text = Markup + "\n" + Turned, Rules = { new RuleInfo { Name = Turned, Description = Markup, File = Markup, Endpoints = { Markup } } } });
+        open.Agent.Policies.Add(new Api.Policy { Name = Markup, Kind = "policy", File = Markup, Text = Markup + "\n" + Turned, Nodes = { new PolicyNode { Node = "host2", Problem = Markup } }, Rules = { new RuleInfo { Name = Turned, Description = Markup, File = Markup, Endpoints = { Markup } } } });
         Flow flow = stack.From(Markup, Turned, 8080, 5);
         flow.Http.Path = "/" + Markup + Turned;
         flow.Explanation = Markup + Turned;
@@ -168,6 +168,10 @@ public sealed class PageTests(Browser browser)
                 string text = await open.Page.Locator("tbody").InnerTextAsync();
                 Assert.Contains("<img src=x onerror=", text, StringComparison.Ordinal);
                 Assert.Contains("a\\u202egpj.exe\\u0007\\u200b\\u2066", text, StringComparison.Ordinal);
+            }
+            else if (address == "/policies")
+            {
+                await Expect(open.Page.Locator("main")).ToContainTextAsync("Not in force at host2: <img src=x");
             }
             else if (address.StartsWith("/draft", StringComparison.Ordinal))
             {

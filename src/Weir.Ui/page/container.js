@@ -43,6 +43,9 @@ export async function showContainer(element, query, go) {
   const book = new Book();
   const isIt = node => node.containers.includes(endpoint.name);
   const end = listen('map', { since: '1h', 'related-to': title }, line => {
+    if (line.wait) {
+      return;
+    }
     book.take(line);
     const side = (edges, other) => edges.sort((a, b) => b.rate - a.rate || b.flows + b.requests - a.flows - a.requests).slice(0, 100).map(edge => {
       const node = book.node(other(edge));

@@ -103,6 +103,10 @@ export function showMap(element, query, go) {
   };
 
   const end = listen('map', { since: span }, line => {
+    if (line.wait) {
+      empty.textContent = 'Reading the record.';
+      return;
+    }
     book.take(line);
     const isNew = layout.add(book.listed(), book.edges(), aspect());
     if (isNew && !moved) {

@@ -34,7 +34,8 @@ export async function showPolicies(element, query, go) {
         const counts = cell(rule);
         return [rule.name, String(rule.line), rule.description, about(rule), counts.allowed, counts.denied, counts.last];
       }), { className: 'cards', empty: 'No rules: what it selects may do nothing.' }),
-      policy.nodes.length ? h('p.muted', `In force: ${policy.nodes.map(node => `${node.name}`).join(', ')}`) : null,
+      policy.nodes.length ? h('p.muted', `In force at ${policy.nodes.filter(node => node.in_force).map(node => node.node).join(', ') || 'no node'}`) : null,
+      policy.nodes.filter(node => !node.in_force).map(node => h('p.note', `Not in force at ${node.node}${node.problem ? `: ${node.problem}` : ' yet'}`)),
       h('details', h('summary', 'Text'), h('p.actions', copyButton(() => policy.text), h('a.button', { href: `/draft?${new URLSearchParams({ policy: policy.name })}`, 'data-view': true }, 'Change it as a draft')), h('pre.numbered', { tabindex: '0' }, policy.text.split('\n').map(line => h('span', line, '\u200b'.slice(1) + ' ')))));
   };
   fill(element,
