@@ -18,5 +18,5 @@ vm_modules "$work/root" cls_bpf sch_ingress veth
 cc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$work/root/usr/bin/load" tests/Weir.Kernel.Tests/OldKernel/load.c -lbpf -lelf -lz
 mkdir "$work/root/objects"
 cp "$objects"/*.bpf.o "$work/root/objects"
-vm_boot "$work/root" "${SECONDS_AT_MOST:-240}" -cpu max | tee "$work/console"
+vm_boot "$work/root" "${SECONDS_AT_MOST:-240}" "${VM_CPU[@]}" | tee "$work/console"
 grep -qx '0 failed' "$work/console"

@@ -9,8 +9,11 @@
 #   vm_modules DIR MODULE...    adds modules and what they depend on
 #   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out. It has VM_MEMORY MB, and its
 #                               kernel the parameters VM_APPEND
+#   VM_CPU                      the flags of the oldest processor for which everything here is compiled (x86-64-v2): what a
+#                               newer one has more, above all its larger tables of pages, is emulated at a quarter more time
 
 VM_PACKAGE=linux-image-cloud-amd64
+VM_CPU=(-cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+lahf-lm,+rdrand)
 VM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/vm
 
 # The newest version of the package that the archive's list names; nothing is installed. What is there is used.

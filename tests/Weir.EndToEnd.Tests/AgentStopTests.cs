@@ -8,7 +8,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>An agent that is told to stop waits for nobody.</summary>
-[Collection(SharedHost.Name)]
+[Collection(RestartedHost.Name)]
 public sealed class AgentStopTests(DockerHost host) : IDisposable
 {
     public void Dispose()

@@ -7,7 +7,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Compose files: networks, service names and Compose's own labels.</summary>
-[Collection(SharedHost.Name)]
+[Collection(RestartedHost.Name)]
 public sealed partial class ComposeTests(DockerHost host)
 {
     [ComposeFact]

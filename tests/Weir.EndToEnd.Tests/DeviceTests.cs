@@ -7,7 +7,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>By which ways published ports are reached: devices of all kinds, addresses that come and go, other networks.</summary>
-[Collection(SharedHost.Name)]
+[Collection(ServiceHost.Name)]
 public sealed class DeviceTests : IDisposable
 {
     /// <summary>Joins a TUN device of this namespace to one of another's.</summary>

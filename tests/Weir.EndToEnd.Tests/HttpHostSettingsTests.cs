@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>HTTP policy on hosts with settings and firewalls of all sorts, whichever way a request comes.</summary>
-[Collection(SharedHost.Name)]
+[Collection(RestartedHost.Name)]
 public sealed class HttpHostSettingsTests : IDisposable
 {
     private const string HostAddress6 = "2001:db8:100::1";

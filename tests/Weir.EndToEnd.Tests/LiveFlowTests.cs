@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Connections that live through changes of policy and of the agent.</summary>
-[Collection(SharedHost.Name)]
+[Collection(RestartedHost.Name)]
 public sealed class LiveFlowTests : IDisposable
 {
     private readonly DockerHost _host;

@@ -8,7 +8,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>Services in front of containers: reached from outside through the device, from the host and from
 /// containers through the socket hook.</summary>
-[Collection(SharedHost.Name)]
+[Collection(ServiceHost.Name)]
 public sealed class LoadBalancerTests : IDisposable
 {
     private const string Vip = "203.0.113.10";

@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>docker run -p on weir networks.</summary>
-[Collection(SharedHost.Name)]
+[Collection(ServiceHost.Name)]
 public sealed class PublishedPortTests : IDisposable
 {
     private const string HostAddress6 = "2001:db8:100::1";

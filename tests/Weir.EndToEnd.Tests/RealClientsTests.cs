@@ -8,7 +8,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Real clients at real servers get through Weir what they get directly, to the byte.</summary>
-[Collection(HttpHost.Name)]
+[Collection(RealClientsHost.Name)]
 public sealed class RealClientsTests(Lab lab) : IClassFixture<Lab>
 {
     public static TheoryData<string> Names() => [.. Scenarios.All.Keys];

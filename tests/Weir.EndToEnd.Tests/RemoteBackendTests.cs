@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>Services whose backends are other machines: namespaces, each behind a link of its own.</summary>
-[Collection(SharedHost.Name)]
+[Collection(ServiceHost.Name)]
 public sealed class RemoteBackendTests : IDisposable
 {
     private const string Vip = "203.0.113.20";

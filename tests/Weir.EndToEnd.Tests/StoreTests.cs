@@ -6,7 +6,7 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>What the agent keeps: damaged, in use, or of an older version.</summary>
-[Collection(SharedHost.Name)]
+[Collection(RestartedHost.Name)]
 public sealed class StoreTests : IDisposable
 {
     private readonly DockerHost _host;

@@ -12,7 +12,9 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>In the order of the minutes that they took.</summary>
     private static readonly string[] _long =
     [
-        "EmulatedHostTests", HttpHost.Name, HostileHttpHost.Name, SharedHost.Name, nameof(ManyHostsTests), nameof(RealClientsTests), nameof(HostShapeTests), nameof(ExplainTests), nameof(UplinkTests), nameof(DoorTests), nameof(RestartTests),
+        "EmulatedHostTests", RealClientsHost.Name, HttpHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
+        ServiceHost.Name, nameof(UplinkTests), RestartedHost.Name, nameof(ManyHostsTests), nameof(DoorTests), nameof(WatchdogTests), nameof(RestartTests),
+        nameof(ManyHostsServiceTests), nameof(ManyHostsNameTests),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>

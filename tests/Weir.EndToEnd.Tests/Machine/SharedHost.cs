@@ -3,7 +3,9 @@ using Xunit;
 
 namespace Weir.EndToEnd.Tests.Machine;
 
-/// <summary>One machine for all tests that leave it usable: each makes networks and containers of its own.</summary>
+/// <summary>One machine for all tests of networks and policy that leave it usable: each makes networks and containers of its
+/// own. Tests of one machine run one after the other, and a machine costs less than a test: no machine's tests may take
+/// much longer than another's.</summary>
 [CollectionDefinition(Name)]
 public sealed class SharedHost : ICollectionFixture<DockerHost>
 {
