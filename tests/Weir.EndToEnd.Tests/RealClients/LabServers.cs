@@ -66,7 +66,7 @@ internal sealed class LabServers : IDisposable
         tools/prepare.sh {{_lab.Address}} > prepare.log 2>&1 || { cat prepare.log >&2; exit 1; }
         docker save weir-busybox > image.tar
         skopeo --insecure-policy copy -q docker-archive:image.tar dir:image
-        """, seconds: 180);
+        """, seconds: 600);
 
     /// <summary>dockerd, which is the host's, comes to the registry from a client's network.</summary>
     private void LeadToRegistry(Way way)
