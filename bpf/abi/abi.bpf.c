@@ -7,6 +7,7 @@
 #include "conntrack.h"
 #include "drop_reason.h"
 #include "event.h"
+#include "measure.h"
 #include "metrics.h"
 #include "name.h"
 #include "node.h"
@@ -43,6 +44,7 @@ KEEP_STRUCT(alias_entry);
 KEEP_STRUCT(frag_key);
 KEEP_STRUCT(frag_entry);
 KEEP_STRUCT(event);
+KEEP_STRUCT(tcp_event);
 KEEP_STRUCT(metrics_entry);
 KEEP_STRUCT(prefilter_key);
 KEEP_STRUCT(publish_key);
@@ -85,5 +87,6 @@ KEEP_ENUM(ct_flag);
 KEEP_ENUM(ct_timeout);
 KEEP_ENUM(drop_reason);
 KEEP_ENUM(event_type);
+KEEP_ENUM(tcp_end);
 KEEP_ENUM(metrics_layout);
 KEEP_ENUM(proxy_mark);

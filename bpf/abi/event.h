@@ -7,6 +7,7 @@ enum event_type {
 	EVENT_DROP = 1,
 	EVENT_VERDICT = 2, /* first packet of a flow, allowed or denied */
 	EVENT_TRACE = 3,   /* every packet, while a monitor asks for it */
+	EVENT_TCP = 5, /* a connection that ended: struct tcp_event; 4 is what the proxy tells */
 };
 
 struct event {

@@ -57,6 +57,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Limits.AddRange(HostLimits.Find(config.Control).Select(limit => limit.ToString()));
         status.Warnings.AddRange(control.Published.Warnings);
         status.Warnings.AddRange(record.Problem is { } unwritten ? [$"what happens is not written down: {unwritten}"] : Array.Empty<string>());
+        status.Warnings.AddRange(control.MeasuringProblem is { } unmeasured ? [unmeasured] : Array.Empty<string>());
         status.Warnings.AddRange(metrics.Problem is { } problem ? [problem] : Array.Empty<string>());
         status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";

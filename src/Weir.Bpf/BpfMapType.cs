@@ -15,5 +15,6 @@ public enum BpfMapType : uint
     ArrayOfMaps = 12,
     HashOfMaps = 13,
     SocketMap = 15,
+    SocketStorage = 24,
     RingBuffer = 27,
 }

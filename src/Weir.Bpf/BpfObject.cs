@@ -119,6 +119,9 @@ public sealed unsafe class BpfObject : IDisposable
             : throw new ArgumentException($"object {_name} has no loaded program {name}");
     }
 
+    /// <summary>A map of the loaded object, by a descriptor of the caller's own.</summary>
+    public BpfMap Map(string name) => BpfMap.FromFd(FileDescriptor.Duplicate(Libbpf.MapFd(FindMap(name))));
+
     public void Dispose()
     {
         if (_handle != 0)

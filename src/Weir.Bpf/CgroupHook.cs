@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 namespace Weir.Bpf;
 
-/// <summary>Where a socket's call meets a program of its cgroup (enum bpf_attach_type).</summary>
+/// <summary>Where a socket's call, or what becomes of it, meets a program of its cgroup (enum bpf_attach_type).</summary>
 public enum CgroupHook
 {
+    SocketOperations = 3,
     Connect4 = 10,
     Connect6 = 11,
     Sendmsg4 = 14,

@@ -36,6 +36,9 @@ public sealed record ControlOptions
     /// <summary>How the load balancer's program is attached to them.</summary>
     public XdpPreference XdpMode { get; init; } = XdpPreference.Auto;
 
+    /// <summary>Whether containers' TCP connections are measured.</summary>
+    public bool Measure { get; init; } = true;
+
     /// <summary>Who this host is to the other nodes of its cluster; null: it is by itself.</summary>
     public ClusterOptions? Cluster { get; init; }
 

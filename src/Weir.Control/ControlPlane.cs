@@ -47,6 +47,7 @@ public sealed class ControlPlane : IDisposable
     private readonly Reconciler _reconciler;
     private readonly PolicyManager _policies;
     private readonly DeviceManager _devices;
+    private readonly Measuring _measuring;
     private readonly ServiceManager _services;
     private readonly DoorKeeper _doors;
     private readonly ClaimKeeper _claims;
@@ -88,6 +89,7 @@ public sealed class ControlPlane : IDisposable
         _networks = new NetworkManager(_writer, durable, ranges, _addresses, _reconciler, options, time, log);
         _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log, isInCluster: shared is not null);
         _policies = new PolicyManager(_writer, durable, _identities, peers, _reconciler, lists, options, log);
+        _measuring = new Measuring(datapath, options.Measure, log);
         _devices = new DeviceManager(datapath, _links, _tables, options, log);
         _namespaces = new EndpointNamespaces(_writer, _endpoints, datapath.Namespaces);
         bool isNew = _networks.All.Count == 0 && _policies.Set.Documents.Count == 0;
@@ -123,6 +125,9 @@ public sealed class ControlPlane : IDisposable
         Flows = new FlowContext(_writer, _policies, _services, datapath);
         _writer.Start();
     }
+
+    /// <summary>Why TCP connections are not measured, though it is wished; null: as is wished.</summary>
+    public string? MeasuringProblem => _measuring.Problem;
 
     /// <summary>Ranges for networks, addresses for endpoints.</summary>
     public AddressDesk Addresses { get; }
@@ -178,6 +183,7 @@ public sealed class ControlPlane : IDisposable
             IReadOnlyList<Endpoint> gone = _runtime.TakeUpEndpoints();
 
             _namespaces.Refresh();
+            _measuring.Begin();
             if (_endpoints.Attached.Any())
             {
                 _devices.NeedHook();
@@ -468,7 +474,7 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>All that other programs must leave alone.</summary>
     private IEnumerable<Expectation> Expect() =>
-        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. ExpectOverlay(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. ExpectSnatPorts()];
+        [.. DatapathExpectations.Of(_datapath), .. _settings.Expect(), .. ProxyRouting.Expect(), .. _filter.Expect(), .. _reconciler.Expect(), .. ExpectOverlay(), .. _endpoints.Expect(_networks.Find), .. _devices.Expect(), .. _measuring.Expect(), .. ExpectSnatPorts()];
 
     private IEnumerable<Expectation> ExpectSnatPorts() => (_datapath.LbFlags & Datapath.Abi.LbFlag.Nat) == 0 ? [] : [SnatPorts.Expect(_durable, _datapath.SnatPorts)];
 

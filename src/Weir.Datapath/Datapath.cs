@@ -38,6 +38,7 @@ public sealed class Datapath : IDatapath, IDisposable
     private readonly BpfMapMemory<CtUse> _conntrackUse;
     private readonly ConntrackTable _conntrack;
     private XdpProgram? _xdp;
+    private MeasureProgram? _measure;
 
     private readonly Dictionary<string, DeviceAttachment> _attachments = []; // by their pins' names
     private readonly HeldLinks _held = new();
@@ -164,6 +165,7 @@ public sealed class Datapath : IDatapath, IDisposable
         if (Directory.Exists(pinRoot))
         {
             SocketHook.Detach(pinRoot);
+            MeasureProgram.Detach(pinRoot);
             foreach (string pin in Directory.GetFiles(pinRoot))
             {
                 File.Delete(pin);
@@ -199,6 +201,50 @@ public sealed class Datapath : IDatapath, IDisposable
             {
                 return SocketHook.Pins(_options.PinRoot).All(pin => _held.IsAttached(pin));
             }
+        }
+    }
+
+    /// <summary>Measures containers' TCP connections from now on, or no more; the calling thread's network namespace is the host's.
+    /// Again: replaces the programs without a gap. They go on when the agent ends.</summary>
+    public void SetMeasuring(bool on)
+    {
+        lock (_lock)
+        {
+            string pin = MeasureProgram.PinOf(_options.PinRoot);
+            if (!on)
+            {
+                _held.Forget(pin);
+                MeasureProgram.Detach(_options.PinRoot);
+            }
+
+            MeasureProgram? before = _measure;
+            _measure = on ? MeasureProgram.Attach(_maps, _options) : null;
+            before?.Dispose();
+            if (on)
+            {
+                _held.Hold(pin);
+            }
+        }
+    }
+
+    /// <summary>Whether the program that measures is attached to a cgroup.</summary>
+    public bool IsMeasuring
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _measure is not null && _held.IsAttached(MeasureProgram.PinOf(_options.PinRoot));
+            }
+        }
+    }
+
+    /// <summary>Containers' TCP connections that live now, as far as they opened while <see cref="IsMeasuring"/>.</summary>
+    public IReadOnlyList<TcpEvent> ReadConnections()
+    {
+        lock (_lock)
+        {
+            return _measure?.Read() ?? [];
         }
     }
 
@@ -676,14 +722,19 @@ public sealed class Datapath : IDatapath, IDisposable
 
     /// <summary>Waits for events, at most that long, and hands all that are there to the handler, on
     /// this thread. For a loop on a thread of its own.</summary>
+    /// <param name="ended">Gets connections that ended, where they are measured.</param>
     /// <returns>How many there were.</returns>
-    public int ReadEvents(DatapathEventHandler handler, TimeSpan wait)
+    public int ReadEvents(DatapathEventHandler handler, TimeSpan wait, TcpEventHandler? ended = null)
     {
         ArgumentNullException.ThrowIfNull(handler);
         return _events.Wait(wait)
             ? _events.Consume(record =>
             {
-                if (record.Length >= Unsafe.SizeOf<Event>())
+                if (record.Length >= Unsafe.SizeOf<TcpEvent>())
+                {
+                    ended?.Invoke(in MemoryMarshal.AsRef<TcpEvent>(record));
+                }
+                else if (record.Length >= Unsafe.SizeOf<Event>())
                 {
                     handler(in MemoryMarshal.AsRef<Event>(record));
                 }
@@ -697,6 +748,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _awaitingLinks.Values.ToList().ForEach(program => program.Dispose());
         _held.Dispose();
         _xdp?.Dispose();
+        _measure?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();
         _nodes.Dispose();

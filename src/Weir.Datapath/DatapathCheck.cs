@@ -39,6 +39,7 @@ public static class DatapathCheck
         outcome.Add(new("overlay program", Try(() => OverlayProgram.Load(null).Dispose())));
         outcome.Add(new("XDP program", Try(() => Load(DatapathObject.XdpImage))));
         outcome.Add(new("socket hook", Try(() => SocketHook.Load(null).Dispose())));
+        outcome.Add(new("measuring program", Try(MeasureProgram.Try)));
         outcome.Add(new($"ports {options.SnatPorts} for SNAT alone", Overlap(options.SnatPorts)));
         outcome.Add(new("network namespaces and clsact", Try(AttachNothing)));
         return outcome;

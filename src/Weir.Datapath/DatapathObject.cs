@@ -11,6 +11,7 @@ public static class DatapathObject
     private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf"));
     private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf"));
     private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf"));
+    private static readonly Lazy<byte[]> _measure = new(() => Read("measure.bpf"));
     private static readonly Lazy<byte[]> _overlay = new(() => Read("overlay.bpf"));
     private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf"));
     private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf"));
@@ -24,6 +25,9 @@ public static class DatapathObject
 
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> ListenerImage => _listener.Value;
+
+    /// <summary>bpf/measure.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> MeasureImage => _measure.Value;
 
     /// <summary>bpf/overlay.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> OverlayImage => _overlay.Value;

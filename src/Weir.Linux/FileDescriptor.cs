@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
 using Weir.Linux.Interop;
 
@@ -48,6 +49,29 @@ public sealed class FileDescriptor : SafeHandleMinusOneIsInvalid
         if (Libc.Sync(Number) != 0)
         {
             throw LinuxException.Last("fsync");
+        }
+    }
+
+    /// <summary>Reads what comes next. Interrupted calls are repeated.</summary>
+    /// <returns>How many bytes; 0: there is no more.</returns>
+    /// <exception cref="LinuxException">It cannot be read.</exception>
+    public unsafe int Read(Span<byte> target)
+    {
+        fixed (byte* p = target)
+        {
+            while (true)
+            {
+                nint got = Libc.ReadNext(Number, p, (nuint)target.Length);
+                if (got >= 0)
+                {
+                    return (int)got;
+                }
+
+                if (Marshal.GetLastPInvokeError() != Errno.Interrupted)
+                {
+                    throw LinuxException.Last("read");
+                }
+            }
         }
     }
 

@@ -22,5 +22,6 @@ internal enum BpfCommand
     MapDeleteBatch = 27,
     LinkCreate = 28,
     LinkUpdate = 29,
+    IteratorCreate = 33,
     LinkDetach = 34,
 }

@@ -71,6 +71,10 @@ internal static unsafe partial class Libbpf
     [LibraryImport(Library, EntryPoint = "bpf_map__reuse_fd")]
     internal static partial int ReuseFd(nint map, int fd);
 
+    // int bpf_map__fd(const struct bpf_map *map);
+    [LibraryImport(Library, EntryPoint = "bpf_map__fd")]
+    internal static partial int MapFd(nint map);
+
     // struct bpf_program *bpf_object__find_program_by_name(const struct bpf_object *obj, const char *name);
     [LibraryImport(Library, EntryPoint = "bpf_object__find_program_by_name", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial nint FindProgram(nint handle, string name);

@@ -58,5 +58,6 @@ internal static class AbiLayout
         SockEntry.Layout(),
         SockKey.Layout(),
         SocketConfig.Layout(),
+        TcpEvent.Layout(),
     ];
 }

@@ -13,4 +13,6 @@ public enum EventType : byte
     Verdict = 2,
     /// <summary>every packet, while a monitor asks for it</summary>
     Trace = 3,
+    /// <summary>a connection that ended: struct tcp_event; 4 is what the proxy tells</summary>
+    Tcp = 5,
 }

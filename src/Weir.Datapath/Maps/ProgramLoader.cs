@@ -18,16 +18,21 @@ internal static class ProgramLoader
         where T : unmanaged =>
         Load(image, name, maps, program => program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in value)), variable));
 
+    /// <summary>Gives an object the maps that all share, before it is loaded.</summary>
+    internal static void Prepare(BpfObject program, DatapathMaps? maps)
+    {
+        foreach (BpfMap map in maps?.All ?? [])
+        {
+            program.ReuseMap(map.Name, map);
+        }
+    }
+
     private static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps, Action<BpfObject> specialise)
     {
         BpfObject program = BpfObject.Open(image, name);
         try
         {
-            foreach (BpfMap map in maps?.All ?? [])
-            {
-                program.ReuseMap(map.Name, map);
-            }
-
+            Prepare(program, maps);
             specialise(program);
             program.Load();
             return program;

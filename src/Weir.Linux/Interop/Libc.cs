@@ -50,6 +50,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 
+    // ssize_t read(int fd, void *buf, size_t count);
+    [LibraryImport(Library, EntryPoint = "read", SetLastError = true)]
+    internal static partial nint ReadNext(int fd, void* buffer, nuint count);
+
     // ssize_t pread(int fd, void *buf, size_t count, off_t offset);
     [LibraryImport(Library, EntryPoint = "pread", SetLastError = true)]
     internal static partial nint Read(int fd, void* buffer, nuint count, long offset);

@@ -131,7 +131,69 @@ static int run_attached(int fd, enum bpf_attach_type type, __u32 *result)
 	return error;
 }
 
-static void run(const char *name, struct bpf_program *program)
+/* A connection of one socket to another, and its end. */
+static int converse(int family)
+{
+	struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+	socklen_t length =
+	    family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	int listener = socket(family, SOCK_STREAM, 0), client = socket(family, SOCK_STREAM, 0);
+	int server = -1, error = 0;
+	char byte = 0;
+
+	if (family == AF_INET)
+		((struct sockaddr_in *)&address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	else
+		((struct sockaddr_in6 *)&address)->sin6_addr = in6addr_loopback;
+	if (bind(listener, (struct sockaddr *)&address, length) || listen(listener, 1) ||
+	    getsockname(listener, (struct sockaddr *)&address, &length) ||
+	    connect(client, (struct sockaddr *)&address, length) ||
+	    (server = accept(listener, NULL, NULL)) < 0 || write(client, &byte, 1) != 1 ||
+	    read(server, &byte, 1) != 1)
+		error = -errno;
+	close(client);
+	close(server);
+	close(listener);
+	return error;
+}
+
+static int run_measuring(int fd, __u32 *result)
+{
+	int error = bpf_prog_attach(fd, cgroup_fd, BPF_CGROUP_SOCK_OPS, 0);
+
+	if (error)
+		return error;
+	error = converse(AF_INET);
+	if (!error)
+		error = converse(AF_INET6);
+	bpf_prog_detach2(fd, cgroup_fd, BPF_CGROUP_SOCK_OPS);
+	*result = 1;
+	return error;
+}
+
+/* Walks its map, in which nothing is. */
+static int run_reader(struct bpf_object *object, struct bpf_program *program, __u32 *result)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(object, "weir_tcp");
+	union bpf_iter_link_info info = {.map = {.map_fd = map ? bpf_map__fd(map) : -1}};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &info,
+		    .link_info_len = sizeof(info));
+	struct bpf_link *link = bpf_program__attach_iter(program, &options);
+	char bytes[256];
+	int fd;
+
+	if (!link)
+		return -errno;
+	fd = bpf_iter_create(bpf_link__fd(link));
+	*result = fd >= 0 ? (__u32)read(fd, bytes, sizeof(bytes)) : 0;
+	bpf_link__destroy(link);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return *result == 0 ? 0 : -EIO;
+}
+
+static void run(const char *name, struct bpf_object *object, struct bpf_program *program)
 {
 	int fd = bpf_program__fd(program), error;
 	__u32 result = 0, result6 = 0;
@@ -148,6 +210,12 @@ static void run(const char *name, struct bpf_program *program)
 		break;
 	case BPF_PROG_TYPE_CGROUP_SOCK_ADDR:
 		error = run_attached(fd, bpf_program__expected_attach_type(program), &result);
+		break;
+	case BPF_PROG_TYPE_SOCK_OPS:
+		error = run_measuring(fd, &result);
+		break;
+	case BPF_PROG_TYPE_TRACING:
+		error = run_reader(object, program, &result);
 		break;
 	default:
 		error = ENOTSUP;
@@ -205,7 +273,7 @@ static void load(const char *path, const char *name, bool bare, char *log)
 		print_tail(log);
 	} else {
 		printf("load %s ok %zu\n", name, bpf_program__insn_cnt(wanted));
-		run(name, wanted);
+		run(name, object, wanted);
 	}
 	fflush(stdout);
 	bpf_object__close(object);

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+using System.Runtime.InteropServices;
+using Weir.Bpf;
+using Weir.Datapath.Abi;
+using Weir.Linux;
+
+namespace Weir.Datapath;
+
+/// <summary>The programs that measure containers' TCP connections (bpf/measure.bpf.c).</summary>
+internal sealed class MeasureProgram : IDisposable
+{
+    private const string Name = "weir_measure";
+    private const string Reader = "weir_measured";
+    private const string Map = "weir_tcp";
+
+    private readonly BpfIterator _reader;
+
+    private MeasureProgram(BpfIterator reader) => _reader = reader;
+
+    internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, Name);
+
+    /// <summary>Attaches them to the cgroup, in place of older ones, and goes on measuring the connections that those measured.
+    /// The calling thread's namespace is the host's.</summary>
+    internal static MeasureProgram Attach(DatapathMaps maps, DatapathOptions options)
+    {
+        using BpfObject program = Open();
+        using BpfMap? known = Known(program, options.PinRoot);
+        ProgramLoader.Prepare(program, maps);
+        if (known is not null)
+        {
+            program.ReuseMap(Map, known);
+        }
+
+        program.Load();
+        using BpfMap map = program.Map(Map);
+        if (known is null)
+        {
+            map.Pin(MapPin(options.PinRoot));
+        }
+
+        var reader = new BpfIterator(program.Program(Reader), map);
+        try
+        {
+            using FileDescriptor cgroup = options.Cgroup is { } folder
+                ? FileDescriptor.OpenRead(folder)
+                : CgroupMount.OpenRoot(options.CgroupMountFolder);
+            BpfLink.AttachCgroup(program.Program(Name), cgroup, CgroupHook.SocketOperations, PinOf(options.PinRoot));
+            return new MeasureProgram(reader);
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Nothing is measured any more. False: nothing was.</summary>
+    internal static bool Detach(string pinRoot)
+    {
+        bool wasThere = BpfLink.Detach(PinOf(pinRoot));
+        File.Delete(MapPin(pinRoot));
+        return wasThere;
+    }
+
+    /// <summary>Loads them with maps of their own, to be tried.</summary>
+    internal static void Try()
+    {
+        using BpfObject program = Open();
+        program.Load();
+    }
+
+    /// <summary>Connections that live now.</summary>
+    internal TcpEvent[] Read() => MemoryMarshal.Cast<byte, TcpEvent>(_reader.Read()).ToArray();
+
+    public void Dispose() => _reader.Dispose();
+
+    private static string MapPin(string pinRoot) => Path.Combine(pinRoot, Map);
+
+    private static BpfObject Open()
+    {
+        BpfObject program = BpfObject.Open(DatapathObject.MeasureImage, "weir_measure");
+        var config = new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() };
+        program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<SocketConfig>(in config)), "socket_config");
+        return program;
+    }
+
+    /// <summary>The map of an earlier agent. What another version made has another shape; its connections are let go.</summary>
+    private static BpfMap? Known(BpfObject program, string pinRoot)
+    {
+        BpfMap? known = BpfMap.OpenPinned(MapPin(pinRoot));
+        if (known is not null && program.DeclaredMaps().Single(map => map.Name == Map).DifferencesFrom(known.Spec).Count > 0)
+        {
+            known.Dispose();
+            File.Delete(MapPin(pinRoot));
+            return null;
+        }
+
+        return known;
+    }
+}
