@@ -56,7 +56,7 @@ internal sealed record AgentConfig
     internal int NodePort { get; init; } = 4245;
 
     /// <summary>What is written down of what happens.</summary>
-    internal RecordMode Record { get; init; } = RecordMode.Denied;
+    internal RecordMode Record { get; init; } = RecordMode.Flows;
 
     internal long RecordBytes { get; init; } = 256L * 1024 * 1024;
 

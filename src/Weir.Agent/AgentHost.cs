@@ -85,6 +85,8 @@ internal sealed class AgentHost : IDisposable
         _flows = new FlowHub(_datapath, e => Log.ThreadFailed(flowLog, "reading events", e));
         _proxy.Start(_flows);
         var decoder = new FlowDecoder(_control.Flows, TimeProvider.System);
+        var edges = new TcpEdges(one => decoder.Decode(in one), TimeProvider.System);
+        _flows.Ended = edges.Add;
         var record = new RecordOptions(config.RecordFolder) { Mode = config.Record, MostBytes = config.RecordBytes, Longest = config.RecordFor };
         _recorder = new FlowRecorder(_flows, decoder, record, () => _datapath.LostEvents, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down flows", e));
         // What is still being answered when the agent is told to stop has so long; then it is cut off.
@@ -98,6 +100,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(_datapath);
         builder.Services.AddSingleton(_flows);
         builder.Services.AddSingleton(decoder);
+        builder.Services.AddSingleton(edges);
         builder.Services.AddSingleton(_recorder);
         builder.Services.AddSingleton(services => new Maintenance(_control, services.GetRequiredService<ILogger<Maintenance>>()));
         builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
@@ -118,6 +121,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<ClusterAnswers>();
         builder.Services.AddSingleton<AgentService>();
         builder.Services.AddSingleton<ReplayService>();
+        builder.Services.AddSingleton<MeasureService>();
         _app = builder.Build();
         _log = _app.Services.GetRequiredService<ILogger<AgentHost>>();
         _maintenance = _app.Services.GetRequiredService<Maintenance>();
@@ -126,6 +130,7 @@ internal sealed class AgentHost : IDisposable
         _app.Use(PeerDoors.BoundAsync);
         _app.MapGrpcService<AgentService>();
         _app.MapGrpcService<ReplayService>();
+        _app.MapGrpcService<MeasureService>();
 
         // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
         PluginApi plugin = _app.Services.GetRequiredService<PluginApi>();

@@ -174,7 +174,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         }
 
         List<string> notes = [];
-        foreach (RecordedFlow flow in record.Read(since, until, new FlowFilter(request.Filter ?? new MonitorRequest()), notes.Add))
+        foreach (RecordedFlow flow in record.Read(since, until, FlowFilter.OfRecord(request.Filter ?? new MonitorRequest()), notes.Add))
         {
             await responseStream.WriteAsync(new ListFlowsResponse { Flow = flow }, context.CancellationToken);
         }

@@ -13,7 +13,7 @@ namespace Weir.Agent;
 
 /// <summary>What there is to count and to measure, at one moment.</summary>
 internal sealed class MetricsReader(
-    ControlPlane control, Datapath.Datapath datapath, DatapathTables tables, FlowHub flows, ProxySupervisor proxy, BalancerAnswers balancer, TimeProvider time)
+    ControlPlane control, Datapath.Datapath datapath, DatapathTables tables, FlowHub flows, TcpEdges edges, ProxySupervisor proxy, BalancerAnswers balancer, TimeProvider time)
 {
     private static readonly string[] _kinds = ["cidr_local", "cluster_local", "node_local", "reserved"];
 
@@ -41,6 +41,7 @@ internal sealed class MetricsReader(
         };
         metrics.Rows.AddRange(tables.MetricRows());
         metrics.Services.AddRange(balancer.Metrics());
+        metrics.TcpEdges.AddRange(edges.Read());
         metrics.Mended.AddRange(control.Watchdog.Mended.Select(kind => Count(kind.Kind, kind.Times)));
         metrics.EndpointStates.AddRange(EndpointStates());
         metrics.Identities.AddRange(Identities());

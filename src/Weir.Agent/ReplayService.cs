@@ -110,7 +110,7 @@ internal sealed class ReplayService(ControlPlane control, FlowRecorder record, A
             throw new ControlException("--until is before --since");
         }
 
-        foreach (RecordedFlow flow in record.Read(first, last, new FlowFilter(new MonitorRequest()), notes.Add))
+        foreach (RecordedFlow flow in record.Read(first, last, FlowFilter.OfRecord(new MonitorRequest()), notes.Add))
         {
             context.CancellationToken.ThrowIfCancellationRequested(); // whoever asked has gone
             yield return flow;

@@ -13,5 +13,8 @@ internal sealed class Agents(CallInvoker calls)
     /// <summary>What is on record, at this host's agent.</summary>
     internal Api.Replay.ReplayClient Record { get; } = new(calls);
 
+    /// <summary>What is measured now, at this host's agent.</summary>
+    internal Api.Measurements.MeasurementsClient Measured { get; } = new(calls);
+
     internal Api.Agent.AgentClient Of(string node) => new(calls.Intercept(headers => [.. headers, new Metadata.Entry(NodeHeader.Name, node)]));
 }

@@ -31,6 +31,7 @@ public static class CommandLine
         root.Subcommands.Add(PrefilterCommands.Build());
         root.Subcommands.Add(MonitorCommand.Build());
         root.Subcommands.Add(FlowsCommand.Build());
+        root.Subcommands.Add(TopCommand.Build());
         root.Subcommands.Add(DatapathCommands.Ip());
         root.Subcommands.Add(DatapathCommands.Conntrack());
         root.Subcommands.Add(DatapathCommands.Map());

@@ -21,9 +21,12 @@ internal sealed class FlowOptions
         _types.AcceptOnlyFromAmong(types);
     }
 
+    /// <summary>Of whatever type.</summary>
+    internal FlowOptions() => _types.Hidden = true;
+
     internal void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _types, _from, _to, _related, _ports })
+        foreach (Option option in new Option[] { _types, _from, _to, _related, _ports }.Where(option => !option.Hidden))
         {
             command.Options.Add(option);
         }

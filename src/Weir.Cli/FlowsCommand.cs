@@ -14,7 +14,7 @@ internal static class FlowsCommand
         var command = new Command("flows", "Show flows and requests of the past, as the agent wrote them down.");
         Option<string> since = Moments.Since().Default("1h");
         Option<string> until = Moments.Until();
-        var options = new FlowOptions("drop, verdict or l7 (requests); all if not given", "drop", "verdict", "l7");
+        var options = new FlowOptions("drop, verdict, l7 (requests) or tcp (connections that ended); all if not given", "drop", "verdict", "l7", "tcp");
         var summary = new Option<bool>("--summary") { Description = "who spoke to whom: how often, how much was denied, how long it took" };
         command.Options.Add(since);
         command.Options.Add(until);
@@ -65,9 +65,12 @@ internal static class FlowsCommand
         DateTimeOffset last = recorded.Last.ToDateTimeOffset();
         string when = last.UtcDateTime.Date == now.UtcDateTime.Date ? $"{last:HH:mm:ss}" : $"{last:yyyy-MM-dd HH:mm:ss}";
         string times = recorded.Count == 1 ? "" : $"{recorded.Count} times: ";
-        string took = recorded.Latencies.Count == 0 ? "" : $"p50 {Latency.Write(recorded.Latencies, 0.5)}, p99 {Latency.Write(recorded.Latencies, 0.99)}";
+        string took = recorded.Flow.Type == FlowType.Tcp ? Flows.Measured(recorded)
+            : recorded.Latencies.Count == 0 ? "" : $"p50 {Latency.Write(recorded.Latencies, 0.5)}, p99 {Latency.Write(recorded.Latencies, 0.99)}";
         return $"{when} {times}{Flows.What(recorded.Flow, took)}";
     }
+
+    private static string Few(ulong count) => count == 0 ? "" : $"{count}";
 
     private static void Print(IReadOnlyList<FlowSummary> rows, bool isJson)
     {
@@ -78,7 +81,7 @@ internal static class FlowsCommand
         }
 
         TextTable.Print(
-            ["FROM", "TO", "PORT", "SEEN", "DENIED", "BYTES", "P50", "P99", "LAST"],
-            rows.Select(row => new[] { row.From, row.To, row.Port, $"{row.Count}", row.Denied == 0 ? "" : $"{row.Denied}", $"{row.Bytes}", row.P50, row.P99, $"{row.Last:yyyy-MM-dd HH:mm:ss}" }));
+            ["FROM", "TO", "PORT", "SEEN", "DENIED", "BYTES", "P50", "P99", "HANDSHAKE", "RTT", "RETRANS", "RESETS", "FAILED", "LAST"],
+            rows.Select(row => new[] { row.From, row.To, row.Port, $"{row.Count}", Few(row.Denied), $"{row.Bytes}", row.P50, row.P99, row.Handshake, row.RoundTrip, row.Retransmitted, Few(row.Resets), Few(row.Failed), $"{row.Last:yyyy-MM-dd HH:mm:ss}" }));
     }
 }

@@ -9,10 +9,17 @@ internal static class Latency
     /// <param name="buckets">By i, how many took less than 2^i microseconds and not less than half of that.</param>
     internal static string Write(IReadOnlyList<uint> buckets, double share)
     {
+        double ms = Microseconds(buckets, share) / 1000;
+        return ms == 0 ? "" : ms < 1 ? $"{ms:0.###} ms" : ms < 1000 ? $"{ms:0} ms" : $"{ms / 1000:0.#} s";
+    }
+
+    /// <summary>The same as a number; 0: there are none.</summary>
+    internal static double Microseconds(IReadOnlyList<uint> buckets, double share)
+    {
         ulong all = buckets.Aggregate(0UL, (sum, n) => sum + n);
         if (all == 0)
         {
-            return "";
+            return 0;
         }
 
         ulong sofar = 0;
@@ -22,7 +29,6 @@ internal static class Latency
             bucket++;
         }
 
-        double ms = Math.Pow(2, bucket) / 1000;
-        return ms < 1 ? $"{ms:0.##} ms" : ms < 1000 ? $"{ms:0} ms" : $"{ms / 1000:0.#} s";
+        return Math.Pow(2, bucket);
     }
 }

@@ -15,7 +15,7 @@ internal static class MonitorCommand
     internal static Command Build()
     {
         var command = new Command("monitor", "Show drops, verdicts and packets as they happen.");
-        var options = new FlowOptions("drop, verdict, l7 (requests) or trace (every packet); all but traces if not given", "drop", "verdict", "l7", "trace");
+        var options = new FlowOptions("drop, verdict, l7 (requests), tcp (connections that ended, as they were measured) or trace (every packet); all but the last two if not given", "drop", "verdict", "l7", "tcp", "trace");
         options.AddTo(command);
         var last = new Option<int>("--last") { Description = "begin with so many events of the past, at most 4096" }.Positive();
         var noFollow = new Option<bool>("--no-follow") { Description = "end after those of the past" };

@@ -22,6 +22,7 @@ public static class PrometheusText
             Write(text, proxy);
         }
 
+        TcpMetricsText.Write(text, metrics.TcpEdges);
         WriteProcess(text, metrics);
         return text.ToString();
     }
@@ -140,7 +141,7 @@ public static class PrometheusText
         }
     }
 
-    private static void Head(StringBuilder text, string name, string type, string help) =>
+    internal static void Head(StringBuilder text, string name, string type, string help) =>
         text.Append($"# HELP {name} {help}\n# TYPE {name} {type}\n");
 
     private static void One<T>(StringBuilder text, string name, string type, string help, T value)
@@ -159,5 +160,5 @@ public static class PrometheusText
     }
 
     /// <summary>As the format wants a label's value.</summary>
-    private static string Escaped(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    internal static string Escaped(string value) => value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }

@@ -15,7 +15,41 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
     private const ushort EtherTypeIpv6 = 0x86dd;
     private static readonly string[] _tcpFlags = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
 
-    public Flow Decode(in FlowRecord record) => record.Access is { } access ? Decode(access) : Decode(record.Event);
+    public Flow Decode(in FlowRecord record)
+    {
+        Flow flow = record.Access is { } access ? Decode(access) : Decode(record.Event);
+        if (record.Tcp is { } tcp)
+        {
+            flow.Tcp = Read(tcp.Event);
+        }
+
+        return flow;
+    }
+
+    /// <summary>A connection, of whom the rest of the flow tells.</summary>
+    private static TcpConnection Read(in TcpEvent e) => new()
+    {
+        End = e.End switch
+        {
+            TcpEnd.None => "",
+            TcpEnd.Fin => "fin",
+            TcpEnd.ResetByOpener => "reset-by-opener",
+            TcpEnd.ResetByOther => "reset-by-other",
+            TcpEnd.Refused => "refused",
+            TcpEnd.TimedOut => "timed-out",
+            TcpEnd.Unreachable => "unreachable",
+            _ => "abandoned",
+        },
+        Sent = e.Sent,
+        Received = e.Received,
+        HandshakeMs = e.HandshakeUs / 1000.0,
+        RoundTripMs = e.RttUs / 1000.0,
+        Segments = e.Segments,
+        Retransmits = e.Retransmits,
+        Seconds = (e.Flow.TimeNs - e.OpenedNs) / 1e9,
+        Accepted = e.Accepted != 0,
+        Proxied = e.Flow.Verdict == Verdict.Proxy,
+    };
 
     public Flow Decode(in Event e)
     {

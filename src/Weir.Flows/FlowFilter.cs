@@ -28,9 +28,19 @@ public sealed class FlowFilter
     }
 
     /// <summary>What the record takes.</summary>
-    internal static FlowFilter ForRecord(RecordMode mode) => mode == RecordMode.All
-        ? new FlowFilter(new MonitorRequest())
-        : new FlowFilter(new MonitorRequest { Types_ = { FlowType.Drop, FlowType.L7 } }) { IsForDenied = true };
+    internal static FlowFilter ForRecord(RecordMode mode) => mode switch
+    {
+        RecordMode.All => new FlowFilter(new MonitorRequest { Types_ = { FlowType.Drop, FlowType.Verdict, FlowType.L7, FlowType.Tcp } }),
+        RecordMode.Flows => new FlowFilter(new MonitorRequest { Types_ = { FlowType.Drop, FlowType.L7, FlowType.Tcp } }) { IsForDenied = true },
+        _ => new FlowFilter(new MonitorRequest { Types_ = { FlowType.Drop, FlowType.L7 } }) { IsForDenied = true },
+    };
+
+    /// <summary>What somebody asks of the record: of every type, where he names none.</summary>
+    public static FlowFilter OfRecord(MonitorRequest request)
+    {
+        ArgumentNullException.ThrowIfNull(request);
+        return new FlowFilter(request.Types_.Count > 0 ? request : new MonitorRequest(request) { Types_ = { FlowType.Drop, FlowType.Verdict, FlowType.L7, FlowType.Tcp } });
+    }
 
     /// <summary>Whether requests are wanted only if they are refused, which the proxy tells of anyway.</summary>
     internal bool IsForDenied { get; private init; }

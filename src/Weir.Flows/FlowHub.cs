@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Api;
+using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Linux;
 
@@ -20,6 +21,7 @@ public sealed class FlowHub : IDisposable
     private FlowSubscription[] _subscriptions = [];
     private long _seen;
     private volatile bool _stopping;
+    private volatile bool _wantsTcp;
 
     /// <param name="failed">Told what reading events threw; it goes on.</param>
     public FlowHub(Datapath.Datapath datapath, Action<Exception> failed)
@@ -34,6 +36,9 @@ public sealed class FlowHub : IDisposable
 
     /// <summary>Whether somebody wants to see allowed requests.</summary>
     public bool WantsRequests { get; private set; }
+
+    /// <summary>Gets every connection that ended, on the thread that reads events.</summary>
+    public TcpEventHandler Ended { get; set; } = (in TcpEvent _) => { };
 
     /// <summary>Called when <see cref="WantsRequests"/> has changed.</summary>
     public Action WantsChanged { get; set; } = () => { };
@@ -80,6 +85,7 @@ public sealed class FlowHub : IDisposable
 
     private void SetFlags()
     {
+        _wantsTcp = _subscriptions.Any(s => s.Filter.Wants(FlowType.Tcp));
         SettingsFlag wanted = 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict)) ? SettingsFlag.Verdict : 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
@@ -101,13 +107,23 @@ public sealed class FlowHub : IDisposable
     private void Read()
     {
         Datapath.DatapathEventHandler keep = Keep;
+        TcpEventHandler ended = Keep;
         while (!_stopping)
         {
-            _datapath.ReadEvents(keep, _wait);
+            _datapath.ReadEvents(keep, _wait, ended);
         }
     }
 
     private void Keep(in Event e) => Keep(new FlowRecord(e, null));
+
+    private void Keep(in TcpEvent e)
+    {
+        Ended(in e);
+        if (_wantsTcp)
+        {
+            Keep(new FlowRecord(e.Flow, null) { Tcp = new MeasuredTcp(e) });
+        }
+    }
 
     private void Keep(FlowRecord record)
     {

@@ -12,7 +12,7 @@ public sealed class CallerTests
     [Fact]
     public void WhatChangesSomething_IsNoQuestion() => Assert.Equal(
         ["ApplyPolicy", "DeletePolicy", "UpdateService", "ApplyServices", "DeleteServices", "DrainBackend", "ChangePublish", "ChangePrefilter", "CreateNetwork", "DeleteNetwork", "ForgetNode"],
-        Api.Agent.Descriptor.Methods.Concat(Api.Replay.Descriptor.Methods).Select(method => method.Name).Where(name => !CallerRights.IsQuestion(name)).Order(new AsInTheFile()));
+        Api.Agent.Descriptor.Methods.Concat(Api.Replay.Descriptor.Methods).Concat(Api.Measurements.Descriptor.Methods).Select(method => method.Name).Where(name => !CallerRights.IsQuestion(name)).Order(new AsInTheFile()));
 
     [Theory]
     [InlineData("/run/weir/weir.sock", "/run/weir/weir-read.sock")]

@@ -14,7 +14,7 @@ namespace Weir.Agent.Peers;
 /// on this host: nobody is sent round.</summary>
 internal sealed class NodeRelay(PeerDoors doors, IHostApplicationLifetime lifetime, TimeProvider time) : Interceptor
 {
-    private static readonly Google.Protobuf.Reflection.ServiceDescriptor[] _services = [Api.Agent.Descriptor, Api.Replay.Descriptor];
+    private static readonly Google.Protobuf.Reflection.ServiceDescriptor[] _services = [Api.Agent.Descriptor, Api.Replay.Descriptor, Api.Measurements.Descriptor];
 
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(
         TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)

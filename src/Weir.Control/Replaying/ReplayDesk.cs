@@ -156,6 +156,7 @@ public sealed class ReplayDesk
     public static IReadOnlyList<string> NotesOn(RecordMode mode, string wanted) => mode switch
     {
         RecordMode.All => [],
+        RecordMode.Flows => [$"the record holds denied flows and TCP connections that ended, no requests that were allowed and no UDP: set record: all in /etc/weir/agent.yaml to see {wanted}"],
         RecordMode.Off => [$"nothing is recorded now: set record: all in /etc/weir/agent.yaml to see {wanted}"],
         _ => [$"the record holds denied flows only: set record: all in /etc/weir/agent.yaml to see {wanted}"],
     };

@@ -93,6 +93,7 @@ internal sealed class SeenFlows
     private static SeenOutcome? OutcomeOf(Flow flow) => flow.Type switch
     {
         FlowType.Verdict => flow.Verdict == "allowed" ? SeenOutcome.Passed : null, // what is denied is told as a drop
+        FlowType.Tcp => SeenOutcome.Passed,
         FlowType.Drop => _denied.Contains(flow.DropReason) ? SeenOutcome.Denied : _closed.Contains(flow.DropReason) ? SeenOutcome.DoorClosed : null,
         FlowType.L7 when flow.Http is { Method.Length: > 0 } http => http.Verdict switch
         {
@@ -170,11 +171,15 @@ internal sealed class SeenFlows
 
     private sealed class Sum(Flow sample, SeenRequest? request)
     {
+        private ulong _told;
+        private ulong _ended;
+
         internal Flow Sample { get; } = sample;
 
         internal SeenRequest? Request { get; } = request;
 
-        internal ulong Count { get; private set; }
+        /// <summary>A connection may be told of twice: when it began, and when it ended.</summary>
+        internal ulong Count => Math.Max(_told, _ended);
 
         internal DateTimeOffset First { get; private set; } = DateTimeOffset.MaxValue;
 
@@ -182,7 +187,8 @@ internal sealed class SeenFlows
 
         internal void Add(RecordedFlow recorded)
         {
-            Count += recorded.Count;
+            _told += recorded.Flow.Type == FlowType.Tcp ? 0 : recorded.Count;
+            _ended += recorded.Flow.Type == FlowType.Tcp ? recorded.Count : 0;
             DateTimeOffset first = recorded.Flow.Time.ToDateTimeOffset(), last = recorded.Last.ToDateTimeOffset();
             First = first < First ? first : First;
             Last = last > Last ? last : Last;

@@ -65,6 +65,7 @@ public sealed class FlowRecorder : IDisposable
             _ when Problem is { } problem => $"failing: {problem}",
             RecordMode.Off => since is null ? "off" : $"off; {kept}",
             RecordMode.Denied => $"what is denied: {kept}",
+            RecordMode.Flows => $"what is denied, and TCP connections: {kept}",
             _ => $"all flows and requests: {kept}",
         };
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
-using System.Numerics;
 using System.Runtime.InteropServices;
 using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
@@ -17,7 +16,6 @@ namespace Weir.Flows;
 internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowSummer.Most)
 {
     private const int Most = 8192;
-    private const int Latencies = 28; // the last: 67 s and longer
     private const string Rest = "…"; // of a path, whatever it is
 
     private readonly Dictionary<Key, RecordedFlow> _sums = [];
@@ -50,7 +48,11 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
         if (record.Access is { } request)
         {
             sum.Bytes += request.RequestBytes + request.ResponseBytes;
-            CountLatency(sum, request.LatencyUs);
+            Sketch.Count(sum.Latencies, request.LatencyUs);
+        }
+        else if (record.Tcp is { } tcp)
+        {
+            Add(sum, tcp);
         }
         else if (record.Type == FlowType.Drop)
         {
@@ -91,15 +93,23 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
         return digits > 0 && (digits == segment.Length || segment.Length >= ShortestToken);
     }
 
-    private static void CountLatency(RecordedFlow sum, ulong us)
+    private static void Add(RecordedFlow sum, MeasuredTcp tcp)
     {
-        int bucket = Math.Min(us == 0 ? 0 : BitOperations.Log2(us) + 1, Latencies - 1);
-        while (sum.Latencies.Count <= bucket)
+        TcpEvent e = tcp.Event;
+        sum.Bytes += e.Sent + e.Received;
+        sum.Segments += e.Segments;
+        sum.Retransmits += e.Retransmits;
+        sum.Resets += tcp.WasReset ? 1u : 0;
+        sum.Failed += tcp.HasFailed ? 1u : 0;
+        if (e.HandshakeUs > 0)
         {
-            sum.Latencies.Add(0);
+            Sketch.Count(sum.Handshakes, e.HandshakeUs);
         }
 
-        sum.Latencies[bucket]++;
+        if (e.RttUs > 0)
+        {
+            Sketch.Count(sum.RoundTrips, e.RttUs);
+        }
     }
 
     private static Timestamp TimeOf(ProxyAccess access) => Timestamp.FromDateTimeOffset(DateTimeOffset.UnixEpoch.AddMicroseconds(access.TimeUs));
@@ -132,6 +142,7 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
         }
 
         flow.Length = 0;
+        flow.Tcp = null; // it is summed up
     }
 
     private static Key KeyOf(in Event e, Detail detail) => new(

@@ -11,6 +11,9 @@ public enum RecordMode
     /// <summary>Drops and refused requests: what the datapath and the proxy report anyway.</summary>
     Denied,
 
+    /// <summary>And every TCP connection of containers when it ends, where those are measured: which the datapath reports anyway, too.</summary>
+    Flows,
+
     /// <summary>Every new flow and every request as well.</summary>
     All,
 }
@@ -18,7 +21,7 @@ public enum RecordMode
 /// <summary>What is recorded, where, and how much of it is kept.</summary>
 public sealed record RecordOptions(string Folder)
 {
-    public RecordMode Mode { get; init; } = RecordMode.Denied;
+    public RecordMode Mode { get; init; } = RecordMode.Flows;
 
     public long MostBytes { get; init; } = 256L * 1024 * 1024;
 

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
+using Weir.EndToEnd.Tests.Machine;
+using Weir.Testing;
+using Xunit;
+
+namespace Weir.EndToEnd.Tests;
+
+/// <summary>What is measured in the kernel, as a user sees it: with and without the proxy in between.</summary>
+[Collection(HttpHost.Name)]
+public sealed class TopTests : IDisposable
+{
+    private readonly DockerHost _host;
+    private readonly string _network;
+    private readonly string _client;
+    private readonly string _server;
+    private readonly string _address;
+    private readonly HttpServer _http;
+
+    public TopTests(DockerHost host)
+    {
+        _host = host;
+        _network = host.MakeNetwork("--no-ipv6");
+        _client = host.RunClient("web", _network, "-l", "top=web");
+        _server = host.RunServer("api", _network, "-l", "top=api");
+        _http = new HttpServer(host, _server, 8080);
+        _address = host.AddressOf(_server, _network);
+    }
+
+    public void Dispose()
+    {
+        _http.Dispose();
+        _host.DeletePolicies();
+        _host.Docker("rm", "-f", _client, _server);
+        _host.Docker("network", "rm", _network);
+    }
+
+    [PrivilegedFact]
+    public void Connections_AreSeenLive_AndOnRecord_WithAndWithoutTheProxy()
+    {
+        Assert.Matches(@$"tcp {_client} \([0-9.:]+\) → {_server} .*: \d+ bytes out, \d+ back .*ended by fin; handshake [0-9.]+ ms, round trip [0-9.]+ ms", Ended());
+        Assert.DoesNotContain("to the proxy", Ended(), StringComparison.Ordinal);
+        JsonElement pair = Top("--once", "--interval", "2", "-o", "json");
+        Assert.Equal((_client, _server, "8080/tcp"), (pair.GetProperty("from").GetString(), pair.GetProperty("to").GetString(), pair.GetProperty("port").GetString()));
+        Assert.True(pair.GetProperty("bytes").GetInt64() > 100 && pair.GetProperty("roundTripP99Us").GetDouble() > 0 && pair.GetProperty("ended").GetInt64() > 0);
+
+        _host.Apply("top.yaml", """
+            - endpointSelector: {matchLabels: {top: api}}
+              ingress:
+                - fromEndpoints: [{matchLabels: {top: web}}]
+                  toPorts: [{ports: [{port: "8080", protocol: TCP}], rules: {http: [{method: GET}]}}]
+            """);
+        Assert.Contains("; to the proxy and no further", Ended(), StringComparison.Ordinal);
+        Assert.True(Top("--once", "-o", "json", "--sort", "requests").GetProperty("requests").GetInt64() > 0);
+        string table = _host.Weir("top", "--once", "--from", _client, "--interval", "0.5").OrFail().Output;
+        Assert.Contains("FROM", table, StringComparison.Ordinal);
+        Assert.DoesNotContain('\e', table);
+
+        string summary = _host.Weir("flows", "--since", "10m", "--summary", "-o", "json", "--from", _client).OrFail().Output;
+        JsonElement row = JsonDocument.Parse(summary).RootElement.EnumerateArray().Single(row => row.GetProperty("port").GetString() == "8080/tcp");
+        Assert.Matches(@"^[0-9.]+ ms / [0-9.]+ m?s$", row.GetProperty("roundTrip").GetString());
+        Assert.Contains("TCP connections", _host.Weir("status").OrFail().Output, StringComparison.Ordinal);
+
+        foreach (string[] wrong in new string[][] { ["--interval", "0"], ["--interval", "soon"], ["--sort", "size"] })
+        {
+            Assert.Equal(2, _host.Weir(["top", "--once", .. wrong]).ExitCode);
+        }
+    }
+
+    /// <summary>The line of a connection that ended while it was watched.</summary>
+    private string Ended()
+    {
+        using BackgroundCommand monitor = _host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "tcp", "--from", _client);
+        Wait.Until(
+            () =>
+            {
+                Curl();
+                return monitor.Output.Contains("ended by", StringComparison.Ordinal);
+            },
+            20,
+            () => monitor.Output);
+        return monitor.Output.Split('\n')[0];
+    }
+
+    /// <summary>The first pair while there is traffic.</summary>
+    private JsonElement Top(params string[] options)
+    {
+        using BackgroundCommand top = _host.Sandbox.Start([Sandbox.Weir, "top", "--from", _client, .. options]);
+        Wait.Until(
+            () =>
+            {
+                Curl();
+                return top.Output.Contains('\n', StringComparison.Ordinal);
+            },
+            20,
+            () => top.Output);
+        return JsonDocument.Parse(top.Output).RootElement.GetProperty("pairs")[0];
+    }
+
+    private void Curl() => _host.InNetworkOf(_client, "curl", "-sS", "-m", "2", $"http://{_address}:8080/");
+}
