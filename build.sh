@@ -16,8 +16,9 @@ case "$(uname -m)" in
     *) echo "build.sh: $(uname -m) is not supported: x86_64 and aarch64 are" >&2; exit 1 ;;
 esac
 echo "building out/weir (native code: two to three minutes)"
-# What analyzers say is said by the build of the solution; what native code cannot do, by the native compiler.
-dotnet publish src/Weir -c Release -r "$rid" -p:PublishAot=true -p:RunAnalyzers=false -o out/publish --nologo -v q
+# What analyzers say is said by the build of the solution; what native code cannot do, by the native compiler. Symbols for
+# a debugger would be made and thrown away.
+dotnet publish src/Weir -c Release -r "$rid" -p:NativeCode=true -p:NativeDebugSymbols=false -p:RunAnalyzers=false -o out/publish --nologo -v q
 # A running agent keeps its old file.
 mv -f out/publish/weir out/weir
 rm -rf out/publish
