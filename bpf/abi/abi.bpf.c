@@ -83,6 +83,7 @@ KEEP_ENUM(overlay);
 KEEP_ENUM(name_limit);
 KEEP_ENUM(direction);
 KEEP_ENUM(verdict);
+KEEP_ENUM(policy_flag);
 KEEP_ENUM(ct_flag);
 KEEP_ENUM(ct_timeout);
 KEEP_ENUM(drop_reason);

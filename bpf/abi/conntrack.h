@@ -29,6 +29,7 @@ enum ct_flag {
 	CT_FORWARDED = 2048, /* its opener's packets come in by a device: never the host, whatever
 				address they have */
 	CT_OVERLAY = 4096,   /* its opener's identity is what the overlay brought */
+	CT_AUDITED = 8192,   /* it was told that rules in audit would deny it */
 };
 
 /* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_events: what the datapath reports, one record each. */
+/* weir_events: what the datapath reports, one record each. What passes and rules in audit would have denied is an
+ * EVENT_VERDICT with VERDICT_AUDIT, the end, rule and reason as if they were enforced. */
 #pragma once
 #include "address.h"
 

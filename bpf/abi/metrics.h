@@ -5,7 +5,8 @@
 
 enum metrics_layout {
 	METRICS_REASONS = 64, /* room for enum drop_reason */
-	METRICS_SLOTS = 192,  /* index = direction * METRICS_REASONS + drop_reason */
+	METRICS_AUDITED = 3,  /* added to the direction: flows that rules in audit would have dropped */
+	METRICS_SLOTS = 320,  /* index = direction * METRICS_REASONS + drop_reason */
 };
 
 struct metrics_entry {

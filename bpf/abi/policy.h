@@ -28,11 +28,20 @@ enum verdict {
 	VERDICT_ALLOW = 1,
 	VERDICT_DENY = 2,
 	VERDICT_PROXY = 3, /* through the proxy, which judges each request */
+	VERDICT_AUDIT = 4, /* in events: allowed, and rules in audit would have denied it */
+};
+
+enum policy_flag {
+	POLICY_AUDIT = 1, /* allowed, and rules in audit would deny it: audit_rule */
+	/* VERDICT_PROXY: no request is refused; what cannot go through the proxy passes without it */
+	POLICY_PROXY_AUDIT = 2,
 };
 
 struct policy_entry {
 	__u32 rule_id; /* deciding rule; 0 = none (enforcement off, or default deny) */
 	__u8 verdict;  /* enum verdict */
-	__u8 _pad0[3];
+	__u8 flags;    /* enum policy_flag */
+	__u8 _pad0[2];
 	__u32 http_policy; /* VERDICT_PROXY: what the proxy judges by; else 0 */
+	__u32 audit_rule;  /* POLICY_AUDIT: the rule that would deny it; 0 = none would allow it */
 };

@@ -9,7 +9,7 @@
 struct report {
 	__u32 src_identity;
 	__u32 dst_identity;
-	__u32 rule_id;
+	__u32 rule_id; /* who decides; with audit_reason: which rule in audit would */
 	__u32 frontend_id; /* the service address that the flow was opened to */
 	__u16 endpoint_id; /* the endpoint that judges */
 	__u16 src_endpoint;
@@ -17,6 +17,8 @@ struct report {
 	__u8 direction; /* enum direction */
 	__u8 is_reply;
 	bool proxy; /* the flow goes through the proxy */
+	__u8 audit_reason;    /* enum drop_reason: why rules in audit would drop it; 0 = they would not */
+	__u8 audit_direction; /* of the end whose they are */
 };
 
 __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const struct report *r,
@@ -49,7 +51,9 @@ __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const s
 	e->dport = packet_is_icmp(p) ? p->policy_port : p->dport;
 	e->type = (__u8)type;
 	e->drop_reason = (__u8)reason;
-	e->verdict = reason ? VERDICT_DENY : r->proxy ? VERDICT_PROXY : VERDICT_ALLOW;
+	e->verdict = reason ? (type == EVENT_VERDICT ? VERDICT_AUDIT : VERDICT_DENY)
+		     : r->proxy ? VERDICT_PROXY
+				: VERDICT_ALLOW;
 	e->direction = r->direction;
 	e->protocol = p->protocol;
 	e->tcp_flags = p->tcp_flags;
@@ -60,5 +64,27 @@ __noinline int event_emit(struct __sk_buff *skb, const struct packet *p, const s
 	e->frontend_id = r->frontend_id;
 	e->_pad2 = 0;
 	bpf_ringbuf_submit(e, 0);
+	return 0;
+}
+
+/* A flow passes that would not, if rules in audit were enforced. By the same report: a copy would take too much of the
+ * stack. */
+__noinline int event_audit(struct __sk_buff *skb, const struct packet *p, struct report *r)
+{
+	__u8 direction;
+	__u16 endpoint;
+
+	if (!p || !r)
+		return 0;
+	direction = r->direction;
+	endpoint = r->endpoint_id;
+	r->direction = r->audit_direction;
+	r->endpoint_id =
+	    r->audit_direction == DIRECTION_EGRESS ? r->src_endpoint : r->dst_endpoint;
+	metrics_count(METRICS_AUDITED + r->direction, r->audit_reason, skb->len);
+	event_emit(skb, p, r, EVENT_VERDICT, r->audit_reason);
+	r->direction = direction;
+	r->endpoint_id = endpoint;
+	r->rule_id = 0;
 	return 0;
 }

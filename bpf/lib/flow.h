@@ -157,6 +157,26 @@ static __always_inline enum drop_reason flow_leaves_network(const struct endpoin
 	return flow_between_networks(own->flags, frontend_id);
 }
 
+/* Takes note of whether rules in audit would deny what an end's policy allows: the first end's, as if it had. */
+static __always_inline void flow_audit(struct report *r, const struct policy_answer *answer,
+				       __u32 *rule)
+{
+	if (!(answer->flags & POLICY_AUDIT) || r->audit_reason)
+		return;
+	r->audit_reason = answer->audit_rule ? DROP_REASON_POLICY_DENY_RULE
+					     : DROP_REASON_POLICY_DENIED;
+	r->audit_direction = r->direction;
+	*rule = answer->audit_rule;
+}
+
+static __always_inline void flow_proxy(struct ruling *v, const struct policy_answer *answer)
+{
+	if (answer->verdict != VERDICT_PROXY)
+		return;
+	v->way = WAY_PROXY;
+	v->proxy_required |= !(answer->flags & POLICY_PROXY_AUDIT);
+}
+
 /* Judges the flow from scratch: whether it needs the proxy, whom it concerns and which rule
  * decided. A local flow needs the source's egress and the destination's ingress (POLICY: both
  * ends); of one with another node each host judges its own end. */
@@ -166,6 +186,7 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 	enum drop_reason reason = DROP_REASON_NONE;
 	struct policy_answer answer;
 	struct peer peer = {};
+	__u32 audit_rule = 0;
 
 	if (!f || !r || !v)
 		return DROP_REASON_MALFORMED;
@@ -181,6 +202,7 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 	}
 	r->src_endpoint = f->src_endpoint;
 	r->dst_endpoint = f->dst_endpoint;
+	r->audit_reason = DROP_REASON_NONE;
 	/* One end is local, or nobody would judge here. */
 	if (!src || !dst)
 		reason = flow_peer(f, src ? &f->dst : &f->src, &peer);
@@ -213,10 +235,10 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 				       f->protocol, f->policy_port);
 		r->rule_id = answer.rule_id;
 		v->http_egress = answer.http_policy;
-		if (answer.proxy)
-			v->way = WAY_PROXY;
+		flow_proxy(v, &answer);
 		if (answer.reason)
 			return answer.reason;
+		flow_audit(r, &answer, &audit_rule);
 	}
 	if (dst) {
 		__u32 egress_rule = r->rule_id;
@@ -228,16 +250,18 @@ __noinline enum drop_reason flow_judge(const struct flow *f, struct report *r, s
 		/* Where only the source has a rule for it, that one decided. */
 		r->rule_id = answer.rule_id ? answer.rule_id : answer.reason ? 0 : egress_rule;
 		v->http_ingress = answer.http_policy;
-		if (answer.proxy)
-			v->way = WAY_PROXY;
+		flow_proxy(v, &answer);
 		if (answer.reason)
 			return answer.reason;
+		flow_audit(r, &answer, &audit_rule);
 		/* An endpoint of another node is no outsider. */
 		if (!src && !peer.node && !answer.rule_id)
-			return door_judge(&f->src, f->v6, r->src_identity, v, f->dst_endpoint,
-					  dst->flags);
+			reason = door_judge(&f->src, f->v6, r->src_identity, v, f->dst_endpoint,
+					    dst->flags);
 	}
-	return DROP_REASON_NONE;
+	if (!reason && r->audit_reason)
+		r->rule_id = audit_rule;
+	return reason;
 }
 
 /* The same, with what only the place of judging tells. */

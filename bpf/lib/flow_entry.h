@@ -16,6 +16,7 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 
 	entry.created_ns = now;
 	entry.revision = v->revision;
+	entry.flags = r->audit_reason ? CT_AUDITED : 0;
 	entry.src_identity = r->src_identity;
 	entry.dst_identity = r->dst_identity;
 	entry.src_endpoint = r->src_endpoint;

@@ -87,12 +87,21 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 		return reason;
 	}
 	/* What went through the proxy once stays with it: its connections end there. */
-	if (v->way == WAY_PROXY && !(entry->flags & CT_PROXY)) {
+	if (v->way == WAY_PROXY && v->proxy_required && !(entry->flags & CT_PROXY)) {
 		r->proxy = true;
 		entry->flags |= CT_PROXY | CT_CLOSED | CT_CUT;
 		if (!(entry->flags & CT_BRIEF))
 			room_retire(key, entry);
 		return DROP_REASON_PROXY_REQUIRED;
+	}
+	/* What rules in audit would end is told of once. */
+	if (!r->audit_reason) {
+		entry->flags &= ~CT_AUDITED;
+	} else if (!(entry->flags & CT_AUDITED)) {
+		entry->flags |= CT_AUDITED;
+		event_audit(skb, p, r);
+	} else {
+		r->rule_id = 0;
 	}
 	entry->http_egress = v->http_egress;
 	entry->http_ingress = v->http_ingress;

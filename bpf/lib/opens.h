@@ -88,6 +88,9 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	if (reason)
 		return midway ? DROP_REASON_CT_INVALID : reason;
 	v->endpoint = side == JUDGE_FROM_ENDPOINT ? r->dst_endpoint : (__u16)own;
+	/* Audit stops nobody. */
+	if (v->way == WAY_PROXY && !v->proxy_required && (midway || !s->proxy_port))
+		v->way = WAY_ON;
 	if (v->way == WAY_PROXY) {
 		r->proxy = true;
 		if (midway)
@@ -97,12 +100,18 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	} else if (side == JUDGE_FROM_ENDPOINT && v->node) {
 		v->way = WAY_NODE;
 	}
-	if (!tracked)
-		return DROP_REASON_NONE;
-	if (side == JUDGE_FROM_WIRE)
-		v->ifindex = skb->ifindex;
-	reason = flow_open(skb, key, p, r, v);
-	if (!reason && s->flags & SETTINGS_VERDICT)
+	if (tracked) {
+		if (side == JUDGE_FROM_WIRE)
+			v->ifindex = skb->ifindex;
+		reason = flow_open(skb, key, p, r, v);
+		if (reason) {
+			r->rule_id = 0;
+			return reason;
+		}
+	}
+	if (r->audit_reason)
+		event_audit(skb, p, r);
+	else if (tracked && s->flags & SETTINGS_VERDICT)
 		event_emit(skb, p, r, EVENT_VERDICT, DROP_REASON_NONE);
-	return reason;
+	return DROP_REASON_NONE;
 }

@@ -12,7 +12,9 @@ struct policy_answer {
 	enum drop_reason reason; /* DROP_REASON_NONE: allowed */
 	__u32 rule_id;
 	__u32 http_policy;
-	bool proxy;
+	__u8 verdict; /* enum verdict */
+	__u8 flags;   /* enum policy_flag */
+	__u32 audit_rule;
 };
 
 /* At most two lookups, whatever the number of rules: the peer's own entries, then everybody's. */
@@ -42,8 +44,11 @@ static __always_inline struct policy_answer policy_decide(__u32 endpoint_id,
 		return answer;
 	answer.rule_id = entry->rule_id;
 	answer.http_policy = entry->http_policy;
-	answer.proxy = entry->verdict == VERDICT_PROXY;
-	if (entry->verdict == VERDICT_ALLOW || answer.proxy)
+	answer.verdict = entry->verdict;
+	answer.flags = entry->flags;
+	if (answer.flags & POLICY_AUDIT)
+		answer.audit_rule = entry->audit_rule;
+	if (answer.verdict == VERDICT_ALLOW || answer.verdict == VERDICT_PROXY)
 		answer.reason = DROP_REASON_NONE;
 	else if (entry->rule_id)
 		answer.reason = DROP_REASON_POLICY_DENY_RULE;

@@ -15,7 +15,8 @@ enum way {
 };
 
 struct ruling {
-	__u16 way;	/* enum way */
+	__u8 way;	     /* enum way */
+	bool proxy_required; /* WAY_PROXY: an end's policy refuses requests; else it may go another way */
 	__u16 endpoint; /* WAY_ENDPOINT */
 	/* Of a packet that a service led here (the device's program fills them in), or WAY_CLIENT.
 	 */

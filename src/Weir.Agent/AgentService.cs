@@ -61,7 +61,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     public override Task<ApplyPolicyResponse> ApplyPolicy(ApplyPolicyRequest request, ServerCallContext context) => AnswerAsync(async () =>
     {
         PolicyOutcome outcome = await control.Policies.ApplyAsync(
-            [.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict, (CallerRights.Of(context).User, time.GetUtcNow()), context.CancellationToken);
+            [.. request.Files.Select(file => (file.Name, file.Text))], request.DryRun, request.Strict, (CallerRights.Of(context).User, time.GetUtcNow()), request.Audit, context.CancellationToken);
         var response = new ApplyPolicyResponse { Revision = outcome.Revision, EndpointsChanged = outcome.EndpointsChanged };
         response.Problems.AddRange(outcome.Problems.Select(Translate.Problem));
         response.Documents.AddRange(outcome.Documents.Select(Translate.Document));
@@ -110,6 +110,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         return new ExplainPolicyResponse
         {
             Allowed = explanation.Allowed,
+            Audited = explanation.Allowed && ways.Any(way => way.Audited),
             From = request.From,
             To = request.To,
             Port = request.Port,

@@ -94,14 +94,19 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         return response;
     }
 
-    internal IEnumerable<MetricRow> MetricRows() => datapath.Metrics().Select(row => new MetricRow
+    internal IEnumerable<MetricRow> MetricRows() => datapath.Metrics().Select(Row);
+
+    /// <summary>Flows that rules in audit would have dropped, for which reason.</summary>
+    internal IEnumerable<MetricRow> AuditedRows() => datapath.AuditedFlows().Select(Row);
+
+    private static MetricRow Row(MetricsRow row) => new()
     {
         Direction = NameOf(row.Direction),
         Reason = row.Reason == DropReason.None ? "forwarded" : DropReasons.Name(row.Reason),
         Explanation = row.Reason == DropReason.None ? "passed on" : DropReasons.Explain(row.Reason),
         Packets = row.Packets,
         Bytes = row.Bytes,
-    });
+    };
 
     private static string WhatIs(string name) => name switch
     {
@@ -176,13 +181,13 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Ipcache => datapath.ListIpcache().OrderBy(row => row.Prefix).Select(row => (row.Prefix.ToString(), $"identity={row.Identity.Value}{(row.NetworkId != 0 ? $" network={row.NetworkId}" : "")}{(row.Node != 0 ? $" node={row.Node}" : "")}")),
         MapNames.Policy => datapath.ListEndpoints().SelectMany(row => datapath.ListPolicy(row.Id).Select(entry => (
             $"endpoint={row.Id} {PolicyKey(entry)}",
-            $"{(!entry.Allow ? "deny" : entry.HttpPolicyId != 0 ? $"proxy http={entry.HttpPolicyId:x8}" : "allow")} rule={entry.RuleId}"))),
+            $"{(!entry.Allow ? "deny" : entry.HttpPolicyId != 0 ? $"proxy http={entry.HttpPolicyId:x8}" : "allow")} rule={entry.RuleId}{(entry.HttpIsAudit ? " http-audit" : "")}{(entry.Audited is { } audited ? $" audit-rule={audited.RuleId}" : "")}"))),
         MapNames.Ct => datapath.ListConntrack().Select(row => (
             $"{row.Protocol.Name()} {new System.Net.IPEndPoint(row.Source, row.SourcePort)} {new System.Net.IPEndPoint(row.Destination, row.DestinationPort)}",
             $"identities={row.SourceIdentity.Value},{row.DestinationIdentity.Value} endpoints={row.SourceEndpoint},{row.DestinationEndpoint} revision={row.Revision} flags={row.Flags} packets={row.Packets} bytes={row.Bytes}")),
         MapNames.Metrics => datapath.Metrics().Select(row => (
             $"{NameOf(row.Direction)} {DropReasons.Name(row.Reason)}",
-            $"packets={row.Packets} bytes={row.Bytes}")),
+            $"packets={row.Packets} bytes={row.Bytes}")).Concat(datapath.AuditedFlows().Select(row => ($"{NameOf(row.Direction)} audited {DropReasons.Name(row.Reason)}", $"flows={row.Packets}"))),
         MapNames.Settings => [("0", $"revision={datapath.Revision} flags={datapath.Flags}")],
         MapNames.Lost => [("0", $"events={datapath.LostEvents}")],
         MapNames.Service => datapath.Services.List().Select(row => (

@@ -40,6 +40,8 @@ internal sealed class MetricsReader(
             StartedSeconds = (_started - DateTimeOffset.UnixEpoch).TotalSeconds,
         };
         metrics.Rows.AddRange(tables.MetricRows());
+        metrics.Audited.AddRange(tables.AuditedRows());
+        metrics.AuditedPolicies = control.Views.Policies.Documents.Count(document => document.AuditedRules > 0);
         metrics.Services.AddRange(balancer.Metrics());
         metrics.TcpEdges.AddRange(edges.Read());
         metrics.Mended.AddRange(control.Watchdog.Mended.Select(kind => Count(kind.Kind, kind.Times)));

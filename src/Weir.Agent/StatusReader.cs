@@ -60,6 +60,8 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Warnings.AddRange(control.MeasuringProblem is { } unmeasured ? [unmeasured] : Array.Empty<string>());
         status.Warnings.AddRange(metrics.Problem is { } problem ? [problem] : Array.Empty<string>());
         status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
+        status.Audited.AddRange(control.Views.Policies.Documents.Where(document => document.AuditedRules > 0)
+            .Select(document => $"{control.Views.Policies.DisplayName(document.Key)}: {document.AuditedRules} of {document.Rules.Count} rules are judged by and not enforced"));
         status.Health = status.Warnings.Count > 0 ? status.Warnings[0] : docker.IsConnected ? "ok" : "Docker is not connected";
         return status;
     }

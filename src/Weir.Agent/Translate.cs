@@ -93,7 +93,7 @@ internal static class Translate
     };
 
     internal static DocumentChange Document(DocumentOutcome document) =>
-        new() { Name = document.Name, Kind = document.Kind, Change = document.Change, Rules = document.Rules };
+        new() { Name = document.Name, Kind = document.Kind, Change = document.Change, Rules = document.Rules, AuditedRules = document.AuditedRules };
 
     internal static AccessChange Change(PolicyChange change) => new()
     {
@@ -116,6 +116,8 @@ internal static class Translate
             Line = document.FirstLine,
             Text = document.Text,
             AppliedBy = document.AppliedBy,
+            AuditedRules = document.AuditedRules,
+            AppliedInAudit = document.AppliedInAudit,
             AppliedAt = document.AppliedAt is { } time ? Timestamp.FromDateTimeOffset(time) : null,
         };
         foreach (Rule rule in document.Rules)
@@ -134,6 +136,7 @@ internal static class Translate
     {
         To = way.To,
         Allowed = way.Allowed,
+        Audited = way.Allowed && way.Explanation is { IsAudited: true },
         Egress = way.Explanation is null ? null : Judgement(way.Explanation.Egress),
         Ingress = way.Explanation is null ? null : Judgement(way.Explanation.Ingress),
         Obstacle = way.Obstacle?.Text ?? "",

@@ -12,6 +12,7 @@ internal sealed class FlowOptions
     private readonly Option<string[]> _from = Ends("--from", "only flows from this container, endpoint number, address, prefix, label or reserved name");
     private readonly Option<string[]> _to = Ends("--to", "only flows to it");
     private readonly Option<string[]> _related = Ends("--related-to", "only flows from or to it");
+    private readonly Option<string[]> _verdicts = new("--verdict") { Description = "allowed, denied, or audited: passed, and rules in audit would have refused it; all if not given" };
     private readonly Option<ushort[]> _ports = new("--port") { Description = "only flows to this port, and their replies" };
 
     /// <param name="types">That can be asked for.</param>
@@ -19,6 +20,7 @@ internal sealed class FlowOptions
     {
         _types.Description = description;
         _types.AcceptOnlyFromAmong(types);
+        _verdicts.AcceptOnlyFromAmong("allowed", "denied", "audited");
     }
 
     /// <summary>Of whatever type.</summary>
@@ -26,7 +28,7 @@ internal sealed class FlowOptions
 
     internal void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { _types, _from, _to, _related, _ports }.Where(option => !option.Hidden))
+        foreach (Option option in new Option[] { _types, _verdicts, _from, _to, _related, _ports }.Where(option => !option.Hidden))
         {
             command.Options.Add(option);
         }
@@ -35,6 +37,7 @@ internal sealed class FlowOptions
     internal MonitorRequest Request(ParseResult parsed) => new()
     {
         Types_ = { (parsed.GetValue(_types) ?? []).Select(type => Enum.Parse<FlowType>(type, ignoreCase: true)) },
+        Verdicts = { parsed.GetValue(_verdicts) ?? [] },
         From = { parsed.GetValue(_from) ?? [] },
         To = { parsed.GetValue(_to) ?? [] },
         RelatedTo = { parsed.GetValue(_related) ?? [] },

@@ -6,7 +6,7 @@ using Weir.Api;
 namespace Weir.Cli;
 
 /// <summary>All of a record that one sent to another's port.</summary>
-internal sealed record FlowSummary(string From, string To, string Port, ulong Count, ulong Denied, ulong Bytes, string P50, string P99, DateTimeOffset Last)
+internal sealed record FlowSummary(string From, string To, string Port, ulong Count, ulong Denied, ulong Audited, ulong Bytes, string P50, string P99, DateTimeOffset Last)
 {
     /// <summary>Of TCP connections that ended: half of them took so long or less, and 99 of 100. Empty: there are none.</summary>
     internal string Handshake { get; private init; } = "";
@@ -36,6 +36,7 @@ internal sealed record FlowSummary(string From, string To, string Port, ulong Co
                 group.Key.Port,
                 Math.Max(ended, begun) + others, // a connection may be told of when it begins and when it ends
                 group.Where(IsDenied).Aggregate(0UL, (sum, flow) => sum + flow.Count),
+                group.Where(flow => flow.Flow.Verdict == "audited").Aggregate(0UL, (sum, flow) => sum + flow.Count),
                 bytes > 0 ? bytes : Total(flow => !IsEnd(flow), flow => flow.Bytes), // requests are inside of connections
                 Latency.Write(latencies, 0.5),
                 Latency.Write(latencies, 0.99),
@@ -61,6 +62,7 @@ internal sealed record FlowSummary(string From, string To, string Port, ulong Co
             json.WriteString("port", row.Port);
             json.WriteNumber("count", row.Count);
             json.WriteNumber("denied", row.Denied);
+            json.WriteNumber("audited", row.Audited);
             json.WriteNumber("bytes", row.Bytes);
             json.WriteString("p50", row.P50);
             json.WriteString("p99", row.P99);

@@ -54,7 +54,7 @@ internal static class Flows
         {
             FlowType.Drop => Terminal.Red("drop"),
             FlowType.Tcp => Terminal.Green("tcp"),
-            FlowType.Verdict => flow.Verdict == "denied" ? Terminal.Red("verdict") : Terminal.Green("verdict"),
+            FlowType.Verdict => Coloured(flow.Verdict, "verdict"),
             _ => Terminal.Dim("trace"),
         };
         string ends = flow.Source is null ? ""
@@ -96,11 +96,18 @@ internal static class Flows
     {
         string request = http.Method.Length > 0 ? $"{http.Method} {http.Path}" : "no request";
         string host = http.Host.Length > 0 ? $" host {http.Host}" : "";
-        string answer = http.Status == 0 ? "closed" : $"{http.Status}";
+        string answer = http.Status != 0 ? $"{http.Status} " : http.Verdict is "audited" or "allowed" ? "" : "closed ";
         string why = http.Detail.Length > 0 && flow.Rule is not null ? $"{flow.Explanation}; {http.Detail}" : flow.Explanation;
-        return (http.Verdict == "allowed" ? Terminal.Green("http") : Terminal.Red("http"))
-            + TextTable.OneLine($" {End(flow.Source)} → {End(flow.Destination)} {request}{host}: {answer} {http.Verdict}{(took.Length > 0 ? $", {took}" : "")}{(why.Length > 0 ? $"; {why}" : "")}");
+        return Coloured(http.Verdict, "http")
+            + TextTable.OneLine($" {End(flow.Source)} → {End(flow.Destination)} {request}{host}: {answer}{http.Verdict}{(took.Length > 0 ? $", {took}" : "")}{(why.Length > 0 ? $"; {why}" : "")}");
     }
+
+    private static string Coloured(string verdict, string what) => verdict switch
+    {
+        "allowed" => Terminal.Green(what),
+        "audited" => Terminal.Yellow(what),
+        _ => Terminal.Red(what),
+    };
 
     private static string Outcome(Flow flow)
     {

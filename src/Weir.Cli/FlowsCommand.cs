@@ -57,7 +57,7 @@ internal static class FlowsCommand
 
             return ExitCodes.Fine;
         }));
-        return command.WithExample("weir flows --since 24h --to api", "weir flows --since 1h --summary", "weir flows --since 03:00 --until 03:30 --type drop", "weir flows --since 7d --from web -o json");
+        return command.WithExample("weir flows --since 24h --to api", "weir flows --since 1h --summary", "weir flows --since 03:00 --until 03:30 --type drop", "weir flows --since 24h --verdict audited", "weir flows --since 7d --from web -o json");
     }
 
     private static string Line(RecordedFlow recorded, DateTimeOffset now)
@@ -81,7 +81,7 @@ internal static class FlowsCommand
         }
 
         TextTable.Print(
-            ["FROM", "TO", "PORT", "SEEN", "DENIED", "BYTES", "P50", "P99", "HANDSHAKE", "RTT", "RETRANS", "RESETS", "FAILED", "LAST"],
-            rows.Select(row => new[] { row.From, row.To, row.Port, $"{row.Count}", Few(row.Denied), $"{row.Bytes}", row.P50, row.P99, row.Handshake, row.RoundTrip, row.Retransmitted, Few(row.Resets), Few(row.Failed), $"{row.Last:yyyy-MM-dd HH:mm:ss}" }));
+            ["FROM", "TO", "PORT", "SEEN", "DENIED", "AUDITED", "BYTES", "P50", "P99", "HANDSHAKE", "RTT", "RETRANS", "RESETS", "FAILED", "LAST"],
+            rows.Select(row => new[] { row.From, row.To, row.Port, $"{row.Count}", Few(row.Denied), Few(row.Audited), $"{row.Bytes}", row.P50, row.P99, row.Handshake, row.RoundTrip, row.Retransmitted, Few(row.Resets), Few(row.Failed), $"{row.Last:yyyy-MM-dd HH:mm:ss}" }));
     }
 }

@@ -58,7 +58,7 @@ internal static class MonitorCommand
 
             return ExitCodes.Fine;
         }));
-        return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --last 20 --no-follow", "weir monitor --type drop --all-nodes");
+        return command.WithExample("weir monitor --type drop", "weir monitor --type l7 --to api", "weir monitor --related-to web --port 80 -o json", "weir monitor --verdict audited", "weir monitor --last 20 --no-follow", "weir monitor --type drop --all-nodes");
     }
 
     /// <summary>Prints what one agent tells, until it ends.</summary>

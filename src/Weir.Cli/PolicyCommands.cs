@@ -21,10 +21,12 @@ internal static class PolicyCommands
         Option<string[]> files = PolicyFiles.Option();
         Option<bool> dryRun = DryRun();
         Option<bool> strict = Strict();
+        var audit = new Option<bool>("--audit") { Description = "judge by these policies and report what they would refuse, and refuse nothing; apply without it to enforce them" };
         command.Options.Add(files);
         command.Options.Add(dryRun);
         command.Options.Add(strict);
-        PolicyTry record = PolicyTry.AddTo(command, dryRun, strict);
+        command.Options.Add(audit);
+        PolicyTry record = PolicyTry.AddTo(command, dryRun, strict, audit);
         command.SetAction((parsed, _) =>
         {
             var texts = PolicyFiles.Read(parsed.GetRequiredValue(files), out IReadOnlyList<string> unreadable);
@@ -32,7 +34,7 @@ internal static class PolicyCommands
                 : record.IsAsked(parsed) ? record.RunAsync(parsed, texts)
                 : AgentClient.AskAsync(parsed, async agent =>
                 {
-                    var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun), Strict = parsed.GetValue(strict) };
+                    var request = new ApplyPolicyRequest { DryRun = parsed.GetValue(dryRun), Strict = parsed.GetValue(strict), Audit = parsed.GetValue(audit) };
                     request.Files.AddRange(texts.Select(file => new FileText { Name = file.Name, Text = file.Text }));
                     ApplyPolicyResponse answer = await agent.ApplyPolicyAsync(request);
                     ProblemLines.Print(answer.Problems);
@@ -50,7 +52,7 @@ internal static class PolicyCommands
                     return failed ? ExitCodes.BadInput : ExitCodes.Fine;
                 });
         });
-        return command.WithExample("weir policy apply -f policy.yaml", "weir policy apply --dry-run -f policies/", "weir policy apply --dry-run --since 7d -f policy.yaml");
+        return command.WithExample("weir policy apply -f policy.yaml", "weir policy apply --dry-run -f policies/", "weir policy apply --dry-run --since 7d -f policy.yaml", "weir policy apply --audit -f policy.yaml");
     }
 
     private static Command Get()
@@ -72,7 +74,7 @@ internal static class PolicyCommands
                 if (Applied(answer.Policies[0]) is { Length: > 0 } applied)
                 {
                     // Beside the text, which may go to a file.
-                    await Console.Error.WriteLineAsync($"applied {applied}, from {answer.Policies[0].File}:{answer.Policies[0].Line}");
+                    await Console.Error.WriteLineAsync($"applied {applied}{(answer.Policies[0].AppliedInAudit ? " with --audit" : "")}, from {answer.Policies[0].File}:{answer.Policies[0].Line}");
                 }
 
                 Console.WriteLine(answer.Policies[0].Text.TrimEnd());
@@ -81,10 +83,10 @@ internal static class PolicyCommands
             {
                 Warn(answer.Policies);
                 TextTable.Print(
-                    ["NAME", "KIND", "FILE", "RULES", "SELECTS", "WARNINGS", "APPLIED"],
+                    ["NAME", "KIND", "MODE", "FILE", "RULES", "SELECTS", "WARNINGS", "APPLIED"],
                     answer.Policies.Select(policy => new[]
                     {
-                        policy.Name, policy.Kind, $"{policy.File}:{policy.Line}", $"{policy.Rules.Count}",
+                        policy.Name, policy.Kind, Mode(policy.AuditedRules, policy.Rules.Count), $"{policy.File}:{policy.Line}", $"{policy.Rules.Count}",
                         string.Join(",", policy.Rules.SelectMany(rule => rule.Endpoints).Distinct()), $"{policy.Problems.Count(problem => problem.Warning)}", Applied(policy),
                     }));
                 foreach (string line in Places(answer))
@@ -115,6 +117,8 @@ internal static class PolicyCommands
                 : $"node {node.Node} cannot put it in force, and keeps what it had: {node.Problem}";
         }
     }
+
+    private static string Mode(int audited, int rules) => audited == 0 ? "enforce" : audited == rules ? "audit" : $"audit {audited} of {rules}";
 
     /// <summary>"2026-11-28 05:00:00Z by root"; empty: it was not noted.</summary>
     private static string Applied(Api.Policy policy) =>
@@ -218,7 +222,7 @@ internal static class PolicyCommands
     {
         foreach (DocumentChange document in documents)
         {
-            Console.WriteLine($"{document.Name} {(dryRun ? "would be " : "")}{document.Change} ({Count(document.Rules, "rule", "rules")})");
+            Console.WriteLine($"{document.Name} {(dryRun ? "would be " : "")}{document.Change} ({Count(document.Rules, "rule", "rules")}{(document.AuditedRules == 0 || document.Change == "deleted" ? "" : document.AuditedRules == document.Rules ? ", in audit: not enforced" : $", {document.AuditedRules} of them in audit: not enforced")})");
         }
 
         if (!dryRun)

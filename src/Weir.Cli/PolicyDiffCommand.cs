@@ -123,6 +123,7 @@ internal static class PolicyDiffCommand
         {
             "allowed" => Terminal.Green(text),
             "denied" => Terminal.Red(text),
+            "audited" => Terminal.Yellow(text),
             _ => text,
         };
     }

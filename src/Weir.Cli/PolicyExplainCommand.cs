@@ -63,7 +63,7 @@ internal static class PolicyExplainCommand
     private static void Print(ExplainPolicyResponse answer)
     {
         int passing = answer.Ways.Count(way => way.Allowed);
-        string verdict = answer.Allowed || passing == 0 ? Verdict(answer.Allowed) : Terminal.Red($"allowed at {passing} of {answer.Ways.Count} backends");
+        string verdict = answer.Allowed || passing == 0 ? Verdict(answer.Allowed, answer.Audited) : Terminal.Red($"allowed at {passing} of {answer.Ways.Count} backends");
         Console.WriteLine($"{answer.From} → {answer.To} {answer.Port}: {verdict}");
         if (answer.Service.Length > 0)
         {
@@ -74,7 +74,7 @@ internal static class PolicyExplainCommand
         {
             if (way.To.Length > 0)
             {
-                Console.WriteLine($"  → {TextTable.OneLine(way.To)}: {Verdict(way.Allowed)}");
+                Console.WriteLine($"  → {TextTable.OneLine(way.To)}: {Verdict(way.Allowed, way.Audited)}");
             }
 
             string indent = way.To.Length > 0 ? "    " : "  ";
@@ -88,5 +88,6 @@ internal static class PolicyExplainCommand
         }
     }
 
-    private static string Verdict(bool allowed) => allowed ? Terminal.Green("allowed") : Terminal.Red("denied");
+    private static string Verdict(bool allowed, bool audited) =>
+        !allowed ? Terminal.Red("denied") : audited ? Terminal.Yellow("allowed, audited") : Terminal.Green("allowed");
 }

@@ -18,7 +18,7 @@ internal sealed class PolicyTry
     {
     }
 
-    internal static PolicyTry AddTo(Command command, Option<bool> dryRun, Option<bool> strict)
+    internal static PolicyTry AddTo(Command command, Option<bool> dryRun, Option<bool> strict, Option<bool> audit)
     {
         var record = new PolicyTry();
         command.Options.Add(record._since);
@@ -35,6 +35,11 @@ internal sealed class PolicyTry
             if (!isAsked && (result.GetResult(record._until) is not null || result.GetValue(record._replace)))
             {
                 result.AddError("--until and --replace are for a dry run on the record: add --since");
+            }
+
+            if (isAsked && result.GetValue(audit))
+            {
+                result.AddError("--audit and --since do not go together: a dry run on the record tells what would be refused if the files were enforced; leave --audit out");
             }
 
             if (isAsked && result.GetValue(strict))

@@ -35,6 +35,7 @@ public static class PrometheusText
         Rows(text, passed, "weir_forward_bytes_total", "Bytes of packets passed on.", row => row.Bytes);
         Rows(text, dropped, "weir_drop_count_total", "Packets dropped, by reason.", row => row.Packets);
         Rows(text, dropped, "weir_drop_bytes_total", "Bytes of packets dropped, by reason.", row => row.Bytes);
+        Rows(text, metrics.Audited, "weir_audited_count_total", "Flows that passed and rules in audit would have dropped, by reason.", row => row.Packets);
         One(text, "weir_events_lost_total", "counter", "Events that found the ring full.", metrics.EventsLost);
         One(text, "weir_names_answered_total", "counter", "DNS questions of containers that were answered in the kernel.", metrics.NamesAnswered);
         One(text, "weir_names_without_address_total", "counter", "The same, of names that have no address of the family that was asked for.", metrics.NamesWithoutAddress);
@@ -47,6 +48,7 @@ public static class PrometheusText
         One(text, "weir_degraded", "gauge", "Kinds of which something is missing now, or is taken away again and again.", metrics.Degraded);
         Many(text, "weir_endpoint_state", "Endpoints by state.", "endpoint_state", metrics.EndpointStates, "gauge");
         One(text, "weir_policy", "gauge", "Policies in force.", metrics.Policies);
+        One(text, "weir_policy_audited", "gauge", "Policies with rules in audit, which are not enforced.", metrics.AuditedPolicies);
         One(text, "weir_policy_max_revision", "gauge", "Revision of what the kernel enforces.", metrics.PolicyRevision);
         Histogram(text, "weir_policy_implementation_delay", "Seconds from a change of policy to its being in force for all endpoints.", metrics.PolicyDelay ?? new Durations());
         Many(text, "weir_identity", "Identities, by kind.", "type", metrics.Identities, "gauge");
@@ -104,7 +106,7 @@ public static class PrometheusText
             "rule",
             [
                 new NamedCount { Name = "received", Count = verdicts.Values.Aggregate(0UL, (sum, n) => sum + n) },
-                new NamedCount { Name = "forwarded", Count = verdicts.GetValueOrDefault("allowed") + verdicts.GetValueOrDefault("failed") },
+                new NamedCount { Name = "forwarded", Count = verdicts.GetValueOrDefault("allowed") + verdicts.GetValueOrDefault("audited") + verdicts.GetValueOrDefault("failed") },
                 new NamedCount { Name = "denied", Count = verdicts.GetValueOrDefault("refused") },
                 new NamedCount { Name = "parse_errors", Count = verdicts.GetValueOrDefault("invalid") },
             ]);

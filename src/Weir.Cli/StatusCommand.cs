@@ -41,6 +41,7 @@ internal static class StatusCommand
         ("Put back", $"{status.Mended}"),
         .. status.Incidents.Select(incident => ("Lately", $"{incident.Last.ToDateTimeOffset():HH:mm:ss}Z {incident.Text}")),
         .. status.Warnings.Select(warning => ("Warning", warning)),
+        .. status.Audited.Select(policy => ("In audit", policy)),
         .. status.Limits.Select(limit => ("Limit", limit)),
     ]);
 }

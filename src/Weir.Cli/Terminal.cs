@@ -15,6 +15,8 @@ internal static class Terminal
 
     internal static string Green(string text) => Wrap(text, "32");
 
+    internal static string Yellow(string text) => Wrap(text, "33");
+
     internal static string Dim(string text) => Wrap(text, "2");
 
     private static string Wrap(string text, string code) => _colour ? $"\e[{code}m{text}\e[0m" : text;

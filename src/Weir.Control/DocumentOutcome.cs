@@ -6,4 +6,4 @@ namespace Weir.Control;
 /// <param name="Name">With the kind before it where another kind has the name, too.</param>
 /// <param name="Change">"added", "changed", "unchanged", "deleted".</param>
 /// <param name="Rules">How many it has.</param>
-public sealed record DocumentOutcome(string Name, string Kind, string Change, int Rules);
+public sealed record DocumentOutcome(string Name, string Kind, string Change, int Rules, int AuditedRules);

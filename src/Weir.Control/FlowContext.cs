@@ -88,14 +88,16 @@ public sealed class FlowContext : IFlowContext
             _explained = explained = new Explained(engine, []);
         }
 
-        var key = (e.SrcIdentity, e.DstIdentity, e.Protocol, e.Dport.Value, e.Direction);
+        // Identities are the flow's, ports the packet's.
+        ushort port = e.IsReply != 0 ? e.Sport.Value : e.Dport.Value;
+        var key = (e.SrcIdentity, e.DstIdentity, e.Protocol, port, e.Direction);
         if (explained.Texts.TryGetValue(key, out string? known))
         {
             return known;
         }
 
         Explanation explanation = engine.Explain(
-            _policies.Peers.Of(new Identity(e.SrcIdentity)), _policies.Peers.Of(new Identity(e.DstIdentity)), (IpProtocol)e.Protocol, e.Dport.Value);
+            _policies.Peers.Of(new Identity(e.SrcIdentity)), _policies.Peers.Of(new Identity(e.DstIdentity)), (IpProtocol)e.Protocol, port);
         EndExplanation end = e.Direction == Direction.Ingress ? explanation.Ingress : explanation.Egress;
         return explained.Texts[key] = end.Text;
     }

@@ -44,17 +44,19 @@ public sealed class PolicyDesk
     /// <param name="dryRun">Changes nothing and tells what would change.</param>
     /// <param name="strict">A warning is an error.</param>
     /// <param name="by">Who does it, and when; it is kept with what changes.</param>
-    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict = false, (string User, DateTimeOffset Time) by = default)
+    /// <param name="audit">All rules are judged by and reported, and not enforced.</param>
+    public PolicyOutcome Apply(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict = false, (string User, DateTimeOffset Time) by = default, bool audit = false)
     {
         ArgumentNullException.ThrowIfNull(files);
         PolicyReadResult read = PolicyReader.ReadAll(files);
         List<Problem> problems = [.. read.Problems];
+        PolicyDocument[] documents = [.. read.Documents.Select(document => audit ? document.InAudit() : document)];
         return _writer.Run(() =>
         {
             PolicySet before = _policies.Set;
-            PolicySet after = before.With(read.Documents.Select(document => Signed(before.FindDocument(document.Key), document, by)));
+            PolicySet after = before.With(documents.Select(document => Signed(before.FindDocument(document.Key), document, by)));
             HostFacts facts = _facts.Read();
-            problems.AddRange(read.Documents.SelectMany(document => PolicyCheck.Find(document, facts).Concat(Replaced(before, document))));
+            problems.AddRange(documents.SelectMany(document => PolicyCheck.Find(document, facts).Concat(Replaced(before, document))));
             if (strict && !read.HasErrors && problems.Count(problem => problem.IsWarning) is var warnings and > 0)
             {
                 problems.Add(new Problem(null, $"nothing was applied: with --strict {(warnings == 1 ? "a warning is an error" : $"{warnings} warnings are errors")}", Severity.Error));
@@ -62,13 +64,13 @@ public sealed class PolicyDesk
 
             return problems.Any(problem => problem.IsError)
                 ? new PolicyOutcome(problems, [], [], _datapath.Revision, 0)
-                : Change(after, [.. read.Documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document)))], problems, dryRun);
+                : Change(after, [.. documents.Select(document => Outcome(after, document, ChangeOf(before.FindDocument(document.Key), document)))], problems, dryRun);
         });
     }
 
     /// <summary>The same, on all nodes if this is one of several; waits for them, and names those that do not follow.</summary>
-    public Task<PolicyOutcome> ApplyAsync(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict, (string User, DateTimeOffset Time) by, CancellationToken cancel) =>
-        AgreeAsync(() => Apply(files, dryRun, strict, by), cancel);
+    public Task<PolicyOutcome> ApplyAsync(IReadOnlyList<(string Name, string Text)> files, bool dryRun, bool strict, (string User, DateTimeOffset Time) by, bool audit, CancellationToken cancel) =>
+        AgreeAsync(() => Apply(files, dryRun, strict, by, audit), cancel);
 
     /// <summary>The same for policies that are taken away.</summary>
     /// <param name="names">Null: all.</param>
@@ -200,14 +202,16 @@ public sealed class PolicyDesk
             : [];
 
     private static DocumentOutcome Outcome(PolicySet set, PolicyDocument document, string change) =>
-        new(set.DisplayName(document.Key), document.Kind, change, document.Rules.Count);
+        new(set.DisplayName(document.Key), document.Kind, change, document.Rules.Count, document.AuditedRules);
 
     private static string ChangeOf(PolicyDocument? before, PolicyDocument after) =>
-        before is null ? "added" : before.Text == after.Text ? "unchanged" : "changed";
+        before is null ? "added" : IsSame(before, after) ? "unchanged" : "changed";
+
+    private static bool IsSame(PolicyDocument before, PolicyDocument after) => before.Text == after.Text && before.AppliedInAudit == after.AppliedInAudit;
 
     /// <summary>What only moved to another file or line was put in force by whoever wrote it.</summary>
     private static PolicyDocument Signed(PolicyDocument? before, PolicyDocument after, (string User, DateTimeOffset Time) by) =>
-        before?.Text == after.Text
+        before is not null && IsSame(before, after)
             ? after with { AppliedBy = before.AppliedBy, AppliedAt = before.AppliedAt }
             : after with { AppliedBy = by.User ?? "", AppliedAt = by.User is null ? null : by.Time };
 

@@ -19,6 +19,8 @@ public sealed class Datapath : IDatapath, IDisposable
 {
     private readonly Lock _lock = new();
 
+    private const uint FirstAudited = (uint)MetricsLayout.Audited * (uint)MetricsLayout.Reasons;
+
     // A change of weir_policy waits for running programs (about 10 ms): attaching must not wait with it.
     private readonly Lock _policyLock = new();
     private readonly DatapathOptions _options;
@@ -697,28 +699,11 @@ public sealed class Datapath : IDatapath, IDisposable
     public SweepResult SweepConntrack(ulong nowNs) => _conntrack.Sweep(nowNs);
 
     /// <summary>Packets by direction and end, where there were any.</summary>
-    public IReadOnlyList<MetricsRow> Metrics()
-    {
-        List<MetricsRow> rows = [];
-        for (uint slot = 0; slot < (uint)MetricsLayout.Slots; slot++)
-        {
-            ulong packets = 0;
-            ulong bytes = 0;
-            foreach (MetricsEntry cpu in _metrics.Get(slot))
-            {
-                packets += cpu.Packets;
-                bytes += cpu.Bytes;
-            }
+    public IReadOnlyList<MetricsRow> Metrics() => ReadMetrics(0, FirstAudited);
 
-            if (packets > 0)
-            {
-                rows.Add(new MetricsRow(
-                    (Direction)(slot / (uint)MetricsLayout.Reasons), (DropReason)(slot % (uint)MetricsLayout.Reasons), packets, bytes));
-            }
-        }
-
-        return rows;
-    }
+    /// <summary>Flows that passed and rules in audit would have dropped, by direction and reason; the bytes are those of the packets
+    /// that opened them.</summary>
+    public IReadOnlyList<MetricsRow> AuditedFlows() => ReadMetrics(FirstAudited, (uint)MetricsLayout.Slots);
 
     /// <summary>Waits for events, at most that long, and hands all that are there to the handler, on
     /// this thread. For a loop on a thread of its own.</summary>
@@ -756,6 +741,29 @@ public sealed class Datapath : IDatapath, IDisposable
         Backends.Dispose();
         _links.Dispose();
         _maps.Dispose();
+    }
+
+    private List<MetricsRow> ReadMetrics(uint first, uint end)
+    {
+        List<MetricsRow> rows = [];
+        for (uint slot = first; slot < end; slot++)
+        {
+            ulong packets = 0;
+            ulong bytes = 0;
+            foreach (MetricsEntry cpu in _metrics.Get(slot))
+            {
+                packets += cpu.Packets;
+                bytes += cpu.Bytes;
+            }
+
+            if (packets > 0)
+            {
+                rows.Add(new MetricsRow(
+                    (Direction)((slot - first) / (uint)MetricsLayout.Reasons), (DropReason)(slot % (uint)MetricsLayout.Reasons), packets, bytes));
+            }
+        }
+
+        return rows;
     }
 
     private void Attach(DevicePrograms programs, int ifindex, bool byLinks)

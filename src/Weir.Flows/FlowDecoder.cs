@@ -55,7 +55,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
     {
         bool isIp = e.EtherType.Value is EtherTypeIpv4 or EtherTypeIpv6;
         var protocol = (IpProtocol)e.Protocol;
-        bool dropped = e.DropReason != DropReason.None;
+        bool dropped = e.DropReason != DropReason.None && e.Verdict != Verdict.Audit;
         var flow = new Flow
         {
             Time = Timestamp.FromDateTimeOffset(WallClock(e.TimeNs)),
@@ -64,6 +64,7 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
             {
                 Verdict.Allow or Verdict.Proxy => "allowed",
                 Verdict.Deny => "denied",
+                Verdict.Audit => "audited",
                 _ => "",
             },
             Direction = e.Direction.ToString().ToLowerInvariant(),
@@ -102,7 +103,12 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
         {
             Time = Timestamp.FromDateTimeOffset(DateTimeOffset.UnixEpoch.AddMicroseconds(access.TimeUs)),
             Type = FlowType.L7,
-            Verdict = access.Verdict == AccessVerdict.Allowed ? "allowed" : "denied",
+            Verdict = access.Verdict switch
+            {
+                AccessVerdict.Allowed => "allowed",
+                AccessVerdict.Audited => "audited",
+                _ => "denied",
+            },
             Direction = judge == access.DestinationEndpoint ? "ingress" : "egress",
             Protocol = "tcp",
             Port = PortText(IpProtocol.Tcp, (ushort)access.DestinationPort),
@@ -126,6 +132,11 @@ public sealed class FlowDecoder(IFlowContext context, TimeProvider time)
             },
         };
         flow.Explanation = flow.Rule is { } rule ? $"rule {rule.Name} at {rule.File}:{rule.Line}" : access.Policy != 0 && context.ExplainHttpPolicy(access.Policy) is { Length: > 0 } text ? text : access.Detail;
+        if (access.Verdict == AccessVerdict.Audited)
+        {
+            flow.Explanation = $"would be refused: {flow.Explanation}";
+        }
+
         return flow;
     }
 

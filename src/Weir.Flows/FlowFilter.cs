@@ -12,6 +12,7 @@ public sealed class FlowFilter
     private readonly MonitorRequest _request;
     private readonly HashSet<FlowType> _types;
     private readonly HashSet<uint> _ports;
+    private readonly HashSet<string> _verdicts;
     private readonly IReadOnlyList<Func<FlowEnd, bool>> _from;
     private readonly IReadOnlyList<Func<FlowEnd, bool>> _to;
     private readonly IReadOnlyList<Func<FlowEnd, bool>> _relatedTo;
@@ -22,6 +23,7 @@ public sealed class FlowFilter
         _request = request;
         _types = request.Types_.Count > 0 ? [.. request.Types_] : [FlowType.Drop, FlowType.Verdict, FlowType.L7];
         _ports = [.. request.Ports];
+        _verdicts = [.. request.Verdicts];
         _from = [.. request.From.Select(Condition)];
         _to = [.. request.To.Select(Condition)];
         _relatedTo = [.. request.RelatedTo.Select(Condition)];
@@ -42,19 +44,25 @@ public sealed class FlowFilter
         return new FlowFilter(request.Types_.Count > 0 ? request : new MonitorRequest(request) { Types_ = { FlowType.Drop, FlowType.Verdict, FlowType.L7, FlowType.Tcp } });
     }
 
-    /// <summary>Whether requests are wanted only if they are refused, which the proxy tells of anyway.</summary>
+    /// <summary>Whether only what is refused is wanted, or audited: that is told anyway.</summary>
     internal bool IsForDenied { get; private init; }
+
+    /// <summary>Whether it wants flows or requests that pass, which are told only while somebody does.</summary>
+    internal bool WantsAllowed => !IsForDenied && (_verdicts.Count == 0 || _verdicts.Contains("allowed"));
 
     /// <summary>Whether flows of a type can pass at all: the datapath need not report the others.</summary>
     public bool Wants(FlowType type) => _types.Contains(type);
 
     /// <summary>Whether it can pass, as far as is known before it is decoded.</summary>
-    internal bool Wants(in FlowRecord record) => Wants(record.Type) && !(IsForDenied && record.Access is { Verdict: AccessVerdict.Allowed });
+    internal bool Wants(in FlowRecord record) => IsForDenied
+        ? record.IsAudited || (Wants(record.Type) && record.Access is not { Verdict: AccessVerdict.Allowed })
+        : Wants(record.Type);
 
     public bool Matches(Flow flow)
     {
         ArgumentNullException.ThrowIfNull(flow);
         return _types.Contains(flow.Type)
+            && (_verdicts.Count == 0 || _verdicts.Contains(flow.Verdict))
             && (_ports.Count == 0 || _ports.Contains(ServicePort(flow)))
             && Holds(_from, flow.Source)
             && Holds(_to, flow.Destination)

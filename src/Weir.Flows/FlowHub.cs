@@ -87,9 +87,9 @@ public sealed class FlowHub : IDisposable
     {
         _wantsTcp = _subscriptions.Any(s => s.Filter.Wants(FlowType.Tcp));
         SettingsFlag wanted = 0;
-        wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict)) ? SettingsFlag.Verdict : 0;
+        wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict) && s.Filter.WantsAllowed) ? SettingsFlag.Verdict : 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
-        bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7) && !s.Filter.IsForDenied);
+        bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7) && s.Filter.WantsAllowed);
         if (wantsRequests != WantsRequests)
         {
             WantsRequests = wantsRequests;

@@ -12,4 +12,7 @@ public readonly record struct FlowRecord(Event Event, ProxyAccess? Access)
 
     /// <summary>What kind of flow it becomes.</summary>
     public FlowType Type => Access is null ? (FlowType)Event.Type : FlowType.L7;
+
+    /// <summary>It passed, and rules in audit would have refused it.</summary>
+    internal bool IsAudited => Access is null ? Event is { Type: EventType.Verdict, Verdict: Verdict.Audit } : Access.Verdict == AccessVerdict.Audited;
 }

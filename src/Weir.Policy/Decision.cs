@@ -13,6 +13,12 @@ public readonly record struct Decision(bool Allowed, bool Enforced, bool ByDenyR
     /// <summary>Allowed, but each request is judged by this. Null: requests are not looked at.</summary>
     public HttpPolicy? Http { get; init; }
 
+    /// <summary>It passes, and rules in audit would have refused it. Null: they say the same.</summary>
+    public AuditRefusal? Audited { get; init; }
+
+    /// <summary>It is denied, and this rule in audit would allow it; 0: none would.</summary>
+    public uint WouldBeAllowedBy { get; init; }
+
     /// <summary>Not under policy: everything passes.</summary>
     public static Decision NotEnforced => new(true, false, false, 0);
 

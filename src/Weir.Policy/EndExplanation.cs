@@ -20,5 +20,8 @@ public sealed record EndExplanation(
     string Text)
 {
     /// <summary>Whether this end allows the connection, and the request if one was asked about.</summary>
-    public bool Allowed => Decision.Allowed && (Http is null || Http.Value.Allowed);
+    public bool Allowed => Decision.Allowed && (Http is null || Http.Value.Allowed || Decision.Http is { IsAudit: true });
+
+    /// <summary>Whether it allows it, and rules in audit would have refused it.</summary>
+    public bool IsAudited => Allowed && (Decision.Audited is not null || Http is { Allowed: false });
 }

@@ -14,4 +14,7 @@ public sealed record Explanation(
 {
     /// <summary>Whether both ends allow it.</summary>
     public bool Allowed => Egress.Allowed && Ingress.Allowed;
+
+    /// <summary>Whether both allow it, and rules in audit would have refused it at one of them.</summary>
+    public bool IsAudited => Allowed && (Egress.IsAudited || Ingress.IsAudited);
 }

@@ -77,8 +77,13 @@ public static class PolicyDiff
             return PolicyChange.Denied;
         }
 
-        string[] http = [.. decisions.Where(decision => decision.Http is not null).Select(decision => decision.Http!.ToString(int.MaxValue)).Distinct()];
-        return http.Length == 0 ? PolicyChange.Allowed : $"only {string.Join(" and only ", http)}";
+        string[] http = [.. decisions.Where(decision => decision.Http is { IsAudit: false }).Select(decision => decision.Http!.ToString(int.MaxValue)).Distinct()];
+        return (http.Length, PolicyChange.AuditOf(decisions)) switch
+        {
+            (0, "") => PolicyChange.Allowed,
+            (0, var audit) => audit,
+            (_, var audit) => $"only {string.Join(" and only ", http)}{(audit.Length == 0 ? "" : $", {audit}")}",
+        };
     }
 
     /// <summary>Adds a change, or makes the last one longer where it continues it.</summary>

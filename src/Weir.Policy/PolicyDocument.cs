@@ -25,6 +25,16 @@ public sealed record PolicyDocument(
     /// <summary>When he did.</summary>
     public DateTimeOffset? AppliedAt { get; init; }
 
+    /// <summary>It was applied to be in audit, all of its rules, whatever its text says.</summary>
+    public bool AppliedInAudit { get; init; }
+
+    /// <summary>How many of its rules are in audit.</summary>
+    public int AuditedRules => Rules.Count(rule => rule.IsAudit);
+
+    /// <summary>The same with all of its rules in audit.</summary>
+    public PolicyDocument InAudit() =>
+        this with { AppliedInAudit = true, Rules = [.. Rules.Select(rule => rule with { IsAudit = true })] };
+
     /// <summary>The same with rule numbers from <paramref name="first"/> on.</summary>
     internal PolicyDocument WithRuleIds(uint first) =>
         this with { Rules = [.. Rules.Select((rule, index) => rule with { Id = first + (uint)index })] };

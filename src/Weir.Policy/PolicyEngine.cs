@@ -28,7 +28,7 @@ public sealed class PolicyEngine
         _entries = [.. set.Rules.SelectMany(rule => rule.Entries, (rule, entry) => new EntryOfRule(rule, entry))];
         _matcher = new PeerMatcher(_entries);
         _anyPeer = _matcher.Match(PolicyPeer.Unknown);
-        _responding = [.. set.Rules.Where(rule => rule.DenyResponse is not null)];
+        _responding = [.. set.Rules.Where(rule => rule is { DenyResponse: not null, IsAudit: false })];
     }
 
     /// <summary>The policies it answers for.</summary>
@@ -53,7 +53,7 @@ public sealed class PolicyEngine
         }
 
         var entries = EntriesFor(policy, peer);
-        return Evaluator.Decide(entries, policy.DefaultDeny, NamesOf(subject, peer, direction), protocol, port);
+        return Evaluator.Decide(entries, policy.Fallback, NamesOf(subject, peer, direction), protocol, port);
     }
 
     /// <summary>
@@ -107,7 +107,7 @@ public sealed class PolicyEngine
     public bool IsDefaultDeny(PolicyPeer subject, PolicyDirection direction)
     {
         ArgumentNullException.ThrowIfNull(subject);
-        return ForSubject(subject, direction).DefaultDeny;
+        return ForSubject(subject, direction).Fallback.Denies;
     }
 
     /// <summary>What those hear whom the subject's policy denies: silence where a rule that selects it asks for
@@ -194,11 +194,12 @@ public sealed class PolicyEngine
 
         var defaultDeny = isInit
             || Mode == EnforcementMode.Always
-            || selecting.Any(rule => ((Rule)rule!).DefaultDeny(direction));
+            || selecting.Any(rule => ((Rule)rule!) is { IsAudit: false } enforced && enforced.DefaultDeny(direction));
+        var wouldDeny = defaultDeny || selecting.Any(rule => ((Rule)rule!).DefaultDeny(direction));
         // Like a deny, an http list holds whether or not what no rule allows is denied.
-        var isEnforced = defaultDeny || indexes.Any(index => _entries[index].Entry is { IsDeny: true } or { Http: not null });
+        var isEnforced = wouldDeny || indexes.Any(index => _entries[index].Entry is { IsDeny: true } or { Http: not null });
         return isEnforced
-            ? new SubjectPolicy(true, defaultDeny, [.. indexes.Select(index => _entries[index])], [.. indexes], mask)
+            ? new SubjectPolicy(true, new Fallback(defaultDeny, wouldDeny), [.. indexes.Select(index => _entries[index])], [.. indexes], mask)
             : SubjectPolicy.Off;
     }
 

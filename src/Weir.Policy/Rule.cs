@@ -34,6 +34,9 @@ public sealed record Rule
     /// <summary>What those hear whom the endpoints it selects deny; null: it does not say.</summary>
     public DenyResponse? DenyResponse { get; init; }
 
+    /// <summary>What it refuses passes and is told: it is judged by, and not enforced.</summary>
+    public bool IsAudit { get; init; }
+
     /// <summary>Whether it turns default deny on in this direction.</summary>
     public bool DefaultDeny(PolicyDirection direction) =>
         direction == PolicyDirection.Ingress ? DefaultDenyIngress : DefaultDenyEgress;

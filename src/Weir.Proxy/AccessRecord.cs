@@ -12,8 +12,16 @@ internal static class AccessRecord
 {
     public static void Report(WorkerState worker, Exchange exchange, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
     {
-        long latencyUs = (long)Stopwatch.GetElapsedTime(exchange.Started).TotalMicroseconds;
-        worker.Counters.Count(exchange.Verdict, exchange.Status, latencyUs, exchange.RequestBytes, exchange.ResponseBytes);
+        long latencyUs = exchange.IsWatched ? 0 : (long)Stopwatch.GetElapsedTime(exchange.Started).TotalMicroseconds;
+        if (exchange.IsWatched)
+        {
+            worker.Counters.Count(exchange.Verdict, exchange.RequestBytes);
+        }
+        else
+        {
+            worker.Counters.Count(exchange.Verdict, exchange.Status, latencyUs, exchange.RequestBytes, exchange.ResponseBytes);
+        }
+
         if (exchange.Verdict == AccessVerdict.Allowed && !worker.Reporter.WantsAllowed)
         {
             return;

@@ -43,10 +43,17 @@ internal sealed class Connection
         _source = source;
         Destination = destination;
         _flow = flow;
-        _session = new Http1Session(this);
+        _session = Judge.Refuses(worker.Snapshot, in flow) ? new Http1Session(this) : new AuditSession(this);
         _client = new ConnectionEnd(worker, tenant, Token(ofServer: false));
         _server = new ConnectionEnd(worker, tenant, Token(ofServer: true));
         _client.Open(client);
+    }
+
+    /// <summary>Begins, once whoever made it knows it.</summary>
+    public void Begin()
+    {
+        _session.OnBegin();
+        Watch();
     }
 
     public WorkerState Worker { get; }
@@ -266,6 +273,10 @@ internal sealed class Connection
         else if (policyChanged && !RefreshFlow())
         {
             Reset();
+        }
+        else if (policyChanged)
+        {
+            _session.OnPolicyChanged();
         }
     }
 

@@ -35,6 +35,13 @@ internal sealed class Counters
         _responseBytes += responseBytes;
     }
 
+    /// <summary>A request of whose answer nothing is known.</summary>
+    public void Count(AccessVerdict verdict, long requestBytes)
+    {
+        _requests[(int)verdict]++;
+        _requestBytes += requestBytes;
+    }
+
     public void Count(RequestFault fault) => _faults[(int)fault]++;
 
     /// <summary>The sum over all workers.</summary>

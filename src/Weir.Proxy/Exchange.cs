@@ -57,6 +57,9 @@ internal sealed class Exchange
     /// <summary>The client has not sent all of the request's body.</summary>
     public bool HasBodyToCome { get; set; }
 
+    /// <summary>It was read along: nobody saw what it was answered, nor when.</summary>
+    public bool IsWatched { get; set; }
+
     public bool IsHead { get; init; }
 
     public bool IsConnect { get; init; }

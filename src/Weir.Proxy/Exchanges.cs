@@ -20,7 +20,7 @@ internal static class Exchanges
         var name = NameOf(head.Method(bytes));
         var status = judgement.Verdict switch
         {
-            AccessVerdict.Allowed => 0,
+            AccessVerdict.Allowed or AccessVerdict.Audited => 0,
             AccessVerdict.Refused => 403,
             AccessVerdict.Invalid => 400,
             _ => 503,
@@ -29,7 +29,7 @@ internal static class Exchanges
         // be: a client that is not told sends its next request into the end of the connection.
         var isLast = !head.KeepAlive
             || (status != 0 && (status != 403 || head.ContentLength > MostDiscarded || head.Body == BodyKind.Chunked || head.ExpectsContinue || head.Upgrade != UpgradeKind.None || name == "CONNECT"));
-        isShown |= status != 0;
+        isShown |= judgement.Verdict != AccessVerdict.Allowed;
         return new Exchange
         {
             Method = name,

@@ -213,13 +213,13 @@ internal sealed class Http2Requests(Connection connection, Http2Streams streams,
     {
         var status = judgement.Verdict switch
         {
-            AccessVerdict.Allowed => 0,
+            AccessVerdict.Allowed or AccessVerdict.Audited => 0,
             AccessVerdict.Refused => 403,
             AccessVerdict.Invalid => 400,
             _ => 503,
         };
         // What nobody will see is not made into text.
-        var isShown = status != 0 || connection.Worker.Reporter.WantsAllowed;
+        var isShown = judgement.Verdict != AccessVerdict.Allowed || connection.Worker.Reporter.WantsAllowed;
         return new Exchange
         {
             Method = isShown ? Exchange.Show(request.Method) : "",

@@ -15,22 +15,27 @@ internal static class Judge
         where THeaders : IHeaders, allows ref struct
     {
         var judgement = DecideAsSent(snapshot, in flow, method, path, host, in headers);
-        if (judgement.Verdict != AccessVerdict.Allowed || !PathReadings.MayDiffer(path))
+        if (!Passes(in judgement) || !PathReadings.MayDiffer(path))
         {
             return judgement;
         }
 
         if (PathReadings.Of(path) is not { } readings)
         {
-            return Ambiguous("as too many others");
+            return Refuses(snapshot, in flow) ? Ambiguous("as too many others") : Audited(in judgement, in judgement, "as too many others");
         }
 
         foreach (var reading in readings)
         {
             var other = DecideAsSent(snapshot, in flow, method, reading, host, in headers);
-            if (other.Verdict != AccessVerdict.Allowed)
+            if (!Passes(in other))
             {
                 return Ambiguous($"as \"{Exchange.Show(reading)}\", which is not allowed");
+            }
+
+            if (other.Verdict == AccessVerdict.Audited)
+            {
+                judgement = Audited(in judgement, in other, $"as \"{Exchange.Show(reading)}\", which is not allowed");
             }
 
             // The bytes that go on are mended once: for who reads them otherwise as well.
@@ -43,10 +48,26 @@ internal static class Judge
         return judgement;
     }
 
-    /// <summary>Whether a policy of either end looks at a header of that name: in trailers, which some servers merge with
+    /// <summary>Whether a policy of either end can refuse a request. Who does not know a policy yet must think so, and of no policy at
+    /// all as well.</summary>
+    public static bool Refuses(PolicySnapshot snapshot, in ProxyFlow flow) =>
+        (flow.HttpEgress == 0 && flow.HttpIngress == 0)
+        || (flow.HttpEgress != 0 && snapshot.Find(flow.HttpEgress) is not { IsAudit: true })
+        || (flow.HttpIngress != 0 && snapshot.Find(flow.HttpIngress) is not { IsAudit: true });
+
+    /// <summary>Whether a policy of either end that can refuse requests looks at a header of that name: in trailers, which some servers merge with
     /// the headers, it would have been judged by nobody.</summary>
     public static bool LooksAt(PolicySnapshot snapshot, in ProxyFlow flow, ReadOnlySpan<byte> name) =>
-        snapshot.Find(flow.HttpEgress)?.LooksAt(name) == true || snapshot.Find(flow.HttpIngress)?.LooksAt(name) == true;
+        (snapshot.Find(flow.HttpEgress) is { IsAudit: false } egress && egress.LooksAt(name))
+        || (snapshot.Find(flow.HttpIngress) is { IsAudit: false } ingress && ingress.LooksAt(name));
+
+    private static bool Passes(in Judgement judgement) => judgement.Verdict is AccessVerdict.Allowed or AccessVerdict.Audited;
+
+    /// <param name="before">What was said of the target as it was sent.</param>
+    /// <param name="other">What a policy in audit says of another reading.</param>
+    private static Judgement Audited(in Judgement before, in Judgement other, string how) => before.Verdict == AccessVerdict.Audited
+        ? before
+        : before with { Verdict = AccessVerdict.Audited, RuleId = 0, Ingress = other.Ingress, Policy = 0, Detail = $"servers may read the target {how}" };
 
     private static Judgement Ambiguous(string how) => new(AccessVerdict.Invalid, 0, false, $"servers may read the target {how}", []);
 
@@ -60,7 +81,7 @@ internal static class Judge
             result = DecideOne(snapshot, flow.HttpEgress, ingress: false, result, method, path, host, in headers);
         }
 
-        if (flow.HttpIngress != 0 && result.Verdict == AccessVerdict.Allowed)
+        if (flow.HttpIngress != 0 && Passes(in result))
         {
             result = DecideOne(snapshot, flow.HttpIngress, ingress: true, result, method, path, host, in headers);
         }
@@ -79,6 +100,14 @@ internal static class Judge
         }
 
         var verdict = rules.Judge(method, path, host, in headers);
+        if (rules.IsAudit)
+        {
+            // The first end's, as if it had refused it; and nothing is mended.
+            return before.Verdict == AccessVerdict.Audited ? before
+                : verdict.Allowed ? before with { RuleId = verdict.RuleId, Ingress = ingress }
+                : before with { Verdict = AccessVerdict.Audited, RuleId = 0, Ingress = ingress, Policy = policy, Detail = "no http rule would allow it" };
+        }
+
         if (!verdict.Allowed)
         {
             return new Judgement(AccessVerdict.Refused, 0, ingress, "no http rule allows it", []) { Policy = policy };
@@ -86,15 +115,15 @@ internal static class Judge
 
         if (verdict.Mismatched.Count == 0)
         {
-            return before with { RuleId = verdict.RuleId, Ingress = ingress };
+            return before.Verdict == AccessVerdict.Audited ? before : before with { RuleId = verdict.RuleId, Ingress = ingress };
         }
 
         var words = string.Join(", ", verdict.Mismatched.Select(header => $"{header} ({header.Mismatch.ToString().ToUpperInvariant()})"));
         return new Judgement(
-            AccessVerdict.Allowed,
-            verdict.RuleId,
-            ingress,
+            before.Verdict,
+            before.Verdict == AccessVerdict.Audited ? before.RuleId : verdict.RuleId,
+            before.Verdict == AccessVerdict.Audited ? before.Ingress : ingress,
             before.Detail.Length > 0 ? $"{before.Detail}, {words}" : $"not as the rule wants: {words}",
-            [.. before.Mended, .. verdict.Mismatched]);
+            [.. before.Mended, .. verdict.Mismatched]) { Policy = before.Policy };
     }
 }

@@ -63,7 +63,7 @@ internal sealed class KnownRequest
     /// <summary>Its request was allowed, and this was written to the server.</summary>
     public void Allowed(Connection connection, long snapshot, bool isWhole, in RequestFields request, in Judgement judgement, ReadOnlySpan<byte> written)
     {
-        if (!_block.IsKept || judgement.Mended.Count > 0 || written.Length > MostWritten)
+        if (!_block.IsKept || judgement.Verdict != AccessVerdict.Allowed || judgement.Mended.Count > 0 || written.Length > MostWritten)
         {
             return;
         }

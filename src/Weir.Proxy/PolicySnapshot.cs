@@ -42,7 +42,7 @@ internal sealed class PolicySnapshot
     /// <summary>A policy as a message.</summary>
     public static ProxyPolicy ToMessage(HttpPolicy policy)
     {
-        var message = new ProxyPolicy { Id = policy.Id };
+        var message = new ProxyPolicy { Id = policy.Id, Audit = policy.IsAudit };
         foreach (var allowance in policy.Allowances)
         {
             message.Allowances.Add(new ProxyAllowance { RuleId = allowance.RuleId, Rule = allowance.Rule is null ? null : ToMessage(allowance.Rule) });
@@ -84,7 +84,7 @@ internal sealed class PolicySnapshot
     }
 
     private static HttpRuleSet Compile(ProxyPolicy policy) => new(
-        [.. policy.Allowances.Select(allowance => new HttpAllowance(allowance.RuleId, allowance.Rule is null ? null : Read(allowance.Rule)))]);
+        [.. policy.Allowances.Select(allowance => new HttpAllowance(allowance.RuleId, allowance.Rule is null ? null : Read(allowance.Rule)))], policy.Audit);
 
     private static HttpRule Read(ProxyRule rule) => new(
         rule.HasMethod ? rule.Method : null,

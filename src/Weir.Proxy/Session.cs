@@ -13,6 +13,16 @@ internal abstract class Session(Connection connection)
     /// <summary>Bytes that it keeps beside those that its connection does, about.</summary>
     public virtual int Memory => 0;
 
+    /// <summary>The connection begins.</summary>
+    public virtual void OnBegin()
+    {
+    }
+
+    /// <summary>Policy has changed, and lets the flow through as before.</summary>
+    public virtual void OnPolicyChanged()
+    {
+    }
+
     /// <summary>The client sent something.</summary>
     /// <returns>Bytes used; the rest comes again, with more behind it, or when the connection is resumed.</returns>
     public abstract int OnClientData(ReadOnlySpan<byte> data);

@@ -2,21 +2,30 @@
 namespace Weir.Proxy;
 
 /// <summary>After an allowed handshake (CONNECT, WebSocket): bytes both ways, neither read nor judged.</summary>
-internal sealed class TunnelSession(Connection connection, Exchange exchange) : Session(connection)
+/// <param name="exchange">The handshake; null: there was none.</param>
+internal class TunnelSession(Connection connection, Exchange? exchange) : Session(connection)
 {
     private bool _clientEnded;
     private bool _serverEnded;
 
     public override int OnClientData(ReadOnlySpan<byte> data)
     {
-        exchange.RequestBytes += data.Length;
+        if (exchange is not null)
+        {
+            exchange.RequestBytes += data.Length;
+        }
+
         Connection.SendToServer(data);
         return data.Length;
     }
 
     public override int OnServerData(ReadOnlySpan<byte> data)
     {
-        exchange.ResponseBytes += data.Length;
+        if (exchange is not null)
+        {
+            exchange.ResponseBytes += data.Length;
+        }
+
         Connection.SendToClient(data);
         return data.Length;
     }
@@ -41,7 +50,13 @@ internal sealed class TunnelSession(Connection connection, Exchange exchange) : 
     {
     }
 
-    public override void OnClosed() => Connection.Report(exchange);
+    public override void OnClosed()
+    {
+        if (exchange is not null)
+        {
+            Connection.Report(exchange);
+        }
+    }
 
     private void CloseIfBothEnded()
     {

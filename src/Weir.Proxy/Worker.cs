@@ -235,7 +235,9 @@ internal sealed class Worker : IDisposable
         _generation = (_generation + 1) & 0x7FFFFFFF;
         Counters.Open++;
         Tenant tenant = _tenants.Join(flow.SourceEndpoint, source.Address);
-        _connections[slot] = new Connection(State, tenant, slot, _generation, client, source, destination, in flow);
+        var connection = new Connection(State, tenant, slot, _generation, client, source, destination, in flow);
+        _connections[slot] = connection;
+        connection.Begin();
     }
 
     private void Tick()

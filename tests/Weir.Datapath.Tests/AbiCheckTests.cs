@@ -16,11 +16,11 @@ public sealed class AbiCheckTests
     [Fact]
     public void Compare_WrongStruct_ListsEveryDifference()
     {
-        AbiStruct wrong = new("policy_entry", 16, [new("rule_id", 0, 4), new("verdict", 5, 2), new("http_policy", 8, 4), new("extra", 12, 4)]);
+        AbiStruct wrong = new("policy_entry", 20, [new("rule_id", 0, 4), new("verdict", 5, 2), new("flags", 5, 1), new("http_policy", 8, 4), new("audit_rule", 12, 4), new("extra", 16, 4)]);
 
         Assert.Equal(
             [
-                "struct policy_entry has 12 bytes in C, 16 in C#",
+                "struct policy_entry has 16 bytes in C, 20 in C#",
                 "policy_entry.verdict is at byte 4 in C, 5 in C#",
                 "policy_entry.verdict has 1 bytes in C, 2 in C#",
                 "policy_entry.extra is missing in C",

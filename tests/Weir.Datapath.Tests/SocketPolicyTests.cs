@@ -38,6 +38,18 @@ public sealed class SocketPolicyTests : IDisposable
         Assert.Equal(NoRoute, Connect(kind, address));
     }
 
+    [PrivilegedTheory]
+    [InlineData("TCP")]
+    [InlineData("UDP")]
+    public void WhatRulesInAuditWouldDeny_DoesNotFail(string kind)
+    {
+        PolicyMapEntry audited = All(PolicyDirection.Ingress) with { Audited = new AuditRefusal(false, 0) };
+        _host.Datapath.ApplyPolicies(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [2] = [audited] });
+        Assert.Equal([audited], _host.Datapath.ListPolicy(2));
+        Assert.Equal(NoRoute, Connect(kind, "10.11.0.3"));
+        Assert.Equal(0UL, _host.Denied(Direction.Ingress));
+    }
+
     [PrivilegedFact]
     public void OwnEgress_IsJudgedFirst()
     {

@@ -128,11 +128,13 @@ public sealed class PolicyTruthTableTests(ITestOutputHelper output)
         pass = egress.Allowed && ingress.Allowed;
         DropReason expected = pass ? DropReason.None
             : (egress.Allowed ? ingress : egress).ByDenyRule ? DropReason.PolicyDenyRule : DropReason.PolicyDenied;
-        if (pass && (egress.Http is not null || ingress.Http is not null))
+        if (pass && (egress.Http is { IsAudit: false } || ingress.Http is { IsAudit: false }))
         {
             expected = DropReason.ProxyUnavailable; // none runs here
         }
 
+        DropReason audited = !pass || (egress.Audited ?? ingress.Audited) is not { } refusal ? DropReason.None
+            : refusal.ByDenyRule ? DropReason.PolicyDenyRule : DropReason.PolicyDenied;
         if (protocol == Gre)
         {
             // Without ports, any packet between the two would belong to the flow of an earlier one.
@@ -140,8 +142,8 @@ public sealed class PolicyTruthTableTests(ITestOutputHelper output)
         }
 
         Outcome outcome = kind == 3 ? harness.ToContainer(to.Id, frame) : harness.FromContainer(from.Id, frame);
-        what = string.Create(CultureInfo.InvariantCulture, $"{frame.Source} → {frame.Destination} protocol {protocol} port {policyPort}: engine {expected} (egress {egress}, ingress {ingress}), program {outcome.Reason}");
-        return outcome.Reason == expected;
+        what = string.Create(CultureInfo.InvariantCulture, $"{frame.Source} → {frame.Destination} protocol {protocol} port {policyPort}: engine {expected} (egress {egress}, ingress {ingress}), program {outcome.Reason}, audited {outcome.Audited}");
+        return outcome.Reason == expected && outcome.Audited == audited;
     }
 
     private static PolicyPeer OutsidePeer(string address, List<PolicyPeer> cidrs)

@@ -58,6 +58,11 @@ internal sealed class RandomPolicy
             _text.Append($", \"enableDefaultDeny\": {{\"ingress\": {Bool()}, \"egress\": {Bool()}}}");
         }
 
+        if (_random.Next(4) == 0)
+        {
+            _text.Append(", \"mode\": \"audit\"");
+        }
+
         _text.Append('}');
     }
 

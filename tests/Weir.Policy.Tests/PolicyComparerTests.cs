@@ -194,11 +194,20 @@ public sealed class PolicyComparerTests(ITestOutputHelper output)
         return PolicySet.Empty.With(read.Documents);
     }
 
-    private static string Word(string answer) => answer.StartsWith("only ", StringComparison.Ordinal) ? "only" : answer;
+    private static string Word(string answer)
+    {
+        var audit = answer.IndexOf(", audited", StringComparison.Ordinal);
+        return !answer.StartsWith("only ", StringComparison.Ordinal) ? answer : $"only{(audit < 0 ? "" : answer[audit..])}";
+    }
 
     private static string KindOf(Explanation explanation) => !explanation.Egress.Decision.Allowed || !explanation.Ingress.Decision.Allowed ? "denied"
-        : explanation.Egress.Decision.Http is null && explanation.Ingress.Decision.Http is null ? "allowed"
-        : "only";
+        : (explanation.Egress.Decision.Http is { IsAudit: false } || explanation.Ingress.Decision.Http is { IsAudit: false }, PolicyChange.AuditOf([explanation.Egress.Decision, explanation.Ingress.Decision])) switch
+        {
+            (false, "") => "allowed",
+            (false, var audit) => audit,
+            (true, "") => "only",
+            (true, var audit) => $"only, {audit}",
+        };
 
     private static bool Passes(PolicyEngine engine, Party from, Party to, ushort port, SampleRequest request) =>
         engine.Explain(from.Under(engine), to.Under(engine), IpProtocol.Tcp, port, request).Allowed;

@@ -12,20 +12,20 @@ internal sealed class PolicyMapLookup
     public PolicyMapLookup(IEnumerable<PolicyMapEntry> entries) =>
         _entries = entries.ToDictionary(entry => (entry.Identity, entry.Direction, entry.Protocol, entry.Port, entry.PortPrefixLength));
 
-    public (bool Allow, uint RuleId, uint HttpPolicyId) Find(Identity identity, PolicyDirection direction, IpProtocol protocol, ushort port) =>
-        Longest(identity.Value, direction, protocol, port) ?? Longest(0, direction, protocol, port) ?? (false, 0, 0);
+    public (bool Allow, uint RuleId, uint HttpPolicyId, bool HttpIsAudit, AuditRefusal? Audited) Find(Identity identity, PolicyDirection direction, IpProtocol protocol, ushort port) =>
+        Longest(identity.Value, direction, protocol, port) ?? Longest(0, direction, protocol, port) ?? (false, 0, 0, false, null);
 
-    private (bool Allow, uint RuleId, uint HttpPolicyId)? Longest(uint identity, PolicyDirection direction, IpProtocol protocol, ushort port)
+    private (bool Allow, uint RuleId, uint HttpPolicyId, bool HttpIsAudit, AuditRefusal? Audited)? Longest(uint identity, PolicyDirection direction, IpProtocol protocol, ushort port)
     {
         for (var length = 16; length >= 0; length--)
         {
             var masked = (ushort)(port & ~((1 << (16 - length)) - 1));
             if (_entries.TryGetValue((identity, direction, (byte)protocol, masked, (byte)length), out var entry))
             {
-                return (entry.Allow, entry.RuleId, entry.HttpPolicyId);
+                return (entry.Allow, entry.RuleId, entry.HttpPolicyId, entry.HttpIsAudit, entry.Audited);
             }
         }
 
-        return _entries.TryGetValue((identity, direction, null, 0, 0), out var any) ? (any.Allow, any.RuleId, any.HttpPolicyId) : null;
+        return _entries.TryGetValue((identity, direction, null, 0, 0), out var any) ? (any.Allow, any.RuleId, any.HttpPolicyId, any.HttpIsAudit, any.Audited) : null;
     }
 }

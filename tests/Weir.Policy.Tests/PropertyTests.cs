@@ -27,7 +27,7 @@ public sealed class PropertyTests(ITestOutputHelper output)
             var decision = engine.Decide(subject, peer, direction, protocol, port);
             var found = compiled.Find(peer.Identity, direction, protocol, port);
             Assert.True(
-                (decision.Allowed, decision.RuleId, decision.Http?.Id ?? 0) == found,
+                (decision.Allowed, decision.RuleId, decision.Http?.Id ?? 0, decision.Http is { IsAudit: true }, decision.Audited) == found,
                 $"seed {seed}: {subject.DisplayName} {direction} {peer.DisplayName} {protocol} {port}: decided {decision}, compiled {found}");
         }
     });
@@ -66,7 +66,7 @@ public sealed class PropertyTests(ITestOutputHelper output)
     public void AddingAllow_RemovesNothing() => ForSeeds((seed, random) =>
     {
         var before = Engine(random, out var set);
-        var extra = new PolicyDocument("extra", "", [random.Rule("extra", isDeny: false, defaultDeny: false)], "", "", 1);
+        var extra = new PolicyDocument("extra", "", [random.Rule("extra", isDeny: false, defaultDeny: false, isAudit: false)], "", "", 1);
         var after = new PolicyEngine(set.With([extra]), before.Mode);
         ForPackets(random, (subject, peer, direction, protocol, port) => Assert.True(
             !before.Decide(subject, peer, direction, protocol, port).Allowed || after.Decide(subject, peer, direction, protocol, port).Allowed,
@@ -141,7 +141,7 @@ public sealed class PropertyTests(ITestOutputHelper output)
 
     /// <summary>Whether it is allowed, and which requests; not by which rule.</summary>
     private static string AnswerOf(Explanation explanation) => !explanation.Allowed ? "denied"
-        : string.Join(" and ", new[] { explanation.Egress.Decision.Http, explanation.Ingress.Decision.Http }.OfType<HttpPolicy>().Select(http => http.ToString(int.MaxValue)).Distinct());
+        : PolicyChange.AuditOf([explanation.Egress.Decision, explanation.Ingress.Decision]) + string.Join(" and ", new[] { explanation.Egress.Decision.Http, explanation.Ingress.Decision.Http }.OfType<HttpPolicy>().Where(http => !http.IsAudit).Select(http => http.ToString(int.MaxValue)).Distinct());
 
     private static PolicyEngine Engine(RandomPolicies random, out PolicySet set)
     {

@@ -26,7 +26,7 @@ internal sealed class RandomPolicies(int seed)
         new(name, "CiliumRules", [.. Enumerable.Range(0, rules).Select(i => Rule($"{name}[{i}]"))], "random", $"{name} {_random.Next()}", 1);
 
     /// <summary>A rule with entries only of the kind that is asked for.</summary>
-    public Rule Rule(string name, bool? isDeny = null, bool? defaultDeny = null)
+    public Rule Rule(string name, bool? isDeny = null, bool? defaultDeny = null, bool? isAudit = null)
     {
         var entries = Enumerable.Range(0, _random.Next(1, 4)).Select(_ => Entry(isDeny ?? _random.Next(3) == 0)).ToList();
         return new Rule
@@ -35,6 +35,7 @@ internal sealed class RandomPolicies(int seed)
             Location = new SourceLocation("random", 1, 1),
             Subject = Selector(),
             Entries = entries,
+            IsAudit = isAudit ?? _random.Next(5) == 0,
             DefaultDenyIngress = defaultDeny ?? (_random.Next(5) > 0 && entries.Exists(entry => entry.Direction == PolicyDirection.Ingress)),
             DefaultDenyEgress = defaultDeny ?? (_random.Next(5) > 0 && entries.Exists(entry => entry.Direction == PolicyDirection.Egress)),
         };

@@ -262,7 +262,8 @@ public sealed class ProgramHarness : IDisposable
             key[9] = entry.Protocol ?? 0;
             BinaryPrimitives.WriteUInt16BigEndian(key.AsSpan(10), entry.Port);
             byte verdict = !entry.Allow ? (byte)2 : entry.HttpPolicyId != 0 ? (byte)3 : (byte)1;
-            inner.Update(key, [.. Word(entry.RuleId), verdict, 0, 0, 0, .. Word(entry.HttpPolicyId)]);
+            byte flags = (byte)((entry.Audited is null ? 0 : PolicyFlag.Audit) | (entry.HttpIsAudit ? PolicyFlag.ProxyAudit : 0));
+            inner.Update(key, [.. Word(entry.RuleId), verdict, flags, 0, 0, .. Word(entry.HttpPolicyId), .. Word(entry.Audited?.RuleId ?? 0)]);
         }
 
         _maps["weir_policy"].Update(Word(id), Word((uint)inner.Fd));
@@ -353,11 +354,13 @@ public sealed class ProgramHarness : IDisposable
         TestRunResult result = loaded.Program(program).TestRun(frame, output, context: context);
         ulong[] after = Counters();
         int reason = 0;
+        int audited = 0;
         for (int slot = 0; slot < Slots; slot++)
         {
             if (after[slot] != before[slot])
             {
-                reason = slot % (int)MetricsLayout.Reasons;
+                ref int counted = ref slot >= (int)MetricsLayout.Audited * (int)MetricsLayout.Reasons ? ref audited : ref reason;
+                counted = slot % (int)MetricsLayout.Reasons;
             }
         }
 
@@ -369,7 +372,7 @@ public sealed class ProgramHarness : IDisposable
             throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");
         }
 
-        return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]);
+        return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]) { Audited = (DropReason)audited };
     }
 
     private ulong[] Counters()

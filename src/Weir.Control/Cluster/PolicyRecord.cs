@@ -7,4 +7,4 @@ internal sealed record PolicyRecord(IReadOnlyList<PolicyEntry> Documents);
 
 /// <summary>A document: where it was written, and by whom it was put in force; its text is a record of its own.</summary>
 /// <param name="Hash">See <see cref="ClusterKeys.Text(string)"/>.</param>
-internal sealed record PolicyEntry(string File, int Line, string Hash, string AppliedBy, DateTimeOffset? AppliedAt);
+internal sealed record PolicyEntry(string File, int Line, string Hash, string AppliedBy, DateTimeOffset? AppliedAt, bool AppliedInAudit = false);

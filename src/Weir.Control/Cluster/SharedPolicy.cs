@@ -146,7 +146,7 @@ internal sealed class SharedPolicy : IDisposable
 
         await PutTextsAsync(some, cancel);
         var record = new PolicyRecord([.. set.Documents.Select(document =>
-            new PolicyEntry(document.SourceFile, document.FirstLine, ClusterKeys.HashOf(document.Text), document.AppliedBy, document.AppliedAt))]);
+            new PolicyEntry(document.SourceFile, document.FirstLine, ClusterKeys.HashOf(document.Text), document.AppliedBy, document.AppliedAt, document.AppliedInAudit))]);
         TransactionResult result = await _shared.CommitAsync(
             new Transaction().IfUnchanged(ClusterKeys.Policy, seen).Put(ClusterKeys.Policy, JsonSerializer.SerializeToUtf8Bytes(record, ClusterContext.Default.PolicyRecord)), cancel);
         if (result.Succeeded)
@@ -200,12 +200,12 @@ internal sealed class SharedPolicy : IDisposable
     /// <summary>What is the same stays the same, with the rules' numbers that it has here.</summary>
     private PolicySet SetOf(PolicyRecord policy, ClusterView view)
     {
-        Dictionary<(string, int, string), PolicyDocument> known = _policies.Set.Documents.ToDictionary(document => (document.SourceFile, document.FirstLine, document.Text));
+        Dictionary<(string, int, string, bool), PolicyDocument> known = _policies.Set.Documents.ToDictionary(document => (document.SourceFile, document.FirstLine, document.Text, document.AppliedInAudit));
         List<PolicyDocument> documents = [];
         foreach (PolicyEntry entry in policy.Documents)
         {
             string text = view.Texts.GetValueOrDefault(entry.Hash) ?? throw new ControlException($"the text of {entry.File}:{entry.Line} is missing in the shared store: apply it again");
-            if (known.TryGetValue((entry.File, entry.Line, text), out PolicyDocument? same))
+            if (known.TryGetValue((entry.File, entry.Line, text, entry.AppliedInAudit), out PolicyDocument? same))
             {
                 documents.Add(same);
                 continue;
@@ -217,7 +217,7 @@ internal sealed class SharedPolicy : IDisposable
                 throw new ControlException($"this version cannot read it: {read.Problems.First(problem => problem.IsError)}");
             }
 
-            documents.AddRange(read.Documents.Select(document => document with { AppliedBy = entry.AppliedBy, AppliedAt = entry.AppliedAt }));
+            documents.AddRange(read.Documents.Select(document => (entry.AppliedInAudit ? document.InAudit() : document) with { AppliedBy = entry.AppliedBy, AppliedAt = entry.AppliedAt }));
         }
 
         HashSet<DocumentKey> present = [.. documents.Select(document => document.Key)];

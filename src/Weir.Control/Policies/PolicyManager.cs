@@ -79,6 +79,7 @@ internal sealed class PolicyManager
         set.Documents.Count == Set.Documents.Count
         && set.Documents.Zip(Set.Documents).All(pair => pair.First.Key == pair.Second.Key
             && pair.First.Text == pair.Second.Text
+            && pair.First.AppliedInAudit == pair.Second.AppliedInAudit
             && pair.First.SourceFile == pair.Second.SourceFile
             && pair.First.FirstLine == pair.Second.FirstLine);
 
@@ -199,7 +200,7 @@ internal sealed class PolicyManager
     private void Keep(PolicySet set) => _store.Put(
         Key,
         new KeptPolicies(set.NextRuleId, [.. set.Documents.Select(document =>
-            new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt))]),
+            new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt, document.AppliedInAudit))]),
         StateContext.Default.KeptPolicies);
 
     private PolicySet ReadKept()
@@ -214,7 +215,7 @@ internal sealed class PolicyManager
                 throw new ControlException($"the kept policy cannot be read by this version: {result.Problems.First(problem => problem.IsError)}");
             }
 
-            documents.AddRange(result.Documents.Select(document => (document with { AppliedBy = policy.AppliedBy ?? "", AppliedAt = policy.AppliedAt }, policy.FirstRuleId)));
+            documents.AddRange(result.Documents.Select(document => ((policy.AppliedInAudit ? document.InAudit() : document) with { AppliedBy = policy.AppliedBy ?? "", AppliedAt = policy.AppliedAt }, policy.FirstRuleId)));
         }
 
         return PolicySet.Restore(documents, kept?.NextRuleId ?? 1);

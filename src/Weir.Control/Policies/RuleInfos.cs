@@ -18,6 +18,7 @@ public static class RuleInfos
             File = rule.Location.File,
             Line = rule.Location.Line,
             Description = rule.Description,
+            Audit = rule.IsAudit,
         };
     }
 }

@@ -68,7 +68,7 @@ internal sealed class SeenFlows
         var (from, to) = (NumberOf(opener), NumberOf(other));
         ushort port = protocol is IpProtocol.Icmp or IpProtocol.Icmpv6 ? IcmpOf(flow.Port) : (ushort)other.Port;
         HttpAccess? http = flow.Http;
-        var key = new Key(from, to, protocol, port, http?.Method ?? "", http?.Path ?? "", http?.Host ?? "", outcome, flow.Rule is not null && _ends[from].IsOutside);
+        var key = new Key(from, to, protocol, port, http?.Method ?? "", http?.Path ?? "", http?.Host ?? "", outcome, flow is { Rule: not null, Verdict: not "audited" } && _ends[from].IsOutside);
         HasPassed |= outcome == SeenOutcome.Passed;
         if (http is not null)
         {
@@ -92,12 +92,12 @@ internal sealed class SeenFlows
     /// <summary>Null: policy had no say, or it is told by another.</summary>
     private static SeenOutcome? OutcomeOf(Flow flow) => flow.Type switch
     {
-        FlowType.Verdict => flow.Verdict == "allowed" ? SeenOutcome.Passed : null, // what is denied is told as a drop
+        FlowType.Verdict => flow.Verdict is "allowed" or "audited" ? SeenOutcome.Passed : null, // what is denied is told as a drop
         FlowType.Tcp => SeenOutcome.Passed,
         FlowType.Drop => _denied.Contains(flow.DropReason) ? SeenOutcome.Denied : _closed.Contains(flow.DropReason) ? SeenOutcome.DoorClosed : null,
         FlowType.L7 when flow.Http is { Method.Length: > 0 } http => http.Verdict switch
         {
-            "allowed" or "failed" => SeenOutcome.Passed,
+            "allowed" or "audited" or "failed" => SeenOutcome.Passed,
             "refused" => SeenOutcome.Denied,
             _ => null,
         },

@@ -6,4 +6,4 @@ namespace Weir.Control.State;
 internal sealed record KeptPolicies(uint NextRuleId, IReadOnlyList<KeptPolicy> Documents);
 
 /// <summary>A document as it was written, where, and by whom it was put in force.</summary>
-internal sealed record KeptPolicy(string SourceFile, int FirstLine, uint FirstRuleId, string Text, string? AppliedBy = null, DateTimeOffset? AppliedAt = null);
+internal sealed record KeptPolicy(string SourceFile, int FirstLine, uint FirstRuleId, string Text, string? AppliedBy = null, DateTimeOffset? AppliedAt = null, bool AppliedInAudit = false);

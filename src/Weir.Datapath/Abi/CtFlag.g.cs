@@ -33,4 +33,6 @@ public enum CtFlag : uint
     Forwarded = 2048,
     /// <summary>its opener&apos;s identity is what the overlay brought</summary>
     Overlay = 4096,
+    /// <summary>it was told that rules in audit would deny it</summary>
+    Audited = 8192,
 }

@@ -10,6 +10,8 @@ public enum MetricsLayout : int
 {
     /// <summary>room for enum drop_reason</summary>
     Reasons = 64,
+    /// <summary>added to the direction: flows that rules in audit would have dropped</summary>
+    Audited = 3,
     /// <summary>index = direction * METRICS_REASONS + drop_reason</summary>
-    Slots = 192,
+    Slots = 320,
 }

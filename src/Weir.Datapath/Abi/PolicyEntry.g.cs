@@ -10,18 +10,21 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>(12 bytes)</summary>
+/// <summary>(16 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct PolicyEntry
 {
     /// <summary>deciding rule; 0 = none (enforcement off, or default deny)</summary>
     public uint RuleId;
     public Verdict Verdict;
+    public PolicyFlag Flags;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray3<byte> _pad0;
+    private InlineArray2<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
     /// <summary>VERDICT_PROXY: what the proxy judges by; else 0</summary>
     public uint HttpPolicy;
+    /// <summary>POLICY_AUDIT: the rule that would deny it; 0 = none would allow it</summary>
+    public uint AuditRule;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -30,7 +33,9 @@ public partial struct PolicyEntry
         [
             global::Weir.Datapath.AbiField.Of("rule_id", ref value, ref value.RuleId),
             global::Weir.Datapath.AbiField.Of("verdict", ref value, ref value.Verdict),
+            global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
             global::Weir.Datapath.AbiField.Of("http_policy", ref value, ref value.HttpPolicy),
+            global::Weir.Datapath.AbiField.Of("audit_rule", ref value, ref value.AuditRule),
         ]);
     }
 }

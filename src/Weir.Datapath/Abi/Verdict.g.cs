@@ -13,4 +13,6 @@ public enum Verdict : byte
     Deny = 2,
     /// <summary>through the proxy, which judges each request</summary>
     Proxy = 3,
+    /// <summary>in events: allowed, and rules in audit would have denied it</summary>
+    Audit = 4,
 }

@@ -89,7 +89,9 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
                 key.PrefixLen < AnyPort ? (byte)0 : (byte)(key.PrefixLen - AnyPort),
                 value.Verdict != Verdict.Deny,
                 value.RuleId,
-                value.HttpPolicy);
+                value.HttpPolicy,
+                value.Flags.HasFlag(PolicyFlag.ProxyAudit),
+                value.Flags.HasFlag(PolicyFlag.Audit) ? new AuditRefusal(value.AuditRule != 0, value.AuditRule) : null);
         }
 
         return [.. entries.Values.OrderBy(e => e.Direction).ThenBy(e => e.Identity).ThenBy(e => e.Protocol).ThenBy(e => e.Port)];
@@ -160,6 +162,8 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
                     RuleId = entry.RuleId,
                     Verdict = !entry.Allow ? Verdict.Deny : entry.HttpPolicyId != 0 ? Verdict.Proxy : Verdict.Allow,
                     HttpPolicy = entry.HttpPolicyId,
+                    Flags = (entry.Audited is null ? 0 : PolicyFlag.Audit) | (entry.HttpIsAudit ? PolicyFlag.ProxyAudit : 0),
+                    AuditRule = entry.Audited?.RuleId ?? 0,
                 };
             }
 

@@ -48,7 +48,10 @@ internal sealed class FlowSummer(Func<FlowRecord, Flow> decode, int most = FlowS
         if (record.Access is { } request)
         {
             sum.Bytes += request.RequestBytes + request.ResponseBytes;
-            Sketch.Count(sum.Latencies, request.LatencyUs);
+            if (request.LatencyUs > 0)
+            {
+                Sketch.Count(sum.Latencies, request.LatencyUs);
+            }
         }
         else if (record.Tcp is { } tcp)
         {

@@ -15,22 +15,33 @@ public sealed class HttpPolicy : IEquatable<HttpPolicy>
     private readonly UInt128 _digest;
 
     /// <param name="allowances">The first that allows a request is named.</param>
-    public HttpPolicy(IReadOnlyList<HttpAllowance> allowances)
+    /// <param name="isAudit">Nothing is refused by it: what it does not allow is told.</param>
+    public HttpPolicy(IReadOnlyList<HttpAllowance> allowances, bool isAudit = false)
     {
         ArgumentNullException.ThrowIfNull(allowances);
         Allowances = allowances;
-        Text = string.Concat(allowances.Select(Canonical));
+        IsAudit = isAudit;
+        Text = (isAudit ? "audit;" : "") + string.Concat(allowances.Select(Canonical));
         var digest = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
         _digest = BinaryPrimitives.ReadUInt128BigEndian(digest);
     }
 
     public IReadOnlyList<HttpAllowance> Allowances { get; }
 
+    /// <summary>Nothing is refused by it: what it does not allow is told.</summary>
+    public bool IsAudit { get; }
+
+    /// <summary>Whether some rule allows the port without looking at requests.</summary>
+    public bool AllowsAll => Allowances.Any(allowance => allowance.Rule is null);
+
     /// <summary>Equal for equal policies, whatever is in their rules.</summary>
     public string Text { get; }
 
     /// <summary>The number, never 0.</summary>
     public uint Id => (uint)_digest is var id and not 0 ? id : 1;
+
+    /// <summary>The same, refusing nothing.</summary>
+    public HttpPolicy InAudit() => new(Allowances, isAudit: true);
 
     public bool Equals(HttpPolicy? other) => other is not null && _digest == other._digest;
 

@@ -24,8 +24,10 @@ public sealed class HttpRuleSet
 
     /// <param name="allowances">The first that allows a request is named.</param>
     /// <exception cref="PatternException">There are too many, or a pattern cannot be used.</exception>
-    public HttpRuleSet(IReadOnlyList<HttpAllowance> allowances)
+    /// <param name="isAudit">As of <see cref="HttpPolicy.IsAudit"/>.</param>
+    public HttpRuleSet(IReadOnlyList<HttpAllowance> allowances, bool isAudit = false)
     {
+        IsAudit = isAudit;
         ArgumentNullException.ThrowIfNull(allowances);
         if (allowances.Count > MostRules)
         {
@@ -42,6 +44,9 @@ public sealed class HttpRuleSet
     }
 
     public IReadOnlyList<HttpAllowance> Rules => _rules;
+
+    /// <summary>Nothing is refused by it: what it does not allow is told.</summary>
+    public bool IsAudit { get; }
 
     /// <summary>States of the automata, for figures.</summary>
     public int StateCount => _methods.StateCount + _paths.StateCount + _hosts.StateCount;

@@ -18,7 +18,10 @@ internal sealed record ComparedEnd(PolicyEngine Engine, PolicyDirection Directio
         var entry = rule is null ? null : Policy.Entries.FirstOrDefault(candidate =>
             candidate.Rule.Id == rule.Id && candidate.Entry.IsDeny == decision.ByDenyRule && Evaluator.MatchesPort(candidate.Entry, names, protocol, port)).Entry;
         var text = Explainer.Describe(Engine.Mode, Direction, decision, rule, entry);
-        return rule is null && !decision.Allowed && DefaultDeny is { } cause ? $"{text}; {cause} puts it under policy" : text;
+        var cause = DefaultDeny is { } putting ? $"; {putting} puts it under policy" : "";
+        return decision.Audited is { } audited
+            ? $"{text}; {Explainer.Describe(audited, Engine.Set.FindRule(audited.RuleId))}{(audited.ByDenyRule ? "" : cause)}"
+            : rule is null && !decision.Allowed ? text + cause : text;
     }
 
     /// <summary>The same of a request, where requests are looked at.</summary>
@@ -30,11 +33,11 @@ internal sealed record ComparedEnd(PolicyEngine Engine, PolicyDirection Directio
             : connection;
     }
 
-    /// <summary>Whether two decisions, also of different sides, let the same pass.</summary>
+    /// <summary>Whether two decisions, also of different sides, let the same pass, and tell of the same.</summary>
     public static bool IsSame(Decision one, Decision other) =>
-        one.Allowed == other.Allowed && MeaningOf(one.Http) == MeaningOf(other.Http);
+        one.Allowed == other.Allowed && one.Audited is null == other.Audited is null && MeaningOf(one.Http) == MeaningOf(other.Http);
 
     /// <summary>Equal for policies that allow the same by the same rules on requests.</summary>
     public static string MeaningOf(HttpPolicy? policy) =>
-        policy is null ? "" : string.Join('\n', policy.Allowances.Select(allowance => new HttpPolicy([allowance with { RuleId = 0 }]).Text).Distinct().Order(StringComparer.Ordinal));
+        policy is null ? "" : (policy.IsAudit ? "audit\n" : "") + string.Join('\n', policy.Allowances.Select(allowance => new HttpPolicy([allowance with { RuleId = 0 }]).Text).Distinct().Order(StringComparer.Ordinal));
 }

@@ -20,7 +20,7 @@ internal sealed class ComparedSide
         _meanings = new string[Engine.Entries.Length];
         for (var i = 0; i < _meanings.Length; i++)
         {
-            _meanings[i] = EntryText.OfAnswer(Engine.Entries[i].Entry);
+            _meanings[i] = EntryText.OfAnswer(Engine.Entries[i]);
         }
 
         _mask = new ulong[(_meanings.Length + 63) / 64];
@@ -48,7 +48,7 @@ internal sealed class ComparedSide
             _mask[i] = subject.Policy.IsEnforced ? subject.Policy.Mask[i] & matches[i] : 0;
         }
 
-        var key = new EndKey(subject.Policy.IsEnforced, subject.Policy.DefaultDeny, subject.DefaultDeny?.Id ?? 0, direction, _mask);
+        var key = new EndKey(subject.Policy.IsEnforced, subject.Policy.Fallback, subject.DefaultDeny?.Id ?? 0, direction, _mask);
         if (!_known.TryGetValue(key, out var number))
         {
             number = _ends.Count;
@@ -62,9 +62,11 @@ internal sealed class ComparedSide
     private SideSubject See(PolicyPeer peer, PolicyDirection direction)
     {
         var policy = Engine.ForSubject(peer, direction);
-        var cause = policy.DefaultDeny ? Engine.Set.Rules.FirstOrDefault(rule => rule.DefaultDeny(direction) && rule.Subject.Matches(peer)) : null;
+        var cause = policy.Fallback.WouldDeny
+            ? Engine.Set.Rules.FirstOrDefault(rule => rule.IsAudit != policy.Fallback.Denies && rule.DefaultDeny(direction) && rule.Subject.Matches(peer))
+            : null;
         var meaning = policy.IsEnforced
-            ? $"{policy.DefaultDeny}\n{string.Join('\n', policy.Entries.Select(entry => EntryText.Of(entry.Entry)).Distinct().Order(StringComparer.Ordinal))}"
+            ? $"{policy.Fallback}\n{string.Join('\n', policy.Entries.Select(entry => EntryText.Of(entry)).Distinct().Order(StringComparer.Ordinal))}"
             : "";
         return new SideSubject(policy, cause, meaning);
     }
@@ -82,16 +84,16 @@ internal sealed class ComparedSide
             }
         }
 
-        var policy = new EndPolicy(subject.Policy.IsEnforced, subject.Policy.DefaultDeny, [.. entries]);
-        return new ComparedEnd(Engine, direction, policy, subject.DefaultDeny, $"{policy.IsEnforced};{policy.DefaultDeny};{string.Join('\n', meanings)}");
+        var policy = new EndPolicy(subject.Policy.IsEnforced, subject.Policy.Fallback, [.. entries]);
+        return new ComparedEnd(Engine, direction, policy, subject.DefaultDeny, $"{policy.IsEnforced};{policy.Fallback};{string.Join('\n', meanings)}");
     }
 
-    private readonly record struct EndKey(bool IsEnforced, bool DefaultDeny, uint Cause, PolicyDirection Direction, ulong[] Mask)
+    private readonly record struct EndKey(bool IsEnforced, Fallback Fallback, uint Cause, PolicyDirection Direction, ulong[] Mask)
     {
         public bool Equals(EndKey other) =>
-            IsEnforced == other.IsEnforced && DefaultDeny == other.DefaultDeny && Cause == other.Cause && Direction == other.Direction
+            IsEnforced == other.IsEnforced && Fallback == other.Fallback && Cause == other.Cause && Direction == other.Direction
             && MaskComparer.Instance.Equals(Mask, other.Mask);
 
-        public override int GetHashCode() => HashCode.Combine(IsEnforced, DefaultDeny, Cause, Direction, MaskComparer.Instance.GetHashCode(Mask));
+        public override int GetHashCode() => HashCode.Combine(IsEnforced, Fallback, Cause, Direction, MaskComparer.Instance.GetHashCode(Mask));
     }
 }

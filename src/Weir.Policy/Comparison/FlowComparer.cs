@@ -83,14 +83,15 @@ internal sealed class FlowComparer(ComparedEnd[] before, ComparedEnd[] after, bo
         Decision[] old = [.. before.Select(end => end.Policy.Decide(names, protocol, port))];
         Decision[] @new = [.. after.Select(end => end.Policy.Decide(names, protocol, port))];
         var (was, @is) = (RequestsOf(old), RequestsOf(@new));
-        if ((was is null && @is is null) || (was is [] && @is is []))
+        var (audit, auditAfter) = (was is null ? "" : PolicyChange.AuditOf(old), @is is null ? "" : PolicyChange.AuditOf(@new));
+        if (((was is null && @is is null) || (was is [] && @is is [])) && audit == auditAfter)
         {
             return null;
         }
 
         var looksAtRequests = was is { Length: > 0 } || @is is { Length: > 0 };
         var difference = looksAtRequests ? requests.Compare(was, @is) : null;
-        if (was is { Length: > 0 } && @is is { Length: > 0 } && difference is { Opened: null, Closed: null, Unproved: "" })
+        if (was is { Length: > 0 } && @is is { Length: > 0 } && difference is { Opened: null, Closed: null, Unproved: "" } && audit == auditAfter)
         {
             return null;
         }
@@ -106,7 +107,7 @@ internal sealed class FlowComparer(ComparedEnd[] before, ComparedEnd[] after, bo
             }
         }
 
-        return new FlowChange(ports, TextOf(was), TextOf(@is), difference?.Opened, difference?.Closed, [.. said.Distinct()], [.. says.Distinct()], difference?.Unproved ?? "");
+        return new FlowChange(ports, TextOf(was, audit), TextOf(@is, auditAfter), difference?.Opened, difference?.Closed, [.. said.Distinct()], [.. says.Distinct()], difference?.Unproved ?? "");
     }
 
     private static IEnumerable<string> Words(ComparedEnd end, Decision decision, PortNames names, IpProtocol protocol, ushort port, SampleRequest[] examples) =>
@@ -115,13 +116,13 @@ internal sealed class FlowComparer(ComparedEnd[] before, ComparedEnd[] after, bo
     /// <summary>What judges requests at both ends, each once; null: the connection is denied.</summary>
     private static HttpPolicy[]? RequestsOf(Decision[] decisions) =>
         Array.TrueForAll(decisions, decision => decision.Allowed)
-            ? [.. decisions.Select(decision => decision.Http).OfType<HttpPolicy>().DistinctBy(ComparedEnd.MeaningOf)]
+            ? [.. decisions.Select(decision => decision.Http).OfType<HttpPolicy>().Where(http => !http.IsAudit).DistinctBy(ComparedEnd.MeaningOf)]
             : null;
 
-    private static string TextOf(HttpPolicy[]? requests) =>
+    private static string TextOf(HttpPolicy[]? requests, string audit) =>
         requests is null ? PolicyChange.Denied
-        : requests.Length == 0 ? PolicyChange.Allowed
-        : $"only {string.Join(" and only ", requests.Select(policy => policy.ToString(int.MaxValue)).Distinct())}";
+        : requests.Length == 0 ? (audit.Length == 0 ? PolicyChange.Allowed : audit)
+        : $"only {string.Join(" and only ", requests.Select(policy => policy.ToString(int.MaxValue)).Distinct())}{(audit.Length == 0 ? "" : $", {audit}")}";
 
     /// <summary>Regions beside one another with the same change are one.</summary>
     private static List<FlowChange> Join(List<FlowChange> changes)

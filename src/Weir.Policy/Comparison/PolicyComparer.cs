@@ -178,7 +178,7 @@ public sealed class PolicyComparer
 
         private static bool IsSame(SideSubject one, SideSubject other) =>
             one.Policy.IsEnforced == other.Policy.IsEnforced
-            && one.Policy.DefaultDeny == other.Policy.DefaultDeny
+            && one.Policy.Fallback == other.Policy.Fallback
             && one.DefaultDeny?.Id == other.DefaultDeny?.Id
             && one.Policy.Mask.AsSpan().SequenceEqual(other.Policy.Mask);
     }

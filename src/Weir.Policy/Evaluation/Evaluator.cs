@@ -14,17 +14,54 @@ internal static class Evaluator
     private const byte PacketTooBig = 2;
 
     /// <summary>
-    /// Decides for a connection among entries that speak of its direction, its subject and its peer: a
-    /// deny wins, then an allow, then the default. Of several rules the one with the lowest number is named.
+    /// Decides for a connection among entries that speak of its direction, its subject and its peer: by the rules that are
+    /// enforced, and what those in audit would have changed.
     /// </summary>
     public static Decision Decide(
-        ReadOnlySpan<EntryOfRule> entries, bool defaultDeny, PortNames names, IpProtocol protocol, ushort port)
+        ReadOnlySpan<EntryOfRule> entries, Fallback fallback, PortNames names, IpProtocol protocol, ushort port)
     {
+        var enforced = Decide(entries, withAudit: false, fallback.Denies, names, protocol, port, out var leftOut);
+        return fallback.Denies == fallback.WouldDeny && !leftOut
+            ? enforced
+            : Join(enforced, Decide(entries, withAudit: true, fallback.WouldDeny, names, protocol, port, out _));
+    }
+
+    /// <param name="enforced">What the enforced rules say.</param>
+    /// <param name="whole">What all rules would say.</param>
+    private static Decision Join(Decision enforced, Decision whole)
+    {
+        if (!enforced.Allowed)
+        {
+            return whole.Allowed ? enforced with { WouldBeAllowedBy = whole.RuleId } : enforced;
+        }
+
+        if (!whole.Allowed)
+        {
+            return enforced with { Audited = new AuditRefusal(whole.ByDenyRule, whole.RuleId) };
+        }
+
+        // Rules in audit only add to what enforced rules let requests do. Where no enforced rule allows the connection, they
+        // are all that speaks of its requests.
+        return enforced.Http is null && whole.Http is { AllowsAll: false } http ? enforced with { Http = http.InAudit() } : enforced;
+    }
+
+    /// <summary>A deny wins, then an allow, then the default. Of several rules the one with the lowest number is named.</summary>
+    /// <param name="leftOut">There are rules in audit, and they were not asked.</param>
+    private static Decision Decide(
+        ReadOnlySpan<EntryOfRule> entries, bool withAudit, bool defaultDeny, PortNames names, IpProtocol protocol, ushort port, out bool leftOut)
+    {
+        leftOut = false;
         var denying = uint.MaxValue;
         var allowing = uint.MaxValue;
         var looksAtRequests = false;
         foreach (ref readonly var candidate in entries)
         {
+            if (!withAudit && candidate.Rule.IsAudit)
+            {
+                leftOut = true;
+                continue;
+            }
+
             looksAtRequests |= candidate.Entry.Http is not null && MatchesPort(candidate.Entry, names, protocol, port);
             ref var best = ref candidate.Entry.IsDeny ? ref denying : ref allowing;
             if (candidate.Rule.Id < best && MatchesPort(candidate.Entry, names, protocol, port))
@@ -40,7 +77,7 @@ internal static class Evaluator
 
         if (looksAtRequests)
         {
-            return new Decision(Allowed: true, Enforced: true, ByDenyRule: false, allowing) { Http = HttpOf(entries, names, protocol, port) };
+            return new Decision(Allowed: true, Enforced: true, ByDenyRule: false, allowing) { Http = HttpOf(entries, withAudit, names, protocol, port) };
         }
 
         if (!defaultDeny)
@@ -57,12 +94,12 @@ internal static class Evaluator
     }
 
     /// <summary>The lists of all entries that allow the connection, united.</summary>
-    private static HttpPolicy HttpOf(ReadOnlySpan<EntryOfRule> entries, PortNames names, IpProtocol protocol, ushort port)
+    private static HttpPolicy HttpOf(ReadOnlySpan<EntryOfRule> entries, bool withAudit, PortNames names, IpProtocol protocol, ushort port)
     {
         var allowances = new List<HttpAllowance>();
         foreach (ref readonly var candidate in entries)
         {
-            if (candidate.Entry.IsDeny || !MatchesPort(candidate.Entry, names, protocol, port))
+            if (candidate.Entry.IsDeny || (candidate.Rule.IsAudit && !withAudit) || !MatchesPort(candidate.Entry, names, protocol, port))
             {
                 continue;
             }

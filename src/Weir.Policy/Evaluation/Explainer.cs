@@ -18,8 +18,8 @@ internal static class Explainer
             && candidate.IsDeny == decision.ByDenyRule
             && candidate.MatchesPeer(peer)
             && Evaluator.MatchesPort(candidate, names, protocol, port));
-        var nearest = decision is { Allowed: false, ByDenyRule: false }
-            ? Nearest(engine, subject, peer, direction, protocol, port)
+        var nearest = decision is { Allowed: false, ByDenyRule: false } or { Audited: { ByDenyRule: false } }
+            ? Nearest(engine, decision.Allowed, subject, peer, direction, protocol, port)
             : null;
         var text = Describe(engine, subject, peer, direction, decision, deciding, entry, nearest);
         if (decision.Http is not { } http)
@@ -51,6 +51,10 @@ internal static class Explainer
             : $"{side}: denied, no rule allows it";
     }
 
+    /// <summary>"audited: would be denied by rule shop at shop.yaml:3".</summary>
+    public static string Describe(AuditRefusal audited, Rule? rule) =>
+        rule is null ? "audited: would be denied, no rule would allow it" : $"audited: would be denied by rule {rule.Name} at {rule.Location.FileAndLine}";
+
     private static string Describe(
         PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, Decision decision, Rule? rule, RuleEntry? entry, NearestRule? nearest)
     {
@@ -61,7 +65,16 @@ internal static class Explainer
         }
 
         var text = Describe(engine.Mode, direction, decision, rule, entry);
-        if (rule is not null || decision.Allowed)
+        if (decision.Audited is { } audited)
+        {
+            text = $"{text}; {Describe(audited, engine.Set.FindRule(audited.RuleId))}";
+        }
+        else if (!decision.Allowed && decision.WouldBeAllowedBy != 0 && engine.Set.FindRule(decision.WouldBeAllowedBy) is { } allowing)
+        {
+            text = $"{text}; rule {allowing.Name} at {allowing.Location.FileAndLine} would allow it, but is in audit";
+        }
+
+        if ((rule is not null || decision.Allowed) && nearest is null)
         {
             return text;
         }
@@ -72,12 +85,12 @@ internal static class Explainer
     }
 
     private static NearestRule? Nearest(
-        PolicyEngine engine, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
+        PolicyEngine engine, bool withAudit, PolicyPeer subject, PolicyPeer peer, PolicyDirection direction, IpProtocol protocol, ushort port)
     {
         var names = PolicyEngine.NamesOf(subject, peer, direction);
         NearestRule? best = null;
         var bestScore = int.MaxValue;
-        foreach (var rule in engine.Set.Rules)
+        foreach (var rule in engine.Set.Rules.Where(rule => withAudit || !rule.IsAudit))
         {
             var missingSubject = rule.Subject.Matches(subject) ? MissingParts.None : MissingParts.Subject;
             foreach (var entry in rule.Entries)

@@ -13,12 +13,14 @@ internal static class HttpExplainer
         var side = direction == PolicyDirection.Ingress ? "ingress" : "egress";
         if (verdict is not { } judged)
         {
-            return $"{connection}, by requests: {policy}";
+            return policy.IsAudit ? $"{connection}; requests are audited, those not told: {policy}" : $"{connection}, by requests: {policy}";
         }
 
         if (!judged.Allowed)
         {
-            return $"{side}: {request!.Text} is refused with 403: {Describe(engine, policy)}";
+            return policy.IsAudit
+                ? $"{side}: {request!.Text} is allowed; audited: would be refused with 403: {Describe(engine, policy)}"
+                : $"{side}: {request!.Text} is refused with 403: {Describe(engine, policy)}";
         }
 
         var rule = engine.Set.FindRule(judged.RuleId);

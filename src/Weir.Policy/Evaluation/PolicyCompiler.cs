@@ -72,7 +72,7 @@ internal sealed class PolicyCompiler
         foreach (var entry in entries)
         {
             result.Add(new PolicyMapEntry(
-                identity.Value, direction, entry.Protocol, entry.Port, entry.PortPrefixLength, entry.Allow, entry.RuleId, entry.Http is null ? 0 : _keep(entry.Http)));
+                identity.Value, direction, entry.Protocol, entry.Port, entry.PortPrefixLength, entry.Allow, entry.RuleId, entry.Http is null ? 0 : _keep(entry.Http), entry.Http is { IsAudit: true }, entry.Audited));
         }
     }
 
@@ -86,13 +86,13 @@ internal sealed class PolicyCompiler
         }
 
         // Entries that select every identity are in each mask: the fallback follows from the mask.
-        var key = new Key(_mask, policy.DefaultDeny, names, fallbackNames is null);
+        var key = new Key(_mask, policy.Fallback, names, fallbackNames is null);
         if (!_flattened.TryGetValue(key, out var flattened))
         {
-            key = new Key([.. _mask], policy.DefaultDeny, names, fallbackNames is null);
+            key = new Key([.. _mask], policy.Fallback, names, fallbackNames is null);
             flattened = PolicyFlattener.Flatten(
                 Selected(policy, matches),
-                policy.DefaultDeny,
+                policy.Fallback,
                 names,
                 fallbackNames is null ? null : fallback,
                 fallbackNames ?? PortNames.None);
@@ -103,15 +103,15 @@ internal sealed class PolicyCompiler
     }
 
     /// <summary>What a flattening depends on. Names compare by reference.</summary>
-    private readonly struct Key(ulong[] mask, bool defaultDeny, PortNames names, bool isAnyPeer) : IEquatable<Key>
+    private readonly struct Key(ulong[] mask, Fallback fallback, PortNames names, bool isAnyPeer) : IEquatable<Key>
     {
         private readonly ulong[] _mask = mask;
-        private readonly bool _defaultDeny = defaultDeny;
+        private readonly Fallback _fallback = fallback;
         private readonly PortNames _names = names;
         private readonly bool _isAnyPeer = isAnyPeer;
 
         public bool Equals(Key other) =>
-            _defaultDeny == other._defaultDeny
+            _fallback == other._fallback
             && _isAnyPeer == other._isAnyPeer
             && ReferenceEquals(_names, other._names)
             && _mask.AsSpan().SequenceEqual(other._mask);

@@ -19,18 +19,18 @@ internal sealed class PolicyFlattener
     private const int PortBits = 16;
 
     private readonly EntryOfRule[] _entries;
-    private readonly bool _defaultDeny;
+    private readonly Fallback _onNone;
     private readonly PortNames _names;
     private readonly EntryOfRule[]? _fallback;
     private readonly PortNames _fallbackNames;
-    private readonly List<(bool Allow, uint RuleId, HttpPolicy? Http)> _colours = [(false, 0, null)];
+    private readonly List<(bool Allow, uint RuleId, HttpPolicy? Http, AuditRefusal? Audited)> _colours = [(false, 0, null, null)];
     private readonly List<FlatEntry> _result = [];
 
     private PolicyFlattener(
-        EntryOfRule[] entries, bool defaultDeny, PortNames names, EntryOfRule[]? fallback, PortNames fallbackNames)
+        EntryOfRule[] entries, Fallback onNone, PortNames names, EntryOfRule[]? fallback, PortNames fallbackNames)
     {
         _entries = entries;
-        _defaultDeny = defaultDeny;
+        _onNone = onNone;
         _names = names;
         _fallback = fallback;
         _fallbackNames = fallbackNames;
@@ -41,8 +41,8 @@ internal sealed class PolicyFlattener
     /// <paramref name="entries"/>; null flattens identity 0 itself, where the map's own answer is "no rule".
     /// </summary>
     public static List<FlatEntry> Flatten(
-        EntryOfRule[] entries, bool defaultDeny, PortNames names, EntryOfRule[]? fallback, PortNames fallbackNames) =>
-        new PolicyFlattener(entries, defaultDeny, names, fallback, fallbackNames).Run();
+        EntryOfRule[] entries, Fallback onNone, PortNames names, EntryOfRule[]? fallback, PortNames fallbackNames) =>
+        new PolicyFlattener(entries, onNone, names, fallback, fallbackNames).Run();
 
     private List<FlatEntry> Run()
     {
@@ -93,10 +93,10 @@ internal sealed class PolicyFlattener
     /// <summary>The colours a place may have, ascending.</summary>
     private int[] Acceptable(IpProtocol protocol, ushort port)
     {
-        var decision = Evaluator.Decide(_entries, _defaultDeny, _names, protocol, port);
+        var decision = Evaluator.Decide(_entries, _onNone, _names, protocol, port);
         var otherwise = _fallback is null
             ? Decision.NoRule
-            : Evaluator.Decide(_fallback, _defaultDeny, _fallbackNames, protocol, port);
+            : Evaluator.Decide(_fallback, _onNone, _fallbackNames, protocol, port);
         var colour = ColourOf(decision);
         return AnswerOf(decision).Equals(AnswerOf(otherwise)) ? [NoEntry, colour] : [colour];
     }
@@ -115,7 +115,7 @@ internal sealed class PolicyFlattener
         return _colours.Count - 1;
     }
 
-    private static (bool Allow, uint RuleId, HttpPolicy? Http) AnswerOf(Decision decision) => (decision.Allowed, decision.RuleId, decision.Http);
+    private static (bool Allow, uint RuleId, HttpPolicy? Http, AuditRefusal? Audited) AnswerOf(Decision decision) => (decision.Allowed, decision.RuleId, decision.Http, decision.Audited);
 
     private static Node Build(IpProtocol protocol, List<int> starts, int[][] colours, int first, int bits)
     {
@@ -165,7 +165,7 @@ internal sealed class PolicyFlattener
     }
 
     private void Add(IpProtocol? protocol, int port, int length, int colour) =>
-        _result.Add(new FlatEntry((byte?)protocol, (ushort)port, (byte)length, _colours[colour].Allow, _colours[colour].RuleId, _colours[colour].Http));
+        _result.Add(new FlatEntry((byte?)protocol, (ushort)port, (byte)length, _colours[colour].Allow, _colours[colour].RuleId, _colours[colour].Http, _colours[colour].Audited));
 
     private static int[] Intersect(int[] left, int[] right) => Array.FindAll(left, colour => Array.IndexOf(right, colour) >= 0);
 

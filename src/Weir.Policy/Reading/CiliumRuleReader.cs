@@ -2,11 +2,12 @@
 namespace Weir.Policy.Reading;
 
 /// <summary>Reads one Cilium rule: an item of a list of rules, or the spec of a CiliumNetworkPolicy.</summary>
-internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
+/// <param name="isAudit">What holds for a rule that says nothing of its mode.</param>
+internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope, bool isAudit = false)
 {
     private static readonly FieldSet _rule = new(
         "a rule",
-        ["endpointSelector", "ingress", "ingressDeny", "egress", "egressDeny", "enableDefaultDeny", "denyResponse", "labels", "description"],
+        ["endpointSelector", "ingress", "ingressDeny", "egress", "egressDeny", "enableDefaultDeny", "denyResponse", "mode", "labels", "description"],
         ["nodeSelector", "log"]);
 
     private static readonly FieldSet _defaultDeny = new("enableDefaultDeny", ["ingress", "egress"], []);
@@ -59,6 +60,7 @@ internal sealed class CiliumRuleReader(ReadContext context, PolicyScope scope)
             DefaultDenyIngress = ingress,
             DefaultDenyEgress = egress,
             DenyResponse = fields.Value("denyResponse") is { } response ? ReadDenyResponse(response) : null,
+            IsAudit = (fields.Value("mode") is { } mode ? context.Mode(mode) : null) ?? isAudit,
         };
     }
 

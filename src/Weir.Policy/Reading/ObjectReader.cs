@@ -6,8 +6,8 @@ internal sealed class ObjectReader(ReadContext context)
 {
     private const int LongestName = 253;
 
-    private static readonly FieldSet _cilium = new("a Cilium policy", ["apiVersion", "kind", "metadata", "spec", "specs", "status"], [], ["description"]);
-    private static readonly FieldSet _kubernetes = new("a NetworkPolicy", ["apiVersion", "kind", "metadata", "spec", "status"], [], ["description"]);
+    private static readonly FieldSet _cilium = new("a Cilium policy", ["apiVersion", "kind", "metadata", "mode", "spec", "specs", "status"], [], ["description"]);
+    private static readonly FieldSet _kubernetes = new("a NetworkPolicy", ["apiVersion", "kind", "metadata", "mode", "spec", "status"], [], ["description"]);
 
     /// <summary>The kinds it reads.</summary>
     public static IReadOnlyList<string> Kinds { get; } = ["CiliumNetworkPolicy", "CiliumClusterwideNetworkPolicy", "NetworkPolicy"];
@@ -33,7 +33,8 @@ internal sealed class ObjectReader(ReadContext context)
             return null;
         }
 
-        var rules = isKubernetes ? ReadKubernetes(fields, name, scope) : ReadCilium(fields, name, scope);
+        var isAudit = fields.Value("mode") is { } mode && context.Mode(mode) == true;
+        var rules = isKubernetes ? ReadKubernetes(fields, name, scope, isAudit) : ReadCilium(fields, name, scope, isAudit);
         return new PolicyDocument(name, kind, rules, context.File, document.Text, context.Location(document.FirstLine, 1).Line) { Namespace = scope.Namespace };
     }
 
@@ -61,7 +62,7 @@ internal sealed class ObjectReader(ReadContext context)
         }
     }
 
-    private List<Rule> ReadKubernetes(Fields fields, string name, PolicyScope scope)
+    private List<Rule> ReadKubernetes(Fields fields, string name, PolicyScope scope, bool isAudit)
     {
         if (fields["spec"] is not { } spec)
         {
@@ -70,12 +71,12 @@ internal sealed class ObjectReader(ReadContext context)
         }
 
         var rule = new KubernetesPolicyReader(context, scope).Read(spec, name, context.Location(fields.Node));
-        return rule is null ? [] : [rule];
+        return rule is null ? [] : [rule with { IsAudit = isAudit }];
     }
 
-    private List<Rule> ReadCilium(Fields fields, string name, PolicyScope scope)
+    private List<Rule> ReadCilium(Fields fields, string name, PolicyScope scope, bool isAudit)
     {
-        var reader = new CiliumRuleReader(context, scope);
+        var reader = new CiliumRuleReader(context, scope, isAudit);
         var (spec, specs) = (fields.Value("spec"), fields.Value("specs"));
         if (spec is null && specs is null)
         {

@@ -28,6 +28,20 @@ internal static class Values
         return null;
     }
 
+    /// <summary>Weir's own, of a rule or a policy. True: audit.</summary>
+    public static bool? Mode(this ReadContext context, Node node)
+    {
+        string[] modes = ["enforce", "audit"];
+        if (node is { Kind: NodeKind.Scalar, IsNull: false } && modes.Contains(node.Text))
+        {
+            return node.Text == "audit";
+        }
+
+        var nearest = node.Kind == NodeKind.Scalar ? NearestName.Find(node.Text, modes) : null;
+        context.Error(node, $"expected enforce or audit for mode; found {node.Found}{(nearest is null ? "" : $"; did you mean \"{nearest}\"?")}");
+        return null;
+    }
+
     public static int? Integer(this ReadContext context, Node node, string what, int least, int most)
     {
         if (node.Kind == NodeKind.Scalar

@@ -25,7 +25,7 @@ public sealed class PolicyReplay(PolicyEngine engine)
 
     private static bool IsDoor(SeenFlow flow, Decision ingress) => flow.From.IsOutside && ingress.RuleId == 0;
 
-    private static bool AllowsSome(Decision decision) => decision.Http is null || RequestJudge.AllowsEverything(decision.Http);
+    private static bool AllowsSome(Decision decision) => decision.Http is null or { IsAudit: true } || RequestJudge.AllowsEverything(decision.Http);
 
     /// <summary>Of several peers that an end can have been, all must say the same.</summary>
     private ReplayAnswer Ask(SeenFlow flow, bool withWords)
@@ -79,7 +79,7 @@ public sealed class PolicyReplay(PolicyEngine engine)
             }
         }
 
-        HttpPolicy[] policies = [.. new[] { egress.Http, ingress.Http }.OfType<HttpPolicy>()];
+        HttpPolicy[] policies = [.. new[] { egress.Http, ingress.Http }.OfType<HttpPolicy>().Where(http => !http.IsAudit)];
         if (policies.Length == 0)
         {
             return Passes(flow, from, to, egress, withWords, null);
@@ -104,13 +104,13 @@ public sealed class PolicyReplay(PolicyEngine engine)
             return verdict == ReplayVerdict.Refused ? ReplayAnswer.Refused : Passes(flow, from, to, egress, withWords, request);
         }
 
-        var byEgress = egress.Http is { } own && _requests.Judge([own], request) == ReplayVerdict.Refused;
+        var byEgress = egress.Http is { IsAudit: false } own && _requests.Judge([own], request) == ReplayVerdict.Refused;
         return Words(verdict, flow, from, to, byEgress, $"{(byEgress ? "egress" : "ingress")}: {request.Text} is refused with 403: {Engine.Describe((byEgress ? egress : ingress).Http!)}");
     }
 
     private ReplayAnswer Passes(SeenFlow flow, PolicyPeer from, PolicyPeer to, Decision egress, bool withWords, SeenRequest? request) =>
         // Where it is let in is what people ask about, unless only the other end has a say.
-        !withWords ? ReplayAnswer.Passes : Words(ReplayVerdict.Passes, flow, from, to, isEgress: !flow.To.IsHere || (egress.Http is not null && request is not null), null);
+        !withWords ? ReplayAnswer.Passes : Words(ReplayVerdict.Passes, flow, from, to, isEgress: !flow.To.IsHere || (egress.Http is { IsAudit: false } && request is not null), null);
 
     private ReplayAnswer Words(ReplayVerdict verdict, SeenFlow flow, PolicyPeer from, PolicyPeer to, bool isEgress, string? why)
     {

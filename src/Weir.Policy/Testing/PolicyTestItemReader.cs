@@ -16,6 +16,7 @@ internal sealed class PolicyTestItemReader(ReadContext context, TestPartyReader 
         ["allowed"] = TestAnswer.Allowed,
         ["denied"] = TestAnswer.Denied,
         ["403"] = TestAnswer.Forbidden,
+        ["audited"] = TestAnswer.Audited,
     };
 
     /// <summary>Null, with a problem.</summary>
@@ -98,7 +99,7 @@ internal sealed class PolicyTestItemReader(ReadContext context, TestPartyReader 
     {
         if (fields["expect"] is not { } node)
         {
-            fields.Missing("expect is missing: allowed, denied or 403");
+            fields.Missing("expect is missing: allowed, denied, 403 or audited");
             return null;
         }
 
@@ -108,7 +109,7 @@ internal sealed class PolicyTestItemReader(ReadContext context, TestPartyReader 
         }
 
         var nearest = NearestName.Find(node.Text, _answers.Keys);
-        context.Error(node, $"expected allowed, denied or 403 for expect; found {node.Found}{(nearest is null ? "" : $"; did you mean \"{nearest}\"?")}");
+        context.Error(node, $"expected allowed, denied, 403 or audited for expect; found {node.Found}{(nearest is null ? "" : $"; did you mean \"{nearest}\"?")}");
         return null;
     }
 

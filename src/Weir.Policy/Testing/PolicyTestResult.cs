@@ -16,11 +16,12 @@ public sealed record PolicyTestResult(PolicyTest Test, bool Passed, TestAnswer G
             .Select(end => end.Text),
     ];
 
-    /// <summary>"allowed", "denied" or "403".</summary>
+    /// <summary>"allowed", "denied", "403" or "audited".</summary>
     public static string Describe(TestAnswer answer) => answer switch
     {
         TestAnswer.Allowed => "allowed",
         TestAnswer.Forbidden => "403",
+        TestAnswer.Audited => "audited",
         _ => "denied",
     };
 }

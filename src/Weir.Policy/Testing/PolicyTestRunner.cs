@@ -105,10 +105,14 @@ public static class PolicyTestRunner
         var ingress = engine.Decide(to, from, PolicyDirection.Ingress, protocol, port);
         return IsAsExpected(test, !egress.Allowed || !ingress.Allowed ? TestAnswer.Denied
             : test.Request is { } request && !(Passes(request, egress) && Passes(request, ingress)) ? TestAnswer.Forbidden
+            : IsAudited(test.Request, egress) || IsAudited(test.Request, ingress) ? TestAnswer.Audited
             : TestAnswer.Allowed);
     }
 
-    private static bool Passes(SampleRequest request, Decision decision) => decision.Http is null || request.JudgedBy(decision.Http).Allowed;
+    private static bool Passes(SampleRequest request, Decision decision) => decision.Http is null or { IsAudit: true } || request.JudgedBy(decision.Http).Allowed;
+
+    private static bool IsAudited(SampleRequest? request, Decision decision) =>
+        decision.Audited is not null || (request is not null && decision.Http is { IsAudit: true } http && !request.JudgedBy(http).Allowed);
 
     private static bool IsAsExpected(PolicyTest test, TestAnswer got) =>
         got == test.Expected || (test.Expected == TestAnswer.Denied && got == TestAnswer.Forbidden);
@@ -116,7 +120,8 @@ public static class PolicyTestRunner
     private static PolicyTestResult Judge(PolicyEngine engine, PolicyTest test, PolicyPeer from, PolicyPeer to, IpProtocol protocol, ushort port)
     {
         var explanation = engine.Explain(from, to, protocol, port, test.Request);
-        var got = explanation.Allowed ? TestAnswer.Allowed
+        var got = explanation.IsAudited ? TestAnswer.Audited
+            : explanation.Allowed ? TestAnswer.Allowed
             : explanation.Egress.Decision.Allowed && explanation.Ingress.Decision.Allowed ? TestAnswer.Forbidden
             : TestAnswer.Denied;
         var isRight = IsAsExpected(test, got);
@@ -127,7 +132,7 @@ public static class PolicyTestRunner
     /// <summary>Empty: a rule of that name decided.</summary>
     private static string OtherRule(PolicySet policy, Explanation explanation, string by)
     {
-        var deciding = new[] { explanation.Egress, explanation.Ingress }.Where(end => end.Allowed == explanation.Allowed).SelectMany(end => Deciding(policy, end)).Distinct().ToArray();
+        var deciding = new[] { explanation.Egress, explanation.Ingress }.Where(end => end.Allowed == explanation.Allowed && (end.IsAudited || !explanation.IsAudited)).SelectMany(end => Deciding(policy, end)).Distinct().ToArray();
         return deciding.Intersect(RulesOf(policy, by)).Any() ? ""
             : deciding.Length == 0 ? "no rule decided"
             : $"decided by {string.Join(", ", deciding.Select(rule => rule.ToString()))}";
@@ -135,6 +140,7 @@ public static class PolicyTestRunner
 
     private static IEnumerable<Rule> Deciding(PolicySet policy, EndExplanation end) => end switch
     {
+        { IsAudited: true, Decision.Audited: { } audited } => audited.RuleId == 0 ? [] : [policy.FindRule(audited.RuleId)!],
         { Decision: { Allowed: true, Http: { } http }, Http.Allowed: false } => http.Allowances.Select(allowance => policy.FindRule(allowance.RuleId)!),
         { Http: { Allowed: true } verdict } => [policy.FindRule(verdict.RuleId)!],
         { Rule: { } rule } => [rule],

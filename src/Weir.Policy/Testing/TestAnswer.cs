@@ -12,4 +12,7 @@ public enum TestAnswer
 
     /// <summary>The connection passes, the request is answered with 403.</summary>
     Forbidden,
+
+    /// <summary>It passes, and is told: rules in audit would have refused it.</summary>
+    Audited,
 }

@@ -233,6 +233,22 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
+    public async Task PolicyInAudit_IsSoOnAllNodes_UntilItIsEnforced()
+    {
+        (TestNode a, TestNode b) = await MakeTwoAsync();
+        Endpoint api = b.Run("app", "container:role=api");
+        MustKnow(a, b, api);
+        bool Denies() => b.World.Engine.IsDefaultDeny(new PolicyPeer(b.Now(api).Identity, b.Now(api).Labels, null), PolicyDirection.Ingress);
+
+        Assert.Empty((await a.ApplyAsync(Document("one", "web").InAudit())).Problems);
+        Assert.True(Assert.Single(b.Policy.Documents) is { AppliedInAudit: true, AuditedRules: 1 });
+        Assert.False(Denies());
+        Assert.Empty((await a.ApplyAsync(Document("one", "web"))).Problems);
+        Assert.True(Assert.Single(b.Policy.Documents) is { AppliedInAudit: false, AuditedRules: 0 });
+        Assert.True(Denies());
+    }
+
+    [Fact]
     public async Task PolicyThatOneNodeRefuses_IsSaid_AndOneOnWhichNobodyCanAgreeChangesNothing()
     {
         var way = new AwayKeyValues(_shared);

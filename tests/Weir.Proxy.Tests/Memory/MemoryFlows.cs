@@ -14,9 +14,12 @@ internal sealed class MemoryFlows : IProxyFlows
 
     public uint Policy { get; set; }
 
+    /// <summary>Of the sender's end; most have none.</summary>
+    public uint EgressPolicy { get; set; }
+
     public bool TryFind(IPEndPoint source, IPEndPoint destination, out ProxyFlow flow)
     {
-        flow = new ProxyFlow(new Identity(1000), new Identity(1001), 1, 2, 0, Policy, Revision);
+        flow = new ProxyFlow(new Identity(1000), new Identity(1001), 1, 2, EgressPolicy, Policy, Revision);
         return !Denies;
     }
 }

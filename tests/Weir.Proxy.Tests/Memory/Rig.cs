@@ -16,14 +16,21 @@ internal sealed class Rig
     private readonly Reporter _reporter = new() { WantsAllowed = true };
 
     public Rig(params HttpRule[] rules)
+        : this(isAudit: false, rules.Length == 0 ? [HttpRule.Any] : rules)
     {
-        Allow(rules.Length == 0 ? [HttpRule.Any] : rules);
+    }
+
+    /// <param name="isAudit">The rules refuse nothing.</param>
+    public Rig(bool isAudit, params HttpRule[] rules)
+    {
+        Put(isAudit, rules);
         Worker = new WorkerState(Sockets, Flows, _policies, _reporter, new ProxyOptions { PinRoot = "", Version = "", Workers = 1 }, (_, _) => IsForgotten = true);
         Client = Sockets.New();
         var source = new IPEndPoint(IPAddress.Parse("10.0.0.1"), 40000);
         var destination = new IPEndPoint(IPAddress.Parse("10.0.0.2"), 80);
         Flows.TryFind(source, destination, out var flow);
         Connection = new Connection(Worker, new Tenant(1, source.Address), 0, 1, Client.Number, source, destination, in flow);
+        Connection.Begin();
     }
 
     public MemorySockets Sockets { get; } = new();
@@ -62,9 +69,22 @@ internal sealed class Rig
     }
 
     /// <summary>Puts other rules in force.</summary>
-    public void Allow(params HttpRule[] rules)
+    public void Allow(params HttpRule[] rules) => Put(isAudit: false, rules);
+
+    /// <summary>Likewise in audit.</summary>
+    public void Audit(params HttpRule[] rules) => Put(isAudit: true, rules);
+
+    /// <summary>Puts rules in audit at the sender's end, beside those in force.</summary>
+    public void AuditEgress(params HttpRule[] rules)
     {
-        var policy = new HttpPolicy([.. rules.Select((rule, i) => new HttpAllowance((uint)i + 1, rule))]);
+        uint ingress = Flows.Policy;
+        Put(isAudit: true, rules);
+        (Flows.EgressPolicy, Flows.Policy) = (Flows.Policy, ingress);
+    }
+
+    private void Put(bool isAudit, HttpRule[] rules)
+    {
+        var policy = new HttpPolicy([.. rules.Select((rule, i) => new HttpAllowance((uint)i + 1, rule))], isAudit);
         var message = new ProxyPolicies();
         message.Policies.Add(PolicySnapshot.ToMessage(policy));
         _policies.Current = _policies.Current.Next(message);
