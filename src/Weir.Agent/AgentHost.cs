@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Weir.Agent.Peers;
 using Weir.Cli;
 using Weir.Control;
+using Weir.Control.Past;
 using Weir.Docker;
 using Weir.Flows;
 using Weir.Linux;
@@ -32,6 +33,7 @@ internal sealed class AgentHost : IDisposable
     private readonly Datapath.Datapath _datapath;
     private readonly FlowHub _flows;
     private readonly FlowRecorder _recorder;
+    private readonly HistoryDesk _history;
     private readonly EtcdKeyValues? _shared;
     private readonly PeerDoors _peers;
     private readonly ProxySupervisor _proxy;
@@ -89,6 +91,8 @@ internal sealed class AgentHost : IDisposable
         _flows.Ended = edges.Add;
         var record = new RecordOptions(config.RecordFolder) { Mode = config.Record, MostBytes = config.RecordBytes, Longest = config.RecordFor };
         _recorder = new FlowRecorder(_flows, decoder, record, () => _datapath.LostEvents, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down flows", e));
+        _history = _control.OpenHistory(record, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down the history", e));
+
         // What is still being answered when the agent is told to stop has so long; then it is cut off.
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = _answerInFlight);
         builder.Services.Configure<SocketTransportOptions>(_peers.Provide);
@@ -102,6 +106,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(decoder);
         builder.Services.AddSingleton(edges);
         builder.Services.AddSingleton(_recorder);
+        builder.Services.AddSingleton(_history);
         builder.Services.AddSingleton(services => new Maintenance(_control, services.GetRequiredService<ILogger<Maintenance>>()));
         builder.Services.AddSingleton(new DockerClient(config.DockerSocket));
         builder.Services.AddSingleton<AliasReader>();
@@ -184,6 +189,7 @@ internal sealed class AgentHost : IDisposable
         _metrics.Dispose();
         _maintenance.Dispose();
         _proxy.Dispose();
+        _history.Dispose();
         _recorder.Dispose();
         _flows.Dispose();
         _control.Dispose();

@@ -4,11 +4,9 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Weir.Api;
 using Weir.Control;
-using Weir.Control.Policies;
 using Weir.Flows;
 using Weir.Policy;
 using Endpoint = Weir.Api.Endpoint;
-using ExplainedWay = Weir.Api.ExplainedWay;
 using Status = Weir.Api.Status;
 
 namespace Weir.Agent;
@@ -103,25 +101,7 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
         StatusCode.NotFound);
 
     public override Task<ExplainPolicyResponse> ExplainPolicy(ExplainPolicyRequest request, ServerCallContext context) => Answer(() =>
-    {
-        FlowExplanation explanation = control.Policies.Explain(request.From, request.To, request.Port, request.Http, request.Headers);
-        ExplainedWay[] ways = [.. explanation.Ways.Select(Translate.Way)];
-        ExplainedWay first = ways.FirstOrDefault(way => !way.Allowed) ?? ways[0];
-        return new ExplainPolicyResponse
-        {
-            Allowed = explanation.Allowed,
-            Audited = explanation.Allowed && ways.Any(way => way.Audited),
-            From = request.From,
-            To = request.To,
-            Port = request.Port,
-            Egress = first.Egress,
-            Ingress = first.Ingress,
-            Obstacle = first.Obstacle,
-            DropReason = first.DropReason,
-            Service = explanation.Service,
-            Ways = { ways },
-        };
-    });
+        Translate.Explanation(control.Policies.Explain(request.From, request.To, request.Port, request.Http, request.Headers), request));
 
     public override Task<ListIpsResponse> ListIps(ListIpsRequest request, ServerCallContext context) => Answer(tables.Ips);
 

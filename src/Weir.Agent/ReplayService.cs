@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Weir.Api;
 using Weir.Control;
+using Weir.Control.Past;
 using Weir.Control.Policies;
 using Weir.Control.Replaying;
 using Weir.Flows;
@@ -12,7 +13,7 @@ using Weir.Policy.Suggestions;
 namespace Weir.Agent;
 
 /// <summary>The gRPC API about what is on record: translates questions and answers.</summary>
-internal sealed class ReplayService(ControlPlane control, FlowRecorder record, AgentConfig config) : Replay.ReplayBase
+internal sealed class ReplayService(ControlPlane control, HistoryDesk history, FlowRecorder record, AgentConfig config) : Replay.ReplayBase
 {
     private const int Groups = 20;
 
@@ -66,6 +67,43 @@ internal sealed class ReplayService(ControlPlane control, FlowRecorder record, A
         return response;
     });
 
+    public override Task<ListPolicyHistoryResponse> ListPolicyHistory(ListPolicyHistoryRequest request, ServerCallContext context) => Answer(() =>
+    {
+        List<string> notes = [];
+        IReadOnlyList<PastRevision> revisions = history.List(
+            request.Since?.ToDateTimeOffset() ?? DateTimeOffset.UnixEpoch, request.Until?.ToDateTimeOffset() ?? DateTimeOffset.MaxValue, notes.Add);
+        return new ListPolicyHistoryResponse
+        {
+            Revisions = { revisions.Select(Revision) },
+            KnownSince = history.KnownSince is { } since ? Timestamp.FromDateTimeOffset(since) : null,
+            Notes = { notes },
+        };
+    });
+
+    public override Task<ExplainPastResponse> ExplainPast(ExplainPastRequest request, ServerCallContext context) => Answer(() =>
+    {
+        ExplainPolicyRequest question = request.Question ?? new ExplainPolicyRequest();
+        PastExplanation past = history.Explain(request.At?.ToDateTimeOffset() ?? throw new ControlException("--at says no time"), question);
+        return new ExplainPastResponse
+        {
+            At = request.At,
+            Then = Translate.Explanation(past.Then, question),
+            Now = past.Now is { } now ? Translate.Explanation(now, question) : null,
+            Differences = { past.Differences },
+        };
+    });
+
+    private static PolicyRevision Revision(PastRevision revision) => new()
+    {
+        Since = Timestamp.FromDateTimeOffset(revision.Since),
+        Until = revision.Until is { } end ? Timestamp.FromDateTimeOffset(end) : null,
+        Changes = { revision.Changes.Select(Translate.Document) },
+        By = revision.By,
+        Policies = revision.Policies,
+        Rules = revision.Rules,
+        Enforcement = revision.Enforcement,
+    };
+
     private static Api.SuggestedRule Rule(Policy.Suggestions.SuggestedRule rule, int above) => new()
     {
         Direction = rule.Direction.ToString().ToLowerInvariant(),
@@ -80,24 +118,24 @@ internal sealed class ReplayService(ControlPlane control, FlowRecorder record, A
 
     private static TriedFlows Group(TriedGroup group)
     {
-        var (source, destination) = group.Sample.Reply ? (group.Sample.Destination, group.Sample.Source) : (group.Sample.Source, group.Sample.Destination);
-        Policy.EndExplanation? end = group.Answer.End;
+        var (answer, isSameNow) = group.Explain(group.Seen);
+        Policy.EndExplanation? end = answer.End;
         return new TriedFlows
         {
             Outcome = group.Outcome.ToString().ToLowerInvariant(),
-            Source = source,
-            Destination = destination,
+            Source = group.From,
+            Destination = group.To,
             Port = group.Seen.PortText,
             Request = group.Seen.Request?.Text ?? "",
             Count = group.Count,
             First = Timestamp.FromDateTimeOffset(group.First),
             Last = Timestamp.FromDateTimeOffset(group.Last),
-            Text = group.Answer.Why,
+            Text = answer.Why,
             Direction = end is null ? "" : end.Direction.ToString().ToLowerInvariant(),
             Rule = end?.Rule?.ToInfo(),
             Nearest = end?.Nearest?.Rule.ToInfo(),
             NearestText = end?.Nearest?.Text ?? "",
-            SameNow = group.IsSameNow,
+            SameNow = isSameNow,
         };
     }
 

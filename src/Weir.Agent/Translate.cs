@@ -132,7 +132,27 @@ internal static class Translate
         return message;
     }
 
-    internal static Api.ExplainedWay Way(Control.Policies.ExplainedWay way) => new()
+    internal static ExplainPolicyResponse Explanation(FlowExplanation explanation, ExplainPolicyRequest request)
+    {
+        Api.ExplainedWay[] ways = [.. explanation.Ways.Select(Way)];
+        Api.ExplainedWay first = ways.FirstOrDefault(way => !way.Allowed) ?? ways[0];
+        return new ExplainPolicyResponse
+        {
+            Allowed = explanation.Allowed,
+            Audited = explanation.Allowed && ways.Any(way => way.Audited),
+            From = request.From,
+            To = request.To,
+            Port = request.Port,
+            Egress = first.Egress,
+            Ingress = first.Ingress,
+            Obstacle = first.Obstacle,
+            DropReason = first.DropReason,
+            Service = explanation.Service,
+            Ways = { ways },
+        };
+    }
+
+    private static Api.ExplainedWay Way(Control.Policies.ExplainedWay way) => new()
     {
         To = way.To,
         Allowed = way.Allowed,

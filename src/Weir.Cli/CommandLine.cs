@@ -24,6 +24,7 @@ public static class CommandLine
         root.Subcommands.Add(EndpointCommands.Build());
         root.Subcommands.Add(IdentityCommands.Build());
         root.Subcommands.Add(PolicyCommands.Build());
+        root.Subcommands.Add(ExplainCommand.Build());
         root.Subcommands.Add(ServiceCommands.Build());
         root.Subcommands.Add(NodeCommands.Build());
         root.Subcommands.Add(NetworkCommands.Build());

@@ -11,7 +11,7 @@ namespace Weir.Cli;
 internal static class PolicyCommands
 {
     internal static Command Build() =>
-        new("policy", "Who may talk to whom.") { Apply(), Get(), Delete(), Validate(), PolicyTestCommand.Build(), PolicyDiffCommand.Build(), PolicyExplainCommand.Build(), PolicySuggestCommand.Build() };
+        new("policy", "Who may talk to whom.") { Apply(), Get(), Delete(), Validate(), PolicyTestCommand.Build(), PolicyDiffCommand.Build(), PolicyExplainCommand.Build(), PolicySuggestCommand.Build(), PolicyHistoryCommand.Build() };
 
     private static Option<bool> Strict() => new("--strict") { Description = "take a warning for an error (exit code 2)" };
 

@@ -60,7 +60,7 @@ internal static class PolicyExplainCommand
         return command.WithExample("weir policy explain --from role=web --to role=api --port 80/tcp", "weir policy explain --from web --to world --port 443/tcp", "weir policy explain --exit-code --from role=web --to 203.0.113.10 --port 80/tcp", "weir policy explain --from role=web --to role=api --port 80/tcp --http 'PUT /public'", "weir policy explain --from role=web --to role=api --port 80/tcp --all-nodes");
     }
 
-    private static void Print(ExplainPolicyResponse answer)
+    internal static void Print(ExplainPolicyResponse answer)
     {
         int passing = answer.Ways.Count(way => way.Allowed);
         string verdict = answer.Allowed || passing == 0 ? Verdict(answer.Allowed, answer.Audited) : Terminal.Red($"allowed at {passing} of {answer.Ways.Count} backends");

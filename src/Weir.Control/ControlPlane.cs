@@ -11,6 +11,7 @@ using Weir.Control.Endpoints;
 using Weir.Control.Host;
 using Weir.Control.Identities;
 using Weir.Control.Networks;
+using Weir.Control.Past;
 using Weir.Control.Policies;
 using Weir.Control.Publishing;
 using Weir.Control.Reconciling;
@@ -19,6 +20,7 @@ using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Control.Watch;
 using Weir.Datapath;
+using Weir.Flows;
 using Weir.Linux.Netlink;
 using Weir.Net;
 using Weir.Services;
@@ -101,10 +103,10 @@ public sealed class ControlPlane : IDisposable
         Addresses = new AddressDesk(_writer, _addresses, _networks, _endpoints);
         Services = new ServiceDesk(_writer, _services, _devices, () => AreServed);
         Prefilter = new PrefilterDesk(_writer, durable, _reconciler, datapath.Prefilter.Max, _devices.Need);
-        var obstacles = new Obstacles(_writer, datapath);
-        var finder = new PeerFinder(_endpoints, _claims, _identities, _host, _services, _policies.Peers, () => _writer.World, options.Labels);
+        var obstacles = new Obstacles(() => _writer.World, datapath.Published.List);
+        var finder = new PeerFinder(_policies.Peers, () => _writer.World, options.Labels);
         var facts = new HostFactsReader(_endpoints, _claims, _networks, _host, _policies.Peers, () => _writer.World, options.Labels);
-        Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(_policies, _services, finder, obstacles), facts, datapath);
+        Policies = new PolicyDesk(_writer, _policies, _endpoints, new FlowExplainer(() => _writer.World, finder, obstacles), facts, datapath);
         Replay = new ReplayDesk(Policies, _policies, _endpoints);
         Views = new ControlViews(_writer, _networks, _filter, incidents, _endpoints, _claims, _policies, datapath, time);
         Watchdog = new Watchdog(_writer, Expect, _links, incidents);
@@ -134,6 +136,12 @@ public sealed class ControlPlane : IDisposable
 
     /// <summary>Apply, delete, explain.</summary>
     public PolicyDesk Policies { get; }
+
+    /// <summary>Begins to keep what was when, beside the record of flows.</summary>
+    /// <param name="warn">Told once when that fails, and once when it works again.</param>
+    /// <param name="failed">Told what its thread threw; it goes on.</param>
+    public HistoryDesk OpenHistory(RecordOptions options, TimeProvider time, Action<string> warn, Action<Exception> failed) =>
+        new(_writer, asked => Policies.Explain(asked.From, asked.To, asked.Port, asked.Http, asked.Headers), _options.Labels, options, time, warn, failed);
 
     /// <summary>Policy, and what is on record.</summary>
     public ReplayDesk Replay { get; }

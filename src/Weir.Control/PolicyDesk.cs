@@ -147,7 +147,11 @@ public sealed class PolicyDesk
     /// <exception cref="ControlException">An argument says nothing, or too much.</exception>
     /// <param name="http">"PUT /public", or empty: only the connection.</param>
     /// <param name="headers">The request's, "Name: value".</param>
-    public FlowExplanation Explain(string from, string to, string port, string http = "", IReadOnlyList<string>? headers = null)
+    public FlowExplanation Explain(string from, string to, string port, string http = "", IReadOnlyList<string>? headers = null) =>
+        _writer.Run(() => Explain(_explainer, from, to, port, http, headers ?? []));
+
+    /// <summary>The same, of another world.</summary>
+    internal static FlowExplanation Explain(FlowExplainer explainer, string from, string to, string port, string http, IReadOnlyList<string> headers)
     {
         ArgumentNullException.ThrowIfNull(http);
         ArgumentNullException.ThrowIfNull(from);
@@ -158,8 +162,7 @@ public sealed class PolicyDesk
             throw new ControlException($"--port {port} is not a port; write for example {PortText.Example}");
         }
 
-        SampleRequest? request = http.Length == 0 ? null : ParseRequest(http, headers ?? []);
-        return _writer.Run(() => _explainer.Explain(from, to, protocol, number, request));
+        return explainer.Explain(from, to, protocol, number, http.Length == 0 ? null : ParseRequest(http, headers));
     }
 
     /// <summary>The policy of all nodes; null: this host is by itself.</summary>

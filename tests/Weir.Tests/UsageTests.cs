@@ -28,7 +28,7 @@ public sealed class UsageTests
         Assert.Equal(meant.Split(' '), HelpWord.Replace(CommandLine.Build(AgentCommands.All), written.Split(' ')));
 
     [Theory]
-    [InlineData("explain", "weir policy explain")]
+    [InlineData("explian", "weir explain")]
     [InlineData("log", "weir monitor")]
     [InlineData("log", "weir endpoint log")]
     [InlineData("logs web", "weir monitor")]

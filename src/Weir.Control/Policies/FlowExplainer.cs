@@ -3,6 +3,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Weir.Control.Services;
+using Weir.Control.State;
 using Weir.Datapath.Abi;
 using Weir.Net;
 using Weir.Policy;
@@ -11,8 +12,9 @@ using Weir.Services;
 namespace Weir.Control.Policies;
 
 /// <summary>Tells what becomes of a flow: who its ends are, where a service leads it, what policy says there, and what
-/// else is in its way. What it says is what the datapath does. Called on the writer's thread.</summary>
-internal sealed class FlowExplainer(PolicyManager policies, ServiceManager services, PeerFinder finder, Obstacles obstacles)
+/// else is in its way. What it says is what the datapath does.</summary>
+/// <param name="world">The one that is asked about.</param>
+internal sealed class FlowExplainer(Func<World> world, PeerFinder finder, Obstacles obstacles)
 {
     /// <exception cref="ControlException">An argument says nothing, or too much.</exception>
     internal FlowExplanation Explain(string fromText, string toText, IpProtocol protocol, ushort port, SampleRequest? request)
@@ -63,7 +65,7 @@ internal sealed class FlowExplainer(PolicyManager policies, ServiceManager servi
             return new ExplainedWay(name, null, obstacle, "");
         }
 
-        Explanation explanation = policies.Engine.Explain(from.Peer, to.Peer, protocol, port, request);
+        Explanation explanation = world().Engine.Explain(from.Peer, to.Peer, protocol, port, request);
         PolicyPeer? nobody = ((PolicyPeer[])[from.Peer, to.Peer]).FirstOrDefault(peer => !PolicyCheck.IsSomebody(peer.Identity));
         return new ExplainedWay(
             name,
@@ -90,6 +92,6 @@ internal sealed class FlowExplainer(PolicyManager policies, ServiceManager servi
         }
 
         var wanted = new Frontend(address, port, protocol);
-        return services.All.FirstOrDefault(service => service.Spec.Frontends.Contains(wanted)) is { } found ? (found, wanted) : null;
+        return world().Services.Values.FirstOrDefault(service => service.Spec.Frontends.Contains(wanted)) is { } found ? (found, wanted) : null;
     }
 }

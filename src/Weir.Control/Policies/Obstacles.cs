@@ -12,14 +12,16 @@ using Weir.Services;
 namespace Weir.Control.Policies;
 
 /// <summary>Finds what decides about a flow beside policy, as the datapath does: where it goes (multicast, networks),
-/// and by which door it comes in. Called on the writer's thread.</summary>
-internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath)
+/// and by which door it comes in.</summary>
+/// <param name="world">The one that is asked about.</param>
+/// <param name="published">Who is let in by published ports.</param>
+internal sealed class Obstacles(Func<World> world, Func<IEnumerable<PublishRow>> published)
 {
     /// <summary>What is in the way before policy is asked.</summary>
     /// <param name="frontend">The service's, by which it goes; null: straight.</param>
     internal Obstacle? Before(Party from, Party to, Frontend? frontend)
     {
-        if (from.IsOutside && from.Place is { } source && writer.World.Prefilter.FirstOrDefault(prefix => prefix.Contains(source)) is { Address: not null } filtered)
+        if (from.IsOutside && from.Place is { } source && world().Prefilter.FirstOrDefault(prefix => prefix.Contains(source)) is { Address: not null } filtered)
         {
             return Obstacle.Of(DropReason.Prefilter, $" ({filtered})");
         }
@@ -67,7 +69,7 @@ internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath)
             return to.Endpoints.Any(IsRouted) ? null : Obstacle.Of(DropReason.NotRouted, "; published ports and policy let outsiders in");
         }
 
-        return !isPublished || writer.World.Doors.Mode == DoorMode.Open || (from.Place is { } source && to.Endpoints.Any(endpoint => IsOpen(endpoint, by, source)))
+        return !isPublished || world().Doors.Mode == DoorMode.Open || (from.Place is { } source && to.Endpoints.Any(endpoint => IsOpen(endpoint, by, source)))
             ? null
             : Obstacle.Of(DropReason.NotPublished, $"; 'weir publish allow {to.Endpoints[0].Name} {by.Port}{(by.Protocol == IpProtocol.Udp ? "/udp" : "")}' opens it");
     }
@@ -94,16 +96,16 @@ internal sealed class Obstacles(Writer writer, Datapath.Datapath datapath)
         return Obstacle.Of(frontend is null ? DropReason.NetworkIsolated : DropReason.NetworkInternal, where);
     }
 
-    private bool IsOpen(Endpoint endpoint, Frontend frontend, IpPrefix source) => datapath.Published.List().Any(row =>
+    private bool IsOpen(Endpoint endpoint, Frontend frontend, IpPrefix source) => published().Any(row =>
         row.Source.Contains(source) && (row.EndpointId == 0 || (row.EndpointId == endpoint.Id && row.Port == frontend.Port && row.Protocol == frontend.Protocol)));
 
-    private bool IsRouted(Endpoint endpoint) => NetworkOf(endpoint) is { } network && writer.World.IsRouted(network);
+    private bool IsRouted(Endpoint endpoint) => NetworkOf(endpoint) is { } network && world().IsRouted(network);
 
     private bool IsInternal(Endpoint endpoint) => NetworkOf(endpoint)?.Internal == true;
 
-    private Network? NetworkWith(IPAddress address) => writer.World.Networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
+    private Network? NetworkWith(IPAddress address) => world().Networks.Values.FirstOrDefault(network => network.Subnets.Any(subnet => subnet.Pool.Contains(address)));
 
     private string NameOf(Endpoint endpoint) => NetworkOf(endpoint)?.Label ?? endpoint.NetworkId;
 
-    private Network? NetworkOf(Endpoint endpoint) => writer.World.Networks.GetValueOrDefault(endpoint.NetworkId);
+    private Network? NetworkOf(Endpoint endpoint) => world().Networks.GetValueOrDefault(endpoint.NetworkId);
 }

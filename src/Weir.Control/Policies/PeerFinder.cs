@@ -2,21 +2,16 @@
 
 using System.Net;
 using System.Net.Sockets;
-using Weir.Control.Claims;
 using Weir.Control.Cluster;
-using Weir.Control.Endpoints;
-using Weir.Control.Host;
-using Weir.Control.Identities;
-using Weir.Control.Services;
 using Weir.Control.State;
 using Weir.Net;
 using Weir.Policy;
 
 namespace Weir.Control.Policies;
 
-/// <summary>Finds who is meant by what people write. Called on the writer's thread.</summary>
-internal sealed class PeerFinder(
-    EndpointManager endpoints, ClaimKeeper claims, IdentityAllocator identities, HostAddresses host, ServiceManager services, PolicyPeers peers, Func<World> world, LabelFilter filter)
+/// <summary>Finds who is meant by what people write.</summary>
+/// <param name="world">The one that is asked about.</param>
+internal sealed class PeerFinder(PolicyPeers peers, Func<World> world, LabelFilter filter)
 {
     private const string ComposeService = "com.docker.compose.service";
     private const string ComposeProject = "com.docker.compose.project";
@@ -27,7 +22,7 @@ internal sealed class PeerFinder(
     /// <param name="option">Serves messages.</param>
     internal Party Find(string text, string option)
     {
-        if (endpoints.Attached.Where(endpoint => endpoint.Name == text || (ushort.TryParse(text, out ushort id) && endpoint.Id == id)).ToList() is { Count: > 0 } named)
+        if (world().Attached.Where(endpoint => endpoint.Name == text || (ushort.TryParse(text, out ushort id) && endpoint.Id == id)).ToList() is { Count: > 0 } named)
         {
             return ByEndpoints(named);
         }
@@ -44,7 +39,7 @@ internal sealed class PeerFinder(
 
         if (IpPrefix.TryParse(text, out IpPrefix prefix))
         {
-            Party party = identities.FindCidr(prefix) is { } known && !host.Covers(prefix) ? new Party(peers.Of(known)) : ByAddress(prefix.Address);
+            Party party = world().Cidrs.TryGetValue(prefix.Masked, out Identity known) && !world().IsHost(prefix) ? new Party(peers.Of(known)) : ByAddress(prefix.Address);
             return party with { Place = prefix.Masked };
         }
 
@@ -62,7 +57,7 @@ internal sealed class PeerFinder(
     /// <summary>The end of a flow at this address, as the datapath finds it.</summary>
     internal Party ByAddress(IPAddress address)
     {
-        if ((endpoints.Attached.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address)) ?? claims.Find(address)) is { } endpoint)
+        if ((world().Attached.FirstOrDefault(endpoint => endpoint.Addresses.Contains(address)) ?? FindByClaim(address)) is { } endpoint)
         {
             return new Party(peers.Of(endpoint)) { Endpoints = [endpoint] };
         }
@@ -73,12 +68,16 @@ internal sealed class PeerFinder(
         }
 
         IpPrefix single = IpPrefix.Single(address);
-        IpPrefix? covering = identities.Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
-        PolicyPeer peer = host.Covers(single) ? PolicyPeer.ForReserved(Identity.Host)
-            : covering is { } cidr ? peers.Of(identities.Cidrs[cidr])
+        IpPrefix? covering = world().Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
+        PolicyPeer peer = world().IsHost(single) ? PolicyPeer.ForReserved(Identity.Host)
+            : covering is { } cidr ? peers.Of(world().Cidrs[cidr])
             : PolicyPeer.ForReserved(address.AddressFamily == AddressFamily.InterNetwork ? Identity.WorldIpv4 : Identity.WorldIpv6);
         return new Party(peer) { Place = single };
     }
+
+    /// <summary>Who has it beside its own.</summary>
+    private Endpoint? FindByClaim(IPAddress address) =>
+        world().Claims.Granted.FirstOrDefault(claim => claim.Prefix.Contains(address)) is { } claim ? world().Endpoints.GetValueOrDefault(claim.ExternalId) : null;
 
     private static Party ByReserved(Identity identity) => new(PolicyPeer.ForReserved(identity))
     {
@@ -95,7 +94,7 @@ internal sealed class PeerFinder(
     /// <summary>A service of Compose ("api", "shop/api"), or one of Weir's.</summary>
     private Party? ByService(string text, string option)
     {
-        Endpoint[] found = [.. endpoints.Attached.Where(endpoint => LabelOf(endpoint, ComposeService) is { Length: > 0 } service
+        Endpoint[] found = [.. world().Attached.Where(endpoint => LabelOf(endpoint, ComposeService) is { Length: > 0 } service
             && (service == text || $"{LabelOf(endpoint, ComposeProject)}/{service}" == text))];
         Endpoint[] distinct = [.. found.DistinctBy(endpoint => endpoint.Identity)];
         if (distinct.Length > 1)
@@ -109,7 +108,7 @@ internal sealed class PeerFinder(
             return ByEndpoints(found);
         }
 
-        return services.Find(text) is { } service ? new Party(PolicyPeer.ForReserved(Identity.WorldIpv4)) { Service = service } : null;
+        return world().Services.GetValueOrDefault(text) is { } service ? new Party(PolicyPeer.ForReserved(Identity.WorldIpv4)) { Service = service } : null;
     }
 
     /// <summary>The identity that has the labels; if none has, one that has just these.</summary>
@@ -130,7 +129,7 @@ internal sealed class PeerFinder(
             throw new ControlException($"{option} {text}: label {unused.Key} is kept out of identities by labels-include and labels-exclude; policy does not see it");
         }
 
-        Endpoint[] having = [.. endpoints.Attached.Where(endpoint => labels.All(label => endpoint.Labels.Any(label.Fits)))];
+        Endpoint[] having = [.. world().Attached.Where(endpoint => labels.All(label => endpoint.Labels.Any(label.Fits)))];
         Endpoint[] distinct = [.. having.DistinctBy(endpoint => endpoint.Identity)];
         if (distinct.Length > 1)
         {

@@ -64,7 +64,7 @@ public sealed class ReplayDesk
         ArgumentNullException.ThrowIfNull(flow);
         ArgumentNullException.ThrowIfNull(name);
         var recorded = new RecordedFlow { Flow = flow, Last = flow.Time, Count = 1 };
-        if (SeenFlows.Of([recorded]).All() is not [var (seen, _)])
+        if (SeenFlows.Of([recorded]).All() is not [var (seen, _, _)])
         {
             throw new ControlException("policy had no say in this flow: no rule would change what became of it");
         }
@@ -122,10 +122,11 @@ public sealed class ReplayDesk
     {
         var replay = new PolicyReplay(draft);
         var present = new PolicyReplay(now);
+        (ReplayAnswer Answer, bool IsSameNow) Explain(SeenFlow flow) => (replay.Explain(flow), present.Judge(flow) == replay.Judge(flow));
         ulong unchanged = 0;
         DateTimeOffset first = DateTimeOffset.MaxValue, last = DateTimeOffset.MinValue;
         Dictionary<(TriedOutcome, string From, string To, string Port, string Request), TriedGroup> groups = [];
-        foreach (var (flow, sample) in seen.All())
+        foreach (var (flow, from, to) in seen.All())
         {
             first = flow.First < first ? flow.First : first;
             last = flow.Last > last ? flow.Last : last;
@@ -139,7 +140,7 @@ public sealed class ReplayDesk
             var key = (outcome, flow.From.DisplayName, flow.To.DisplayName, flow.PortText, flow.Request?.Text ?? "");
             groups[key] = groups.TryGetValue(key, out TriedGroup? group)
                 ? group with { Count = group.Count + flow.Count, First = flow.First < group.First ? flow.First : group.First, Last = flow.Last > group.Last ? flow.Last : group.Last }
-                : new TriedGroup(outcome, sample, flow, flow.Count, flow.First, flow.Last, replay.Explain(flow), present.Judge(flow) == verdict);
+                : new TriedGroup(outcome, flow, from, to, flow.Count, flow.First, flow.Last, Explain);
         }
 
         return answer with

@@ -20,7 +20,7 @@ internal sealed class SeenFlows
 
     private readonly Dictionary<EndKey, int> _numbers = [];
     private readonly List<SeenEnd> _ends = [];
-    private readonly List<string[]> _labels = []; // of each of them
+    private readonly List<FlowEnd> _recorded = []; // the same as on record
     private readonly Dictionary<Key, Sum> _sums = [];
     private readonly HashSet<(int From, int To, ushort Port)> _withRequests = [];
 
@@ -41,8 +41,8 @@ internal sealed class SeenFlows
         return seen;
     }
 
-    /// <summary>Each with the first that was recorded of it.</summary>
-    internal IReadOnlyList<(SeenFlow Seen, Flow Sample)> All() =>
+    /// <summary>Each with its ends as they are on record.</summary>
+    internal IReadOnlyList<(SeenFlow Seen, FlowEnd From, FlowEnd To)> All() =>
     [
         .. _sums.Select(pair => (
             new SeenFlow(_ends[pair.Key.From], _ends[pair.Key.To], pair.Key.Protocol, pair.Key.Port, pair.Value.Request, pair.Key.Outcome)
@@ -53,7 +53,8 @@ internal sealed class SeenFlows
                 First = pair.Value.First,
                 Last = pair.Value.Last,
             },
-            pair.Value.Sample)),
+            _recorded[pair.Key.From],
+            _recorded[pair.Key.To])),
     ];
 
     internal void Add(RecordedFlow recorded)
@@ -83,7 +84,7 @@ internal sealed class SeenFlows
                 return;
             }
 
-            _sums.Add(key, sum = new Sum(flow, http is null ? null : new SeenRequest(http.Method, http.Path, http.Host)));
+            _sums.Add(key, sum = new Sum(http is null ? null : new SeenRequest(http.Method, http.Path, http.Host)));
         }
 
         sum.Add(recorded);
@@ -111,7 +112,7 @@ internal sealed class SeenFlows
     {
         var identity = new Identity(end.Identity);
         var key = new EndKey(end.Identity, end.EndpointId, end.Name, identity.IsWorld ? end.Ip : "");
-        if (_numbers.TryGetValue(key, out int number) && HasSame(_labels[number], end))
+        if (_numbers.TryGetValue(key, out int number) && _recorded[number].Labels.Equals(end.Labels))
         {
             return number;
         }
@@ -119,26 +120,8 @@ internal sealed class SeenFlows
         // A number can be given again, for other labels.
         _numbers[key] = number = _ends.Count;
         _ends.Add(Read(end, identity));
-        _labels.Add([.. end.Labels]);
+        _recorded.Add(new FlowEnd(end) { Port = 0 }); // it is at several
         return number;
-    }
-
-    private static bool HasSame(string[] labels, FlowEnd end)
-    {
-        if (labels.Length != end.Labels.Count)
-        {
-            return false;
-        }
-
-        for (int i = 0; i < labels.Length; i++)
-        {
-            if (labels[i] != end.Labels[i])
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     private static SeenEnd Read(FlowEnd end, Identity identity)
@@ -169,12 +152,10 @@ internal sealed class SeenFlows
 
     private readonly record struct Key(int From, int To, IpProtocol Protocol, ushort Port, string Method, string Path, string Host, SeenOutcome Outcome, bool ByRule);
 
-    private sealed class Sum(Flow sample, SeenRequest? request)
+    private sealed class Sum(SeenRequest? request)
     {
         private ulong _told;
         private ulong _ended;
-
-        internal Flow Sample { get; } = sample;
 
         internal SeenRequest? Request { get; } = request;
 

@@ -40,6 +40,8 @@ public enum TriedOutcome
 }
 
 /// <summary>Flows that are alike, and for which the same would change.</summary>
-/// <param name="Sample">One of them.</param>
-/// <param name="IsSameNow">The policy in force now judges as the draft would.</param>
-public sealed record TriedGroup(TriedOutcome Outcome, Flow Sample, SeenFlow Seen, ulong Count, DateTimeOffset First, DateTimeOffset Last, ReplayAnswer Answer, bool IsSameNow);
+/// <param name="Seen">One of them, and its ends as they are on record.</param>
+/// <param name="Explain">Asks for the reasons; and whether the policy in force now judges as the draft would. There can be very many
+/// groups, of which few are told.</param>
+public sealed record TriedGroup(
+    TriedOutcome Outcome, SeenFlow Seen, FlowEnd From, FlowEnd To, ulong Count, DateTimeOffset First, DateTimeOffset Last, Func<SeenFlow, (ReplayAnswer Answer, bool IsSameNow)> Explain);

@@ -18,6 +18,7 @@ namespace Weir.Control.State;
 [JsonSerializable(typeof(HostSetting))]
 [JsonSerializable(typeof(LabelIdentity))]
 [JsonSerializable(typeof(KeptPolicies))]
+[JsonSerializable(typeof(KeptPolicy))]
 [JsonSerializable(typeof(KeptPrefilter))]
 [JsonSerializable(typeof(KeptService))]
 [JsonSerializable(typeof(ReservedPorts))]

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Runtime.CompilerServices;
 using Weir.Http.Rules;
 using Weir.Net;
 using Weir.Policy.Testing;
@@ -14,6 +15,7 @@ public sealed class PolicyReplay(PolicyEngine engine)
 
     private readonly RequestJudge _requests = new();
     private readonly Dictionary<IpPrefix, IReadOnlyList<PolicyPeer>> _outside = [];
+    private readonly Dictionary<Question, Decision> _decisions = new(Question.Comparer);
 
     public PolicyEngine Engine { get; } = engine;
 
@@ -59,8 +61,8 @@ public sealed class PolicyReplay(PolicyEngine engine)
     private ReplayAnswer Ask(SeenFlow flow, PolicyPeer from, PolicyPeer to, bool withWords)
     {
         // As the datapath: each end judges that is a container of this host.
-        var egress = flow.From.IsHere ? Engine.Decide(from, to, PolicyDirection.Egress, flow.Protocol, flow.Port) : Decision.NotEnforced;
-        var ingress = flow.To.IsHere ? Engine.Decide(to, from, PolicyDirection.Ingress, flow.Protocol, flow.Port) : Decision.NotEnforced;
+        var egress = flow.From.IsHere ? Decide(new Question(from, to, PolicyDirection.Egress, flow.Protocol, flow.Port)) : Decision.NotEnforced;
+        var ingress = flow.To.IsHere ? Decide(new Question(to, from, PolicyDirection.Ingress, flow.Protocol, flow.Port)) : Decision.NotEnforced;
         if (!egress.Allowed || !ingress.Allowed)
         {
             return !withWords ? ReplayAnswer.Refused : Words(ReplayVerdict.Refused, flow, from, to, isEgress: !egress.Allowed, null);
@@ -119,6 +121,24 @@ public sealed class PolicyReplay(PolicyEngine engine)
         return new ReplayAnswer(verdict, why ?? end.Text, end);
     }
 
+    /// <summary>Of a pair many flows are on record.</summary>
+    private Decision Decide(Question question)
+    {
+        const int MostKept = 200_000;
+        if (!_decisions.TryGetValue(question, out var decision))
+        {
+            if (_decisions.Count >= MostKept)
+            {
+                _decisions.Clear();
+            }
+
+            decision = Engine.Decide(question.Subject, question.Peer, question.Direction, question.Protocol, question.Port);
+            _decisions.Add(question, decision);
+        }
+
+        return decision;
+    }
+
     /// <summary>Everybody whom this policy can take it for.</summary>
     private IReadOnlyList<PolicyPeer> PeersOf(SeenEnd end) =>
         end.Peer is { } peer ? [peer]
@@ -135,5 +155,20 @@ public sealed class PolicyReplay(PolicyEngine engine)
         }
 
         return peers;
+    }
+
+    private readonly record struct Question(PolicyPeer Subject, PolicyPeer Peer, PolicyDirection Direction, IpProtocol Protocol, ushort Port)
+    {
+        public static IEqualityComparer<Question> Comparer { get; } = new ByReference();
+
+        /// <summary>One object stands for one peer here: its labels need not be read again.</summary>
+        private sealed class ByReference : IEqualityComparer<Question>
+        {
+            public bool Equals(Question x, Question y) =>
+                ReferenceEquals(x.Subject, y.Subject) && ReferenceEquals(x.Peer, y.Peer) && x.Direction == y.Direction && x.Protocol == y.Protocol && x.Port == y.Port;
+
+            public int GetHashCode(Question obj) =>
+                HashCode.Combine(RuntimeHelpers.GetHashCode(obj.Subject), RuntimeHelpers.GetHashCode(obj.Peer), obj.Direction, obj.Protocol, obj.Port);
+        }
     }
 }

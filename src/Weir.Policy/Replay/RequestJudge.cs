@@ -12,10 +12,10 @@ internal sealed class RequestJudge
 {
     private static readonly HttpPolicy _nothing = new([]);
 
-    private readonly Dictionary<(string Policies, SeenRequest Request), ReplayVerdict> _known = [];
+    private readonly Dictionary<(HttpPolicy One, HttpPolicy Other, SeenRequest Request), ReplayVerdict> _known = [];
     private readonly Dictionary<string, HttpRuleSet> _rules = new(StringComparer.Ordinal);
 
-    /// <param name="policies">Of both ends: all must allow it.</param>
+    /// <param name="policies">Of one end or of both: all must allow it.</param>
     public ReplayVerdict Judge(IReadOnlyList<HttpPolicy> policies, SeenRequest request)
     {
         if (policies.All(AllowsEverything))
@@ -23,7 +23,7 @@ internal sealed class RequestJudge
             return ReplayVerdict.Passes;
         }
 
-        var key = (string.Join('&', policies.Select(policy => policy.Text)), request);
+        var key = (policies[0], policies[^1], request);
         if (!_known.TryGetValue(key, out var verdict))
         {
             verdict = Ask(policies, request);
