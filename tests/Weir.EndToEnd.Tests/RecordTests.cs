@@ -102,7 +102,7 @@ public sealed class RecordTests : IDisposable
                 Flows("--since", "10m");
                 return _host.Weir("status").Output.Contains("what happens is not written down: ", StringComparison.Ordinal);
             },
-            30,
+            120,
             () => _host.Weir("status").All);
         Assert.DoesNotContain("hello", Curl(":81/"), StringComparison.Ordinal);
         _host.Sandbox.Shell($"rm {Folder}/full");

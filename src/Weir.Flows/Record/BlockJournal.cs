@@ -72,10 +72,30 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
     /// <param name="note">Told what cannot be read.</param>
     public IEnumerable<T> Read(DateTimeOffset since, DateTimeOffset until, Action<string> note) => ReadWithTimes(since, until, note).Select(block => block.Block);
 
-    /// <summary>The same, each with when it begins.</summary>
+    /// <summary>The same, each with when it begins. While the caller looks at one, the next is unpacked.</summary>
     public IEnumerable<(T Block, DateTimeOffset From)> ReadWithTimes(DateTimeOffset since, DateTimeOffset until, Action<string> note)
     {
         ArgumentNullException.ThrowIfNull(note);
+        using IEnumerator<(T, DateTimeOffset)> blocks = ReadOneByOne(since, until, note).GetEnumerator();
+        Task<bool> next = Task.Run(blocks.MoveNext);
+        try
+        {
+            while (next.GetAwaiter().GetResult())
+            {
+                (T, DateTimeOffset) block = blocks.Current;
+                next = Task.Run(blocks.MoveNext);
+                yield return block;
+            }
+        }
+        finally
+        {
+            // Whoever has seen enough leaves one that is being unpacked.
+            ((IAsyncResult)next).AsyncWaitHandle.WaitOne();
+        }
+    }
+
+    private IEnumerable<(T Block, DateTimeOffset From)> ReadOneByOne(DateTimeOffset since, DateTimeOffset until, Action<string> note)
+    {
         FileInfo[] files = Files();
         for (int i = 0; i < files.Length; i++)
         {
