@@ -115,7 +115,7 @@ internal sealed class HistoryEntries
                 throw new ControlException($"a policy of that time cannot be read by this version: {read.Problems.First(problem => problem.IsError)}");
             }
 
-            documents.AddRange(read.Documents.Select(document => (document with { AppliedBy = kept.AppliedBy ?? "", AppliedAt = kept.AppliedAt }, kept.FirstRuleId)));
+            documents.AddRange(read.Documents.Select(document => ((kept.AppliedInAudit ? document.InAudit() : document) with { AppliedBy = kept.AppliedBy ?? "", AppliedAt = kept.AppliedAt }, kept.FirstRuleId)));
         }
 
         return new PolicyEngine(PolicySet.Restore(documents, 1), Enum.Parse<EnforcementMode>(entries.GetValueOrDefault(Enforcement, nameof(EnforcementMode.Default))));
@@ -124,7 +124,7 @@ internal sealed class HistoryEntries
     internal static KeptPolicy PolicyOf(string text) => Read(text, StateContext.Default.KeptPolicy);
 
     private static string Write(PolicyDocument document) => Json(
-        new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt), StateContext.Default.KeptPolicy);
+        new KeptPolicy(document.SourceFile, document.FirstLine, document.Rules.Count > 0 ? document.Rules[0].Id : 0, document.Text, document.AppliedBy, document.AppliedAt, document.AppliedInAudit), StateContext.Default.KeptPolicy);
 
     /// <summary>Without what judging does not look at and what changes more often.</summary>
     private static Endpoint Bare(Endpoint endpoint) => endpoint with

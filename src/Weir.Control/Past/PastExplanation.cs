@@ -33,7 +33,7 @@ public sealed record PastRevision
         .. HistoryDifferences.Keys(_before ?? new Dictionary<string, string>(), Entries).Where(change => change.Key.StartsWith(HistoryEntries.Policies, StringComparison.Ordinal)).Select(change =>
         {
             string name = change.Key[HistoryEntries.Policies.Length..];
-            return new DocumentOutcome(name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], name.Split('/')[0], change.What, 0);
+            return new DocumentOutcome(name[(name.IndexOf('/', StringComparison.Ordinal) + 1)..], name.Split('/')[0], change.What, 0, 0);
         }),
     ];
 
