@@ -190,7 +190,7 @@ setup_real_clients() {
         command -v "${program%%:*}" > /dev/null || missing+=("${program#*:}")
     done
     # Debian's own Python, whatever else is in the path.
-    for module in requests:requests httpx:httpx aiohttp:aiohttp websockets:websockets grpc:grpcio pip:pip; do
+    for module in requests:requests httpx:httpx aiohttp:aiohttp websockets:websockets grpc:grpcio google.protobuf:protobuf pip:pip; do
         /usr/bin/python3 -c "import ${module%%:*}" 2> /dev/null || missing+=("python3-${module#*:}")
     done
     # HTTP/2 without TLS in Go.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Net;
+using Weir.Agent.Hubble;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Datapath;
@@ -63,6 +64,8 @@ internal sealed record AgentConfig
     internal TimeSpan RecordFor { get; init; } = TimeSpan.FromDays(7);
 
     internal MetricsOptions Metrics { get; init; } = new();
+
+    internal HubbleOptions Hubble { get; init; } = new();
 
     internal DatapathOptions Datapath { get; init; } = new();
 

@@ -51,6 +51,7 @@ internal static class AgentConfigReader
         }
 
         found.AddRange(config.Metrics.Problems());
+        found.AddRange(config.Hubble.Problems());
         problems = found;
         return config.Shared.Endpoints.Count == 0 || config.NodeAddresses.Count == 0 ? config
             : config with { Control = config.Control with { Cluster = new ClusterOptions(config.NodeName, config.NodeAddresses[0], config.NodeAddresses.ElementAtOrDefault(1), ClusterOptions.UsualTimeToLive) { Way = config.NodeWay, MakesNetworks = config.MakesNetworks } } };

@@ -3,12 +3,14 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Weir.Agent.Hubble;
 using Weir.Agent.Peers;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Control.Past;
 using Weir.Docker;
 using Weir.Flows;
+using Weir.Flows.Hubble;
 using Weir.Linux;
 using Weir.Store;
 using Weir.Store.Etcd;
@@ -28,6 +30,7 @@ internal sealed class AgentHost : IDisposable
     private readonly ILoggerFactory _logs; // of what is put together before the application is, and outlives it
     private readonly AgentSockets _sockets;
     private readonly MetricsDoor _metrics;
+    private readonly HubbleDoor _hubble;
     private readonly RecordStore _durable;
     private readonly RecordStore _runtime;
     private readonly Datapath.Datapath _datapath;
@@ -50,8 +53,9 @@ internal sealed class AgentHost : IDisposable
         AgentSockets.MakeFolder(config);
         _alone = FileLock.Acquire(LockFile(config.RunFolder));
         _pinsAlone = LockPins(config.Datapath.PinRoot);
-        _sockets = new AgentSockets(config);
         _logs = LoggerFactory.Create(logging => Describe(logging, config));
+        _hubble = new HubbleDoor(config, _logs.CreateLogger("Weir.Agent"));
+        _sockets = new AgentSockets(config, _hubble.Socket);
         _metrics = new MetricsDoor(config.Metrics, _logs.CreateLogger("Weir.Agent"));
         ILogger storeLog = _logs.CreateLogger("Weir.Store");
         _durable = OpenStore(config.StateFolder, isDurable: true, storeLog);
@@ -69,7 +73,7 @@ internal sealed class AgentHost : IDisposable
             options.Interceptors.Add<CallBorder>();
             options.Interceptors.Add<CallerRights>();
             options.Interceptors.Add<NodeRelay>();
-        });
+        }).AddServiceOptions<ObserverService>(options => options.MaxReceiveMessageSize = ObserverService.MostQuestion);
 
         _shared = config.Control.Cluster is null ? null : EtcdKeyValues.Start(config.Shared, _logs.CreateLogger("Weir.Store.Etcd"));
         _proxy = new ProxySupervisor(config, _datapath, _logs.CreateLogger("Weir.Agent.Proxy"));
@@ -120,6 +124,9 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton<DatapathTables>();
         builder.Services.AddSingleton(_metrics);
         builder.Services.AddSingleton<MetricsReader>();
+        builder.Services.AddSingleton(_hubble);
+        builder.Services.AddSingleton(new HubbleWriter(new HubbleContext(_control, config), decoder));
+        builder.Services.AddSingleton<ObserverService>();
         builder.Services.AddSingleton<StatusReader>();
         builder.Services.AddSingleton<BalancerAnswers>();
         builder.Services.AddSingleton<PublishAnswers>();
@@ -133,9 +140,14 @@ internal sealed class AgentHost : IDisposable
         MetricsReader metrics = _app.Services.GetRequiredService<MetricsReader>();
         _app.Use((context, next) => _metrics.AnswerAsync(context, next, metrics.Read));
         _app.Use(PeerDoors.BoundAsync);
+        _app.Use(HubbleDoor.KeepApartAsync);
         _app.MapGrpcService<AgentService>();
         _app.MapGrpcService<ReplayService>();
         _app.MapGrpcService<MeasureService>();
+        _app.MapGrpcService<ObserverService>();
+        _app.MapGrpcService<HealthService>();
+        _app.MapGrpcService<ReflectionService>();
+        _app.MapGrpcService<OlderReflectionService>();
 
         // The plugin's socket speaks HTTP/1.1 only, the command line's HTTP/2 only: neither serves the other.
         PluginApi plugin = _app.Services.GetRequiredService<PluginApi>();
@@ -234,6 +246,7 @@ internal sealed class AgentHost : IDisposable
         kestrel.Limits.MaxConcurrentConnections = 1024 + PeerGate.MostOpen;
         _sockets.Listen(kestrel);
         _metrics.Listen(kestrel);
+        _hubble.Listen(kestrel);
         _peers.Listen(kestrel);
     }
 }

@@ -8,7 +8,8 @@ namespace Weir.Agent;
 
 /// <summary>The agent's doors: a socket for whoever may change things, one for whoever may look, one for Docker. The
 /// kernel asks for the groups, by the sockets' own modes: the folder is not the agent's alone.</summary>
-internal sealed class AgentSockets(AgentConfig config)
+/// <param name="hubble">The one for Hubble's clients, of whoever may look or change; empty: there is none.</param>
+internal sealed class AgentSockets(AgentConfig config, string hubble)
 {
     private const UnixFileMode OwnerAndGroup = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -43,7 +44,7 @@ internal sealed class AgentSockets(AgentConfig config)
     /// <summary>Removes what an agent before left; this process holds the lock.</summary>
     internal void Clear()
     {
-        foreach (string path in new[] { config.Socket, config.ReadSocket, config.PluginSocket })
+        foreach (string path in new[] { config.Socket, config.ReadSocket, config.PluginSocket, hubble }.Where(path => path.Length > 0))
         {
             File.Delete(path);
         }
@@ -69,6 +70,31 @@ internal sealed class AgentSockets(AgentConfig config)
         }
 
         File.SetUnixFileMode(config.PluginSocket, OwnerOnly);
+        if (hubble.Length > 0)
+        {
+            File.SetUnixFileMode(hubble, OwnerOnly);
+            Admit([.. new[] { FileGroup.Find(config.Group), _readers }.OfType<uint>()], log);
+        }
+    }
+
+    /// <summary>A file has one group; where it can have no more, those come in who may look.</summary>
+    private void Admit(uint[] groups, ILogger log)
+    {
+        if (groups.Length == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            FileGroup.Admit(hubble, groups);
+        }
+        catch (LinuxException e)
+        {
+            FileGroup.Set(hubble, groups[^1]);
+            File.SetUnixFileMode(hubble, OwnerAndGroup);
+            Log.NoLists(log, hubble, FileGroup.NameOf(hubble) ?? "", e.Message);
+        }
     }
 
     private static void ListenForCommands(KestrelServerOptions kestrel, string path, bool mayChange) => kestrel.ListenUnixSocket(path, listen =>

@@ -40,6 +40,12 @@ internal static partial class Log
     [LoggerMessage(7015, LogLevel.Warning, "{Text}")]
     internal static partial void RecordWarns(ILogger log, string text);
 
+    [LoggerMessage(7016, LogLevel.Warning, "{Text}")]
+    internal static partial void NoHubble(ILogger log, string text);
+
+    [LoggerMessage(7017, LogLevel.Warning, "{Socket} is for root and group {Group} alone: {Why}")]
+    internal static partial void NoLists(ILogger log, string socket, string group, string why);
+
     [LoggerMessage(7018, LogLevel.Error, "{What} failed, and goes on; this is a mistake in weir, please report it")]
     internal static partial void ThreadFailed(ILogger log, string what, Exception error);
 

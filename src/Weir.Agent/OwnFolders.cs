@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Weir.Agent.Hubble;
+
 namespace Weir.Agent;
 
 /// <summary>Files of the agent, in folders that may be others' too: "--socket /run/x.sock" keeps its lock in /run.</summary>
@@ -53,5 +55,5 @@ internal static class OwnFolders
     private static string[] Folders(AgentConfig config) => [config.StateFolder, AgentHost.StateIn(config.RunFolder)];
 
     private static string[] Files(AgentConfig config) =>
-        [config.Socket, config.ReadSocket, config.PluginSocket, ProxyCommand.SocketIn(config.RunFolder), AgentHost.LockFile(config.RunFolder)];
+        [config.Socket, config.ReadSocket, config.PluginSocket, .. HubbleDoor.SocketOf(config) is { Length: > 0 } hubble ? [hubble] : Array.Empty<string>(), ProxyCommand.SocketIn(config.RunFolder), AgentHost.LockFile(config.RunFolder)];
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Google.Protobuf.WellKnownTypes;
+using Weir.Agent.Hubble;
 using Weir.Api;
 using Weir.Cli;
 using Weir.Control;
@@ -13,7 +14,7 @@ using Weir.Net;
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, FlowRecorder record, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, HubbleDoor hubble, FlowRecorder record, AgentConfig config, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -59,6 +60,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         status.Warnings.AddRange(record.Problem is { } unwritten ? [$"what happens is not written down: {unwritten}"] : Array.Empty<string>());
         status.Warnings.AddRange(control.MeasuringProblem is { } unmeasured ? [unmeasured] : Array.Empty<string>());
         status.Warnings.AddRange(metrics.Problem is { } problem ? [problem] : Array.Empty<string>());
+        status.Warnings.AddRange(hubble.Problem is { } unheard ? [unheard] : Array.Empty<string>());
         status.OpenToWorld.AddRange(control.Published.All.Where(port => port.IsOpenToWorld).Select(port => $"{port.Port.HostPort}/{port.Port.Protocol.Name()} ({port.Container})"));
         status.Audited.AddRange(control.Views.Policies.Documents.Where(document => document.AuditedRules > 0)
             .Select(document => $"{control.Views.Policies.DisplayName(document.Key)}: {document.AuditedRules} of {document.Rules.Count} rules are judged by and not enforced"));

@@ -11,7 +11,9 @@ namespace Weir.Flows;
 /// whoever subscribed. The datapath reports verdicts and traces only while someone wants them.</summary>
 public sealed class FlowHub : IDisposable
 {
-    private const int Kept = 4096;
+    /// <summary>So many of the last events are kept.</summary>
+    public const int Kept = 4096;
+
     private static readonly TimeSpan _wait = TimeSpan.FromMilliseconds(200);
 
     private readonly Lock _lock = new();
@@ -51,12 +53,19 @@ public sealed class FlowHub : IDisposable
     {
         lock (_lock)
         {
-            int count = (int)Math.Min(Math.Clamp(last, 0, Kept), _seen);
-            FlowRecord[] past = [.. Enumerable.Range(0, count).Select(i => _last[(_seen - count + i) % Kept])];
-            var subscription = new FlowSubscription(filter, past, Remove);
+            var subscription = new FlowSubscription(filter, Past(last), Remove);
             _subscriptions = [.. _subscriptions, subscription];
             SetFlags();
             return subscription;
+        }
+    }
+
+    /// <summary>The last events, oldest first.</summary>
+    public IReadOnlyList<FlowRecord> Last()
+    {
+        lock (_lock)
+        {
+            return Past(Kept);
         }
     }
 
@@ -69,6 +78,12 @@ public sealed class FlowHub : IDisposable
             _subscriptions = [];
             SetFlags();
         }
+    }
+
+    private FlowRecord[] Past(int last)
+    {
+        int count = (int)Math.Min(Math.Clamp(last, 0, Kept), _seen);
+        return [.. Enumerable.Range(0, count).Select(i => _last[(_seen - count + i) % Kept])];
     }
 
     private void Remove(FlowSubscription subscription)

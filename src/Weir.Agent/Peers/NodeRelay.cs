@@ -5,6 +5,7 @@ using Google.Protobuf.Reflection;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
+using Weir.Agent.Hubble;
 using Weir.Cli;
 using Weir.Control.Cluster;
 
@@ -80,7 +81,7 @@ internal sealed class NodeRelay(PeerDoors doors, IHostApplicationLifetime lifeti
     /// <summary>Null: the question is for this node.</summary>
     private NodeView? Target(ServerCallContext context)
     {
-        if (context.RequestHeaders.GetValue(NodeHeader.Name) is not { } name)
+        if (HubbleDoor.IsHubbles(context.Method) || context.RequestHeaders.GetValue(NodeHeader.Name) is not { } name)
         {
             return null;
         }

@@ -70,6 +70,10 @@ internal static unsafe partial class Libc
     [LibraryImport(Library, EntryPoint = "fsync", SetLastError = true)]
     internal static partial int Sync(int fd);
 
+    // int setxattr(const char *path, const char *name, const void *value, size_t size, int flags);
+    [LibraryImport(Library, EntryPoint = "setxattr", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int SetAttribute(string path, string name, void* value, nuint size, int flags);
+
     // int chown(const char *pathname, uid_t owner, gid_t group);
     [LibraryImport(Library, EntryPoint = "chown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int ChangeOwner(string path, uint user, uint group);
