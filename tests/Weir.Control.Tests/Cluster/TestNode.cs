@@ -24,7 +24,7 @@ namespace Weir.Control.Tests.Cluster;
 /// <summary>An agent on a host in memory that shares a store with others. Its host outlives it.</summary>
 internal sealed class TestNode : IDisposable
 {
-    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    internal static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly MemoryStore _durable = new();
     private readonly MemoryStore _runtime = new();
