@@ -35,6 +35,13 @@ internal sealed class AuditSession(Connection connection) : TunnelSession(connec
         }
     }
 
+    public override void OnClientEnd()
+    {
+        // There will be no more to judge, however long the server goes on.
+        _watcher.Clear();
+        base.OnClientEnd();
+    }
+
     public override void OnClosed() => _watcher.Clear();
 
     private bool IsEnforced()
