@@ -98,10 +98,24 @@ step "Without a policy everybody reaches api"
 must web
 must other
 
-step "The policy: only role=web may reach role=api, on 80/tcp"
+step "What was seen is on record, and a policy can be made of it"
+show weir flows --since 5m --summary
+show weir policy suggest --for role=api --since 5m
+
+step "A stricter one: only role=web may reach role=api, on 80/tcp"
 show cat examples/policy.yaml
 say "What would change?"
 show weir policy apply --dry-run -f examples/policy.yaml
+say "And what would it have refused of what is on record?"
+show weir policy apply --dry-run --since 5m -f examples/policy.yaml && fail "it should refuse what other did"
+
+step "In audit it refuses nothing and tells what it would refuse"
+show weir policy apply --audit -f examples/policy.yaml
+must web
+must other
+show weir flows --since 5m --verdict audited
+
+step "In force"
 show weir policy apply -f examples/policy.yaml
 show weir policy get
 out/weir monitor --type drop > "$work/drops" 2>&1 &

@@ -70,8 +70,8 @@ public sealed class PolicyNameTests : IDisposable
         _host.Agent.Start();
         MustHold();
         string list = _host.Weir("policy", "get").OrFail().Output;
-        Assert.Matches(@"default-deny +CiliumNetworkPolicy +/run/b\.yaml", list);
-        Assert.Matches(@"default-deny +NetworkPolicy +/run/a\.yaml", list);
+        Assert.Matches(@"default-deny +CiliumNetworkPolicy +enforce +/run/b\.yaml", list);
+        Assert.Matches(@"default-deny +NetworkPolicy +enforce +/run/a\.yaml", list);
 
         CommandResult ambiguous = _host.Weir("policy", "delete", "default-deny");
         Assert.Equal(1, ambiguous.ExitCode);
