@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Runs every test: sets up what is missing, builds, and ends with "N passed, N failed, N skipped".
 # With arguments only those projects: ./test.sh Weir.Policy.Tests
-# The end-to-end tests, which wait much, run with the executable in native code as soon as it is built; all others, two
-# projects at a time, take what that build and they leave of the processors. Output is one project after another.
+# The end-to-end tests, which wait much, run with the executable in native code as soon as it is built; all others, one
+# project at a time, take what that build and they leave of the processors. Output is one project after another.
 set -euo pipefail
 cd "$(dirname "$0")"
 # The machine's own programs: a python3 of whose shell this is may be a script that costs more than what it runs.
@@ -69,7 +69,7 @@ if [ "$built" -ne 0 ]; then
     exit 1
 fi
 if [ "${#apart[@]}" -gt 0 ]; then
-    printf '%s\n' "${apart[@]}" | nice -n 5 xargs -P 2 -I NAME bash -c 'run_project NAME' &
+    printf '%s\n' "${apart[@]}" | nice -n 2 xargs -P 1 -I NAME bash -c 'run_project NAME' &
 fi
 if [ -n "$end_to_end" ]; then
     if ./build.sh > "$results/build.log" 2>&1; then
