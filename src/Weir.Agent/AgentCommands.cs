@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
+using Weir.Agent.Bundle;
 
 namespace Weir.Agent;
 
 /// <summary>Commands that do not ask the agent: those that are it, and those for when it does not run.</summary>
 public static class AgentCommands
 {
-    public static IEnumerable<Command> All => [AgentCommand.Build(), ProxyCommand.Build(), CheckCommand.Build(), CleanupCommand.Build()];
+    public static IEnumerable<Command> All => [AgentCommand.Build(), ProxyCommand.Build(), CheckCommand.Build(), CleanupCommand.Build(), BundleCommand.Build()];
 }
