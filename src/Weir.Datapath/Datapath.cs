@@ -284,7 +284,7 @@ public sealed class Datapath : IDatapath, IDisposable
     {
         lock (_lock)
         {
-            return [.. _maps.Unpinned(), .. _held.Unpinned(), .. _attachments.Values.SelectMany(attachment => attachment.Unpinned())];
+            return [.. _maps.Unpinned(), .. _measure?.Unpinned() ?? [], .. _held.Unpinned(), .. _attachments.Values.SelectMany(attachment => attachment.Unpinned())];
         }
     }
 
@@ -294,6 +294,7 @@ public sealed class Datapath : IDatapath, IDisposable
         lock (_lock)
         {
             _maps.PinAgain();
+            _measure?.PinAgain();
             _held.PinAgain();
             _attachments.Values.ToList().ForEach(attachment => attachment.PinAgain());
         }

@@ -18,17 +18,17 @@ public sealed class BundleTests(DockerHost host)
         string api = host.RunServer("api", network, "-l", "bundled=api");
         try
         {
-            host.Apply("secret.yaml", $$"""
+            host.Apply("secret.yaml", $$$"""
                 - endpointSelector: {matchLabels: {bundled: api}}
                   ingress:
                     - toPorts:
                         - ports: [{port: "9100", protocol: TCP}]
                           rules:
                             http:
-                              - headers: ["X-Token: {{Secret}}"]
+                              - headers: ["X-Token: {{{Secret}}}"]
                               - headerMatches:
                                   - name: Authorization
-                                    value: Bearer {{Secret}}
+                                    value: Bearer {{{Secret}}}
                 """);
             string first = Unpack("first", []);
             Assert.Contains($"\"{api}\"", Read("first", "endpoints.json"), StringComparison.Ordinal);
@@ -37,7 +37,7 @@ public sealed class BundleTests(DockerHost host)
             Assert.Contains("NAME=", Read("first", "host/system.txt"), StringComparison.Ordinal);
             Assert.Contains("\"file\": \"status.json\"", Read("first", "manifest.json"), StringComparison.Ordinal);
             Assert.DoesNotContain(Secret, first, StringComparison.Ordinal);
-            Assert.Equal("600", host.Sandbox.Run("stat", "-c", "%a", "/run/first.tar.gz").OrFail().Output.Trim());
+            Assert.Equal("600", host.Sandbox.Run(["stat", "-c", "%a", "/run/first.tar.gz"]).OrFail().Output.Trim());
 
             CommandResult again = host.Weir("bundle", "--file", "/run/first.tar.gz");
             Assert.Equal(2, again.ExitCode);
@@ -63,9 +63,9 @@ public sealed class BundleTests(DockerHost host)
     private string Unpack(string name, string[] options)
     {
         host.Weir(["bundle", "--file", $"/run/{name}.tar.gz", .. options]).OrFail();
-        host.Sandbox.Run("tar", "-xzf", $"/run/{name}.tar.gz", "-C", "/run").OrFail();
-        return host.Sandbox.Run("grep", "-r", "", $"/run/{name}").OrFail().Output;
+        host.Sandbox.Run(["tar", "-xzf", $"/run/{name}.tar.gz", "-C", "/run"]).OrFail();
+        return host.Sandbox.Run(["grep", "-r", "", $"/run/{name}"]).OrFail().Output;
     }
 
-    private string Read(string name, string file) => host.Sandbox.Run("cat", $"/run/{name}/{file}").OrFail().Output;
+    private string Read(string name, string file) => host.Sandbox.Run(["cat", $"/run/{name}/{file}"]).OrFail().Output;
 }

@@ -115,14 +115,14 @@ public sealed class UnitTests(UnitHost host) : IClassFixture<UnitHost>
         Assert.Contains("join the group weir:", outsider.Error, StringComparison.Ordinal);
         File.WriteAllText(Machine.Sandbox.HostPath("/run/who.yaml"), Policy);
         host.AsSomebody([UnitHost.Group], "policy", "apply", "-f", "/run/who.yaml").OrFail();
-        Assert.Matches(@"who +CiliumRules +/run/who\.yaml:1 .* by nobody", Machine.Weir("policy", "get").OrFail().Output);
+        Assert.Matches(@"who +CiliumRules +enforce +/run/who\.yaml:1 .* by nobody", Machine.Weir("policy", "get").OrFail().Output);
 
         // The same text by root, from another place: whoever wrote it is still who wrote it; also after a restart.
         Machine.Sandbox.Shell("mkdir -p /run/elsewhere; cp /run/who.yaml /run/elsewhere/");
         Assert.Contains("unchanged", Machine.Weir("policy", "apply", "-f", "/run/elsewhere/who.yaml").OrFail().Output, StringComparison.Ordinal);
         Machine.Agent.Stop();
         Machine.Agent.Start();
-        Assert.Matches(@"who +CiliumRules +/run/elsewhere/who\.yaml:1 .* by nobody", Machine.Weir("policy", "get").OrFail().Output);
+        Assert.Matches(@"who +CiliumRules +enforce +/run/elsewhere/who\.yaml:1 .* by nobody", Machine.Weir("policy", "get").OrFail().Output);
         Machine.DeletePolicies();
     }
 

@@ -15,8 +15,15 @@ internal sealed class MeasureProgram : IDisposable
     private const string Map = "weir_tcp";
 
     private readonly BpfIterator _reader;
+    private readonly BpfMap _map;
+    private readonly string _mapPin;
 
-    private MeasureProgram(BpfIterator reader) => _reader = reader;
+    private MeasureProgram(BpfIterator reader, BpfMap map, string mapPin)
+    {
+        _reader = reader;
+        _map = map;
+        _mapPin = mapPin;
+    }
 
     internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, Name);
 
@@ -33,24 +40,26 @@ internal sealed class MeasureProgram : IDisposable
         }
 
         program.Load();
-        using BpfMap map = program.Map(Map);
-        if (known is null)
-        {
-            map.Pin(MapPin(options.PinRoot));
-        }
-
-        var reader = new BpfIterator(program.Program(Reader), map);
+        BpfMap map = program.Map(Map);
+        BpfIterator? reader = null;
         try
         {
+            if (known is null)
+            {
+                map.Pin(MapPin(options.PinRoot));
+            }
+
+            reader = new BpfIterator(program.Program(Reader), map);
             using FileDescriptor cgroup = options.Cgroup is { } folder
                 ? FileDescriptor.OpenRead(folder)
                 : CgroupMount.OpenRoot(options.CgroupMountFolder);
             BpfLink.AttachCgroup(program.Program(Name), cgroup, CgroupHook.SocketOperations, PinOf(options.PinRoot));
-            return new MeasureProgram(reader);
+            return new MeasureProgram(reader, map, MapPin(options.PinRoot));
         }
         catch
         {
-            reader.Dispose();
+            reader?.Dispose();
+            map.Dispose();
             throw;
         }
     }
@@ -73,7 +82,22 @@ internal sealed class MeasureProgram : IDisposable
     /// <summary>Connections that live now.</summary>
     internal TcpEvent[] Read() => MemoryMarshal.Cast<byte, TcpEvent>(_reader.Read()).ToArray();
 
-    public void Dispose() => _reader.Dispose();
+    /// <summary>The pin of its map, if somebody removed it.</summary>
+    internal IEnumerable<string> Unpinned() => File.Exists(_mapPin) ? [] : [_mapPin];
+
+    internal void PinAgain()
+    {
+        if (!File.Exists(_mapPin))
+        {
+            _map.Pin(_mapPin);
+        }
+    }
+
+    public void Dispose()
+    {
+        _reader.Dispose();
+        _map.Dispose();
+    }
 
     private static string MapPin(string pinRoot) => Path.Combine(pinRoot, Map);
 
