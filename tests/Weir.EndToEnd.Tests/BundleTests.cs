@@ -42,7 +42,9 @@ public sealed class BundleTests(DockerHost host)
             CommandResult again = host.Weir("bundle", "--file", "/run/first.tar.gz");
             Assert.Equal(2, again.ExitCode);
             Assert.Contains("/run/first.tar.gz exists", again.Error, StringComparison.Ordinal);
-            Assert.Equal(1, host.Weir("bundle", "--file", "/nowhere/x.tar.gz").ExitCode);
+            CommandResult nowhere = host.Weir("bundle", "--file", "/nowhere/x.tar.gz");
+            Assert.Equal(2, nowhere.ExitCode);
+            Assert.Contains("/nowhere/x.tar.gz: there is no such folder", nowhere.Error, StringComparison.Ordinal);
 
             host.Agent.Kill();
             string second = Unpack("second", ["--no-flows"]);

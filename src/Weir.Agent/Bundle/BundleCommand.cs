@@ -36,6 +36,12 @@ internal static class BundleCommand
                 return ExitCodes.BadInput;
             }
 
+            if (Path.GetDirectoryName(Path.GetFullPath(path)) is not { } place || !Directory.Exists(place))
+            {
+                Console.Error.WriteLine($"weir bundle: {path}: there is no such folder; make it or give another --file");
+                return ExitCodes.BadInput;
+            }
+
             try
             {
                 string manifest = Write(path, new BundleReader(parsed.GetValue(GlobalOptions.Socket)), BundlePart.All(!parsed.GetValue(noFlows)));
