@@ -132,13 +132,13 @@ public sealed class HubbleTests : IDisposable
         Assert.Equal((PolicyDenied, _client), (recorded["drop_reason_desc"]!.GetValue<int>(), recorded["source"]!["pod_name"]!.GetValue<string>()));
 
         // More than is kept for whoever does not read: each datagram to a closed port is an event.
-        using BackgroundCommand late = _host.Sandbox.Start(Python, Tool, Local, "stall", """{"follow": true, "stall": 12, "seconds": 5}""");
+        using BackgroundCommand late = _host.Sandbox.Start(Python, Tool, Local, "stall", """{"follow": true, "stall": 12, "seconds": 90}""");
         late.WaitFor("asked", 20);
         _host.InNetworkOf(_client, Python, "-c", $"import socket\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\nfor i in range(40000):\n    try: s.sendto(b'x', ('{_address}', 99))\n    except OSError: pass").OrFail();
         Assert.True(Try(Local, "status").Succeeded); // nobody waits for it
-        Wait.Until(() => late.HasExited, 40, () => late.Output);
+        Wait.Until(() => late.HasExited, 120, () => late.Output);
         JsonNode came = JsonNode.Parse(late.Output[late.Output.IndexOf('{', StringComparison.Ordinal)..])!;
-        Assert.True(came["lost"]!.GetValue<long>() > 1000 && came["flows"]!.GetValue<long>() > 1000, late.Output);
+        Assert.True(came["lost"]!.GetValue<long>() > 0 && came["flows"]!.GetValue<long>() > 1000, late.Output);
     }
 
     [PrivilegedFact]

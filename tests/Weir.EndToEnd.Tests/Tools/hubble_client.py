@@ -4,7 +4,7 @@
 TARGET: unix:///run/weir/hubble.sock, HOST:PORT, or tls:HOST:PORT,CA,CERT,KEY (CERT and KEY may be missing).
 COMMAND: services | numbers | health [SERVICE] | nodes | namespaces | status | agent-events | weir
          flows REQUEST: prints a line of JSON for each response; "seconds" in it ends the stream.
-         stall REQUEST: asks, reads nothing for "seconds", then reads for as long, and prints how many came and were lost.
+         stall REQUEST: asks, reads nothing for "stall" seconds, then reads until it is told of a loss, and prints how many came and were lost.
 Ends with 3 and prints the status where the server refuses."""
 import json
 import sys
@@ -121,7 +121,7 @@ def numbers(channel):
                 print(f"{name}.{field.name} is {theirs.get(name, {}).get(field.name)}, not {field.number}")
 
 
-def flows(channel, options, answers):
+def flows(channel, options, answers, enough=lambda: False):
     seconds = options.pop("seconds", 10)
     stall = options.pop("stall", 0)
     request = json_format.ParseDict(options, M["FlowsRequest"]())
@@ -133,6 +133,9 @@ def flows(channel, options, answers):
     try:
         for response in call:
             answers(response)
+            if enough():
+                call.cancel()
+                return
     except grpc.RpcError as error:
         if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
             raise
@@ -165,7 +168,7 @@ def main():
             came["flows"] += response.HasField("flow")
             came["lost"] += response.lost_events.num_events_lost
 
-        flows(channel, options, count)
+        flows(channel, options, count, lambda: came["lost"] > 0)
         print(json.dumps(came))
 
 

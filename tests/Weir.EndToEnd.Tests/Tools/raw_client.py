@@ -23,7 +23,6 @@ received = b""
 try:
     connection.connect((host, port))
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    print(f"[from port {connection.getsockname()[1]}]")
     for i, part in enumerate(re.split(rb"@pause ([0-9.]+)\n", data)):
         if i % 2:
             connection.settimeout(float(part))
