@@ -51,10 +51,15 @@ struct bpf_iter_meta {
 	struct seq_file *seq;
 } __attribute__((preserve_access_index));
 
-struct bpf_iter__bpf_sk_storage_map {
-	struct bpf_iter_meta *meta;
+struct file;
+
+struct socket {
 	struct sock *sk;
-	struct tcp_event *value;
+} __attribute__((preserve_access_index));
+
+struct bpf_iter__task_file {
+	struct bpf_iter_meta *meta;
+	struct file *file;
 } __attribute__((preserve_access_index));
 
 /* Connections that are measured. Written by weir_measure, read by weir_measured; goes with the
@@ -333,15 +338,28 @@ int weir_measure(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
-/* Run for each socket that is measured when the agent reads: what there is by now. */
-SEC("iter/bpf_sk_storage_map")
-int weir_measured(struct bpf_iter__bpf_sk_storage_map *ctx)
+/* Run for each open file of each process when the agent reads: what is measured by now. Walking weir_tcp
+ * itself would be shorter; some kernels let nobody have its values to write to. A socket of several
+ * processes is written for each. */
+SEC("iter/task_file")
+int weir_measured(struct bpf_iter__task_file *ctx)
 {
-	struct tcp_event *known = ctx->value, now;
-	struct sock *sk = ctx->sk;
+	struct tcp_event *known, now;
+	struct file *file = ctx->file;
 	struct tcp_sock *tcp;
+	struct socket *socket;
+	struct sock *sk;
 
-	if (!sk || !known)
+	if (!file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk)
+		return 0;
+	known = bpf_sk_storage_get(&weir_tcp, sk, NULL, 0);
+	if (!known)
 		return 0;
 	tcp = bpf_skc_to_tcp_sock(sk);
 	if (!tcp)

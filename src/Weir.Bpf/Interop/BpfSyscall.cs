@@ -78,18 +78,6 @@ internal static unsafe partial class BpfSyscall
         internal ulong ExpectedRevision;
     }
 
-    /// <summary>Of an iterator: which map it walks is told by a union bpf_iter_link_info.</summary>
-    internal struct LinkCreateIterator
-    {
-        internal uint ProgramFd;
-        internal uint TargetFd;
-        internal uint AttachType;
-        internal uint Flags;
-        internal ulong Info;
-        internal uint InfoLength;
-        internal uint Padding;
-    }
-
     internal struct IteratorCreate
     {
         internal uint LinkFd;

@@ -49,7 +49,7 @@ internal sealed class MeasureProgram : IDisposable
                 map.Pin(MapPin(options.PinRoot));
             }
 
-            reader = new BpfIterator(program.Program(Reader), map);
+            reader = new BpfIterator(program.Program(Reader));
             using FileDescriptor cgroup = options.Cgroup is { } folder
                 ? FileDescriptor.OpenRead(folder)
                 : CgroupMount.OpenRoot(options.CgroupMountFolder);
@@ -79,8 +79,9 @@ internal sealed class MeasureProgram : IDisposable
         program.Load();
     }
 
-    /// <summary>Connections that live now.</summary>
-    internal TcpEvent[] Read() => MemoryMarshal.Cast<byte, TcpEvent>(_reader.Read()).ToArray();
+    /// <summary>Connections that live now. One that nobody has accepted or that is closed already, and waits for its last answers,
+    /// is none.</summary>
+    internal TcpEvent[] Read() => [.. MemoryMarshal.Cast<byte, TcpEvent>(_reader.Read()).ToArray().DistinctBy(connection => connection.Cookie)];
 
     /// <summary>The pin of its map, if somebody removed it.</summary>
     internal IEnumerable<string> Unpinned() => File.Exists(_mapPin) ? [] : [_mapPin];
