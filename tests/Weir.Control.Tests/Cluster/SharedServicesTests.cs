@@ -207,7 +207,7 @@ public sealed class SharedServicesTests : IAsyncDisposable
         string some = string.Join(',', Enumerable.Range(1, 9).Select(i => $"10.0.0.{i}:80"));
         await a.Services.UpdateAsync(Shop with { Frontends = [$"{_vip}"], Backends = some.Split(',') }, default);
         uint grown = 2048; // 9 of 128 each
-        TestNode.Until(() => _nodes.TrueForAll(node => node.World.Services["shop"].Size.Ipv4 == grown), () => $"{a.World.Services["shop"].Size}");
+        TestNode.Until(() => _nodes.TrueForAll(node => node.World.Services.GetValueOrDefault("shop")?.Size.Ipv4 == grown), () => $"{a.World.Services["shop"].Size}");
         await b.Services.UpdateAsync(Shop with { Backends = ["10.0.0.1:80"] }, default);
         TestNode late = Make("host3", "192.0.2.13");
         TestNode.Until(() => late.World.Services.GetValueOrDefault("shop")?.Size.Ipv4 == grown, () => $"{late.World.Services.GetValueOrDefault("shop")?.Size}");
