@@ -30,16 +30,42 @@ internal static class ReplayBench
         }
 
         using var record = new RecordJournal(options, TimeProvider.System);
-        Print("bytes a flow on disk", (double)record.Extent().Bytes / flows);
+        Print("bytes a flow on disk, as blocks", (double)record.Extent().Bytes / flows);
+        Ask("as blocks", record, flows);
+        Measure("made segments of", flows, () => MakeSegments(record));
+        Print("bytes a flow on disk, as segments", (double)record.Extent().Bytes / flows);
+        Ask("as segments", record, flows);
         PolicyEngine now = Engine(15), draft = Engine(14);
-        Measure("read alone", flows, () => record.Read(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, Console.WriteLine).Sum(block => block.Flows.Count));
+        Measure("read alone", flows, () => All(record).Count());
         SeenFlows? seen = null;
-        Measure("read and summed up", flows, () => seen = SeenFlows.Of(record.Read(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, Console.WriteLine).SelectMany(block => block.Flows)));
+        Measure("read and summed up", flows, () => seen = SeenFlows.Of(All(record)));
         Measure("judged", flows, () => Tell(ReplayDesk.Try(draft, now, seen!, new TriedPolicy([], []))));
-        Measure("all of it", flows, () => ReplayDesk.Try(draft, now, SeenFlows.Of(record.Read(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, Console.WriteLine).SelectMany(block => block.Flows)), new TriedPolicy([], [])));
+        Measure("all of it", flows, () => ReplayDesk.Try(draft, now, SeenFlows.Of(All(record)), new TriedPolicy([], [])));
         Print("different flows", seen!.All().Count);
         Print("peak memory, MB", Process.GetCurrentProcess().PeakWorkingSet64 / 1024.0 / 1024.0);
         return 0;
+    }
+
+    private static IEnumerable<RecordedFlow> All(RecordJournal record) => Read(record, new MonitorRequest());
+
+    private static IEnumerable<RecordedFlow> Read(RecordJournal record, MonitorRequest request) =>
+        record.Read(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, FlowFilter.OfRecord(request), Console.WriteLine);
+
+    private static object MakeSegments(RecordJournal record)
+    {
+        record.MakeSegments(CancellationToken.None);
+        return record;
+    }
+
+    /// <summary>What somebody wants to see of one container, and of one that is nowhere.</summary>
+    private static void Ask(string how, RecordJournal record, int flows)
+    {
+        foreach (string name in new[] { "shop-s17-1", "shop-s17-1", "nobody" })
+        {
+            int found = 0;
+            Measure($"{how}: asked for {name}", flows, () => found = Read(record, new MonitorRequest { RelatedTo = { name } }).Count());
+            Print($"{how}: flows of {name}", found);
+        }
     }
 
     private static TriedPolicy Tell(TriedPolicy tried)

@@ -61,13 +61,22 @@ public sealed class FlowFilter
     public bool Matches(Flow flow)
     {
         ArgumentNullException.ThrowIfNull(flow);
-        return _types.Contains(flow.Type)
-            && (_verdicts.Count == 0 || _verdicts.Contains(flow.Verdict))
-            && (_ports.Count == 0 || _ports.Contains(ServicePort(flow)))
-            && Holds(_from, flow.Source)
-            && Holds(_to, flow.Destination)
-            && (_relatedTo.Count == 0 || Holds(_relatedTo, flow.Source) || Holds(_relatedTo, flow.Destination));
+        return MatchesBesideEnds(flow, flow.Source, flow.Destination) && Fit(FitsOf(flow.Source), FitsOf(flow.Destination));
     }
+
+    /// <summary>Whether a flow's type, verdict and port are wanted.</summary>
+    internal bool MatchesBesideEnds(Flow flow, FlowEnd? source, FlowEnd? destination) =>
+        _types.Contains(flow.Type)
+        && (_verdicts.Count == 0 || _verdicts.Contains(flow.Verdict))
+        && (_ports.Count == 0 || _ports.Contains((flow.Reply ? source : destination)?.Port ?? uint.MaxValue));
+
+    /// <summary>What an end can be of a flow that is wanted.</summary>
+    internal EndFits FitsOf(FlowEnd? end) =>
+        (Holds(_from, end) ? EndFits.Source : 0) | (Holds(_to, end) ? EndFits.Destination : 0) | (Holds(_relatedTo, end) ? EndFits.Either : 0);
+
+    /// <summary>Whether two ends can be those of a flow that is wanted.</summary>
+    internal static bool Fit(EndFits source, EndFits destination) =>
+        (source & EndFits.Source) != 0 && (destination & EndFits.Destination) != 0 && ((source | destination) & EndFits.Either) != 0;
 
     /// <summary>Which of the conditions nobody fulfils who is there now: of containers alone, since addresses, prefixes
     /// and reserved names are always somebody's.</summary>
@@ -80,9 +89,6 @@ public sealed class FlowFilter
             .Where(asked => !IpPrefix.TryParse(asked.Text, out _) && !Identity.TryParseReserved(asked.Text, out _) && !known.Any(Condition(asked.Text)))
             .Select(asked => $"{asked.Option} {asked.Text}");
     }
-
-    private static uint ServicePort(Flow flow) =>
-        (flow.Reply ? flow.Source?.Port : flow.Destination?.Port) ?? uint.MaxValue;
 
     private static bool Holds(IReadOnlyList<Func<FlowEnd, bool>> conditions, FlowEnd? end) =>
         conditions.Count == 0 || (end is not null && conditions.Any(condition => condition(end)));

@@ -19,6 +19,7 @@ internal sealed class SeenFlows
     private static readonly HashSet<string> _closed = [DropReasons.Name(DropReason.NotPublished), DropReasons.Name(DropReason.NotRouted)];
 
     private readonly Dictionary<EndKey, int> _numbers = [];
+    private readonly Dictionary<FlowEnd, int> _lately = new(ReferenceEqualityComparer.Instance);
     private readonly List<SeenEnd> _ends = [];
     private readonly List<FlowEnd> _recorded = []; // the same as on record
     private readonly Dictionary<Key, Sum> _sums = [];
@@ -108,7 +109,24 @@ internal sealed class SeenFlows
     /// <summary>Of "icmp type 8": the code is not on record.</summary>
     private static ushort IcmpOf(string text) => (ushort)(byte.TryParse(text.AsSpan(text.LastIndexOf(' ') + 1), out byte type) ? type << 8 : 0);
 
+    /// <summary>Flows of one segment of the record share their ends: one object is looked at once.</summary>
     private int NumberOf(FlowEnd end)
+    {
+        const int MostKept = 16_384;
+        if (!_lately.TryGetValue(end, out int number))
+        {
+            if (_lately.Count >= MostKept)
+            {
+                _lately.Clear();
+            }
+
+            _lately.Add(end, number = Find(end));
+        }
+
+        return number;
+    }
+
+    private int Find(FlowEnd end)
     {
         var identity = new Identity(end.Identity);
         var key = new EndKey(end.Identity, end.EndpointId, end.Name, identity.IsWorld ? end.Ip : "");

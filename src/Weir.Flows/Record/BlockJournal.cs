@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Buffers.Binary;
-using System.Globalization;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text;
@@ -14,15 +13,18 @@ namespace Weir.Flows;
 /// of the SHA-256 of these and of the block, and the block as gzip. What a crash cut off ends its file: whoever writes next begins another.</summary>
 /// <param name="suffix">Of the files' names.</param>
 /// <param name="format">Eight letters that name the format.</param>
-public class BlockJournal<T>(RecordOptions options, string suffix, string format, MessageParser<T> parser, TimeProvider time) : IDisposable
+/// <param name="beside">Suffixes of files beside them that count with them, and go with them.</param>
+public class BlockJournal<T>(RecordOptions options, string suffix, string format, MessageParser<T> parser, TimeProvider time, params string[] beside) : IDisposable
     where T : class, IMessage<T>
 {
     private const int TimesBytes = sizeof(int) + (2 * sizeof(long));
     private const int SumBytes = 8;
     private const int HeadBytes = TimesBytes + SumBytes;
     private const int MostBlock = 64 * 1024 * 1024;
+    protected const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly byte[] _format = Encoding.ASCII.GetBytes(format);
+    private readonly DatedFiles _files = new(options.Folder, [suffix, .. beside]);
     private readonly Lock _lock = new();
     private FileStream? _open;
 
@@ -32,8 +34,8 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
     /// <summary>Bytes on disk, and since when there are any.</summary>
     public (long Bytes, DateTimeOffset? Since) Extent()
     {
-        FileInfo[] files = Files();
-        return (files.Sum(file => file.Length), files.Length == 0 ? null : BeganAt(files[0]));
+        FileInfo[] files = _files.All();
+        return (files.Sum(file => file.Length), files.Length == 0 ? null : DatedFiles.BeganAt(files[0]));
     }
 
     /// <summary>Keeps a block, and lets go of what is too old or too much.</summary>
@@ -43,7 +45,7 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
         byte[] bytes = Pack(block, from, until);
         lock (_lock)
         {
-            if (_open is { } open && (open.Length + bytes.Length > MostOfFile || from < BeganAt(new FileInfo(open.Name))))
+            if (_open is { } open && (open.Length + bytes.Length > MostOfFile || from < DatedFiles.BeganAt(new FileInfo(open.Name))))
             {
                 open.Dispose();
                 _open = null;
@@ -65,48 +67,51 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
             }
         }
 
-        LetGo();
+        _files.LetGo(options.MostBytes, time.GetUtcNow() - options.Longest);
     }
 
     /// <summary>Blocks that may have flows of a time, oldest first.</summary>
     /// <param name="note">Told what cannot be read.</param>
     public IEnumerable<T> Read(DateTimeOffset since, DateTimeOffset until, Action<string> note) => ReadWithTimes(since, until, note).Select(block => block.Block);
 
-    /// <summary>The same, each with when it begins. While the caller looks at one, the next is unpacked.</summary>
+    /// <summary>The same, each with when it begins.</summary>
     public IEnumerable<(T Block, DateTimeOffset From)> ReadWithTimes(DateTimeOffset since, DateTimeOffset until, Action<string> note)
     {
         ArgumentNullException.ThrowIfNull(note);
-        using IEnumerator<(T, DateTimeOffset)> blocks = ReadOneByOne(since, until, note).GetEnumerator();
-        Task<bool> next = Task.Run(blocks.MoveNext);
+        return Ahead(_files.Of(since, until).Where(file => file.Extension == suffix).SelectMany(file => TryReadFile(file.FullName, since, until, note) ?? []).Select(block => (block.Block, block.From)));
+    }
+
+    /// <summary>While the caller looks at one, the next is made.</summary>
+    protected static IEnumerable<TItem> Ahead<TItem>(IEnumerable<TItem> items)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        using IEnumerator<TItem> each = items.GetEnumerator();
+        Task<bool> next = Task.Run(each.MoveNext);
         try
         {
             while (next.GetAwaiter().GetResult())
             {
-                (T, DateTimeOffset) block = blocks.Current;
-                next = Task.Run(blocks.MoveNext);
-                yield return block;
+                TItem item = each.Current;
+                next = Task.Run(each.MoveNext);
+                yield return item;
             }
         }
         finally
         {
-            // Whoever has seen enough leaves one that is being unpacked.
+            // Whoever has seen enough leaves one that is being made.
             ((IAsyncResult)next).AsyncWaitHandle.WaitOne();
         }
     }
 
-    private IEnumerable<(T Block, DateTimeOffset From)> ReadOneByOne(DateTimeOffset since, DateTimeOffset until, Action<string> note)
+    /// <summary>Files that may have something of a time, also those beside, oldest first.</summary>
+    protected IEnumerable<FileInfo> FilesOf(DateTimeOffset since, DateTimeOffset until) => _files.Of(since, until);
+
+    /// <summary>Files to which no block will be added, oldest first.</summary>
+    protected IReadOnlyList<FileInfo> Finished()
     {
-        FileInfo[] files = Files();
-        for (int i = 0; i < files.Length; i++)
+        lock (_lock)
         {
-            bool isBefore = i + 1 < files.Length && BeganAt(files[i + 1]) < since;
-            if (!isBefore && BeganAt(files[i]) <= until)
-            {
-                foreach ((T, DateTimeOffset) block in ReadFile(files[i].FullName, since, until, note))
-                {
-                    yield return block;
-                }
-            }
+            return [.. _files.All().Where(file => file.Extension == suffix && file.FullName != _open?.Name)];
         }
     }
 
@@ -116,7 +121,7 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
     {
         lock (_lock)
         {
-            return _open is not { } open || open.Length > most || now - BeganAt(new FileInfo(open.Name)) is var age && (age < TimeSpan.Zero || age > TimeSpan.FromDays(1));
+            return _open is not { } open || open.Length > most || now - DatedFiles.BeganAt(new FileInfo(open.Name)) is var age && (age < TimeSpan.Zero || age > TimeSpan.FromDays(1));
         }
     }
 
@@ -150,18 +155,25 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
 
     protected virtual void Dispose(bool disposing) => _open?.Dispose();
 
-    private IEnumerable<(T Block, DateTimeOffset From)> ReadFile(string path, DateTimeOffset since, DateTimeOffset until, Action<string> note)
+    /// <summary>A file's blocks; null: it is not there (any more).</summary>
+    protected IEnumerable<(T Block, DateTimeOffset From, DateTimeOffset Until)>? TryReadFile(string path, DateTimeOffset since, DateTimeOffset until, Action<string> note)
     {
-        using FileStream? file = TryOpen(path);
+        ArgumentNullException.ThrowIfNull(note);
+        return TryOpen(path) is { } file ? ReadFile(file, since, until, note) : null;
+    }
+
+    private IEnumerable<(T Block, DateTimeOffset From, DateTimeOffset Until)> ReadFile(FileStream opened, DateTimeOffset since, DateTimeOffset until, Action<string> note)
+    {
+        using FileStream file = opened;
         byte[] head = new byte[HeadBytes];
-        if (file is null || file.ReadAtLeast(head.AsSpan(0, _format.Length), _format.Length, throwOnEndOfStream: false) < _format.Length)
+        if (file.ReadAtLeast(head.AsSpan(0, _format.Length), _format.Length, throwOnEndOfStream: false) < _format.Length)
         {
             yield break;
         }
 
         if (!head.AsSpan(0, _format.Length).SequenceEqual(_format))
         {
-            note($"{path} is none of this version's, and left out");
+            note($"{file.Name} is none of this version's, and left out");
             yield break;
         }
 
@@ -185,11 +197,11 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
             file.ReadExactly(packed);
             if (!SumOf(head.AsSpan(0, TimesBytes), packed).AsSpan().SequenceEqual(head.AsSpan(TimesBytes)) || Unpack(packed) is not { } block)
             {
-                note($"{path} is damaged before byte {file.Position}: the rest of it is left out");
+                note($"{file.Name} is damaged before byte {file.Position}: the rest of it is left out");
                 yield break;
             }
 
-            yield return (block, DateTimeOffset.FromUnixTimeMilliseconds(from));
+            yield return (block, DateTimeOffset.FromUnixTimeMilliseconds(from), DateTimeOffset.FromUnixTimeMilliseconds(to));
         }
     }
 
@@ -231,7 +243,8 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
         }
     }
 
-    private static FileStream? TryOpen(string path)
+    /// <summary>Null: it is not there (any more).</summary>
+    protected static FileStream? TryOpen(string path)
     {
         try
         {
@@ -245,11 +258,10 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
 
     private FileStream Begin(DateTimeOffset from)
     {
-        const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         Directory.CreateDirectory(options.Folder, OwnerOnly | UnixFileMode.UserExecute);
         for (long name = from.ToUnixTimeMilliseconds(); ; name++)
         {
-            string path = Path.Combine(options.Folder, name.ToString("D15", CultureInfo.InvariantCulture) + suffix);
+            string path = Path.Combine(options.Folder, DatedFiles.NameOf(name, suffix));
             if (File.Exists(path))
             {
                 continue;
@@ -285,25 +297,4 @@ public class BlockJournal<T>(RecordOptions options, string suffix, string format
             file.Dispose();
         }
     }
-
-    /// <summary>A file may go when all of it is older than it may be: when the next began before that.</summary>
-    private void LetGo()
-    {
-        FileInfo[] files = Files();
-        long bytes = files.Sum(file => file.Length);
-        DateTimeOffset oldest = time.GetUtcNow() - options.Longest;
-        for (int i = 0; i < files.Length - 1 && (bytes > options.MostBytes || BeganAt(files[i + 1]) < oldest); i++)
-        {
-            bytes -= files[i].Length;
-            files[i].Delete();
-        }
-    }
-
-    private FileInfo[] Files() => !Directory.Exists(options.Folder) ? []
-        : [.. new DirectoryInfo(options.Folder).GetFiles("*" + suffix).Where(file => BeganAt(file) > DateTimeOffset.UnixEpoch).OrderBy(file => file.Name, StringComparer.Ordinal)];
-
-    private static DateTimeOffset BeganAt(FileInfo file) =>
-        long.TryParse(Path.GetFileNameWithoutExtension(file.Name), NumberStyles.None, CultureInfo.InvariantCulture, out long ms) && ms < DateTimeOffset.MaxValue.ToUnixTimeMilliseconds()
-            ? DateTimeOffset.FromUnixTimeMilliseconds(ms)
-            : DateTimeOffset.UnixEpoch;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
 using Weir.Linux;
 
@@ -22,7 +21,8 @@ public sealed class FlowRecorder : IDisposable
     private readonly FlowSummer _summer;
     private readonly FlowSubscription? _subscription;
     private readonly GuardedThread? _thread;
-    private readonly ManualResetEventSlim _stop = new();
+    private readonly GuardedThread? _segments;
+    private readonly CancellationTokenSource _stop = new();
     private readonly Lock _lock = new();
     private DateTimeOffset _began;
     private ulong _lostBefore;
@@ -51,6 +51,7 @@ public sealed class FlowRecorder : IDisposable
         {
             _subscription = hub.Subscribe(FlowFilter.ForRecord(options.Mode), 0);
             _thread = GuardedThread.Lasting("record", Record, failed).Start();
+            _segments = GuardedThread.Lasting("segments", MakeSegments, failed).Start();
         }
     }
 
@@ -85,13 +86,14 @@ public sealed class FlowRecorder : IDisposable
             Write();
         }
 
-        return ReadAll(since, until, filter, note);
+        return _journal.Read(since, until, filter, note);
     }
 
     public void Dispose()
     {
-        _stop.Set();
+        _stop.Cancel();
         _thread?.Join();
+        _segments?.Join();
         _subscription?.Dispose();
         lock (_lock)
         {
@@ -102,28 +104,9 @@ public sealed class FlowRecorder : IDisposable
         _stop.Dispose();
     }
 
-    private IEnumerable<RecordedFlow> ReadAll(DateTimeOffset since, DateTimeOffset until, FlowFilter filter, Action<string> note)
-    {
-        ulong lost = 0;
-        Timestamp first = Timestamp.FromDateTimeOffset(since), last = Timestamp.FromDateTimeOffset(until);
-        foreach (RecordBlock block in _journal.Read(since, until, note))
-        {
-            lost += block.Lost;
-            foreach (RecordedFlow flow in block.Flows.Where(flow => flow.Last >= first && flow.Flow.Time <= last && filter.Matches(flow.Flow)))
-            {
-                yield return flow;
-            }
-        }
-
-        if (lost > 0)
-        {
-            note($"{lost} events of that time are not on record: there were too many at once");
-        }
-    }
-
     private void Record()
     {
-        while (!_stop.Wait(_pause))
+        while (!_stop.Token.WaitHandle.WaitOne(_pause))
         {
             lock (_lock)
             {
@@ -133,6 +116,24 @@ public sealed class FlowRecorder : IDisposable
                     Write();
                 }
             }
+        }
+    }
+
+    /// <summary>Apart, so that what happens meanwhile is taken in.</summary>
+    private void MakeSegments()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                _journal.MakeSegments(_stop.Token);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // No room, most likely: of that the thread that writes blocks tells. Tried again.
+            }
+
+            _stop.Token.WaitHandle.WaitOne(_interval);
         }
     }
 

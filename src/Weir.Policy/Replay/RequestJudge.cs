@@ -13,6 +13,7 @@ internal sealed class RequestJudge
     private static readonly HttpPolicy _nothing = new([]);
 
     private readonly Dictionary<(HttpPolicy One, HttpPolicy Other, SeenRequest Request), ReplayVerdict> _known = [];
+    private readonly Dictionary<HttpPolicy, HttpPolicy> _meanings = [];
     private readonly Dictionary<string, HttpRuleSet> _rules = new(StringComparer.Ordinal);
 
     /// <param name="policies">Of one end or of both: all must allow it.</param>
@@ -23,10 +24,13 @@ internal sealed class RequestJudge
             return ReplayVerdict.Passes;
         }
 
-        var key = (policies[0], policies[^1], request);
+        // Services that have alike rules are asked once: which rule it is, and whose host, is no matter then.
+        HttpPolicy[] meanings = [.. policies.Select(MeaningOf)];
+        var asked = request.Host.Length > 0 && !meanings.Any(LooksAtHost) ? request with { Host = "any" } : request;
+        var key = (meanings[0], meanings[^1], asked);
         if (!_known.TryGetValue(key, out var verdict))
         {
-            verdict = Ask(policies, request);
+            verdict = Ask(meanings, asked);
             _known.Add(key, verdict);
         }
 
@@ -35,6 +39,20 @@ internal sealed class RequestJudge
 
     internal static bool AllowsEverything(HttpPolicy policy) =>
         policy.Allowances.Any(allowance => allowance.Rule is not { } rule || (rule is { Method: null, Path: null, Host: null } && !Requires(rule)));
+
+    private static bool LooksAtHost(HttpPolicy policy) => policy.Allowances.Any(allowance => allowance.Rule?.Host is not null);
+
+    /// <summary>The same whichever rules it is made of.</summary>
+    private HttpPolicy MeaningOf(HttpPolicy policy)
+    {
+        if (!_meanings.TryGetValue(policy, out var meaning))
+        {
+            meaning = new HttpPolicy([.. policy.Allowances.Select(allowance => new HttpAllowance(0, allowance.Rule))], policy.IsAudit);
+            _meanings.Add(policy, meaning);
+        }
+
+        return meaning;
+    }
 
     private static bool Requires(HttpRule rule) => rule.Headers.Any(header => header.Mismatch == HeaderMismatch.Refuse);
 
