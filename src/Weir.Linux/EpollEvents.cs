@@ -15,6 +15,9 @@ public enum EpollEvents : uint
     /// <summary>Both directions are closed. Always watched.</summary>
     HangUp = 0x10,
 
+    /// <summary>The other end sends no more; what it sent before may not be read yet.</summary>
+    PeerEnded = 0x2000,
+
     /// <summary>Wake one waiter of many, where several wait for the same descriptor.</summary>
     Exclusive = 1u << 28,
 }

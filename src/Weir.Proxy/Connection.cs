@@ -16,6 +16,7 @@ internal sealed class Connection
     private const int StuckMs = 60_000;
     private const int MuchOwed = 64 * 1024;
     private const int LongHead = 2 * 1024;
+    private const EpollEvents ToRead = EpollEvents.Readable | EpollEvents.PeerEnded | EpollEvents.HangUp | EpollEvents.Error;
     private readonly IPEndPoint _source;
     private readonly int _slot;
     private readonly uint _generation;
@@ -67,7 +68,7 @@ internal sealed class Connection
     /// <summary>Whose it is, as the datapath said last.</summary>
     public ref readonly ProxyFlow Flow => ref _flow;
 
-    public bool IsClosed => !_client.IsOpen;
+    public bool IsClosed { get; private set; }
 
     /// <summary>Nothing more goes to the client: each send may bring that about.</summary>
     public bool IsOver => IsClosed || _isLingering;
@@ -205,14 +206,15 @@ internal sealed class Connection
     public void CloseGently(ReadOnlySpan<byte> last = default)
     {
         _server.Close(reset: false);
-        Finish(last);
+        Finish(last, isClientDone: false);
     }
 
     /// <summary>
     /// Likewise, but the server ends by itself, as it was asked to. The client gets these bytes and the end in one
     /// packet: it would else have the whole answer before the end, close first, and lose its port to TIME_WAIT.
     /// </summary>
-    public void Finish(ReadOnlySpan<byte> last)
+    /// <param name="isClientDone">The client has said that it asks nothing more: nothing is waited for from it.</param>
+    public void Finish(ReadOnlySpan<byte> last, bool isClientDone)
     {
         if (IsOver)
         {
@@ -225,7 +227,7 @@ internal sealed class Connection
         _lingerAtMost = Worker.Now + MostLingerMs;
         HoldClient = false;
         _client.TakeNothingMore();
-        if (!_client.SendLast(last))
+        if (!_client.SendLast(last, closes: isClientDone || _client.HasEnded))
         {
             Reset();
             return;
@@ -240,7 +242,7 @@ internal sealed class Connection
     /// <summary>Something happened to one of the sockets.</summary>
     public void OnEvent(bool ofServer, EpollEvents events)
     {
-        if (IsClosed || (ofServer && !_server.IsOpen))
+        if (IsClosed || !(ofServer ? _server : _client).IsOpen)
         {
             return;
         }
@@ -261,6 +263,7 @@ internal sealed class Connection
     /// <summary>Once a second.</summary>
     public void OnTick(bool policyChanged)
     {
+        _server.OnTick();
         if (_lingerUntil != 0 && Worker.Now > _lingerUntil + (_client.Owed == 0 ? 0 : StuckMs))
         {
             Close(reset: _client.Owed > 0);
@@ -290,7 +293,7 @@ internal sealed class Connection
             OnClientWritable();
         }
 
-        if (IsClosed || (events & (EpollEvents.Readable | EpollEvents.HangUp | EpollEvents.Error)) == 0)
+        if (IsClosed || (events & ToRead) == 0)
         {
             return;
         }
@@ -406,7 +409,7 @@ internal sealed class Connection
             return;
         }
 
-        if ((events & (EpollEvents.Readable | EpollEvents.HangUp | EpollEvents.Error)) == 0)
+        if ((events & ToRead) == 0)
         {
             return;
         }
@@ -422,6 +425,11 @@ internal sealed class Connection
         if (received > 0)
         {
             UseServerData(buffer[..length]);
+            if (_isLingering && (events & EpollEvents.PeerEnded) != 0)
+            {
+                OnServerEnd(); // whatever it said behind its answer
+            }
+
             return;
         }
 
@@ -517,7 +525,7 @@ internal sealed class Connection
     /// <summary>Closes when the connection is to be closed and both ends have what waited for them.</summary>
     private void CloseIfDone()
     {
-        if (_lingerUntil != 0 && _client.Owed == 0 && _server.Owed == 0 && (!_isLingering || (_client.HasEnded && !_server.IsOpen)))
+        if (_lingerUntil != 0 && _client.Owed == 0 && _server.Owed == 0 && (!_isLingering || ((_client.HasEnded || !_client.IsOpen) && !_server.IsOpen)))
         {
             Close(reset: false);
         }
@@ -550,6 +558,7 @@ internal sealed class Connection
             return;
         }
 
+        IsClosed = true;
         _client.Close(reset);
         _session.OnClosed();
         _server.Close(reset);

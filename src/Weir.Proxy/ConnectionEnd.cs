@@ -13,8 +13,18 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     private EpollEvents _watched;
     private ByteQueue _toSend;
     private ByteQueue _unused;
+    private Watching _watching;
+    private int _connectError;
     private bool _endsWhenSent;
-    private bool _isWatched;
+    private bool _hasSent;
+    private bool _isTuned;
+
+    private enum Watching
+    {
+        NotYet,
+        Watched,
+        NoMore,
+    }
 
     public bool IsOpen => _socket != None;
 
@@ -36,11 +46,11 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     /// <summary>Bytes that came from it and wait for more.</summary>
     public int Unused => _unused.Length;
 
-    /// <summary>Takes a socket that stands.</summary>
+    /// <summary>Takes a socket that stands, and has what <see cref="ISockets.Tune"/> sets from its listener.</summary>
     public void Open(int socket)
     {
         _socket = socket;
-        StartWatching(EpollEvents.Readable);
+        _isTuned = true;
     }
 
     /// <summary>Takes one that is being connected.</summary>
@@ -48,35 +58,44 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     {
         _socket = socket;
         IsConnecting = true;
-        StartWatching(EpollEvents.Writable);
     }
 
     /// <summary>The attempt to connect is over.</summary>
     /// <returns>0 or an errno.</returns>
     public int Connected()
     {
-        int error = _sockets.TakeError(_socket);
-        if (error == 0)
-        {
-            IsConnecting = false;
-            _sockets.Tune(_socket);
-        }
-
+        int error = _connectError != 0 ? _connectError : _sockets.TakeError(_socket);
+        IsConnecting = error != 0;
         return error;
+    }
+
+    /// <summary>Once a second: one that has nothing to say must notice that the other end is gone.</summary>
+    public void OnTick()
+    {
+        if (IsOpen && !IsConnecting)
+        {
+            Tune();
+        }
     }
 
     /// <summary>Sends, or keeps what the kernel does not take now.</summary>
     /// <returns>False: the connection is broken.</returns>
     public bool Send(ReadOnlySpan<byte> data)
     {
-        if (_socket == None || IsConnecting || !_toSend.IsEmpty)
+        if (_socket == None || !_toSend.IsEmpty)
         {
             _toSend.Append(data);
             return true;
         }
 
-        int sent = _sockets.Send(_socket, data, _endsWhenSent);
-        if (sent < 0 && sent != -Errno.TryAgain)
+        int sent = SendNow(data);
+        if (IsConnecting)
+        {
+            // To a container it stands as soon as it is begun, mostly; if not, the kernel tells when it does, or that it failed.
+            IsConnecting = sent < 0;
+            _connectError = sent is < 0 and not -Errno.TryAgain ? -sent : 0;
+        }
+        else if (sent < 0 && sent != -Errno.TryAgain)
         {
             return false;
         }
@@ -86,8 +105,9 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     }
 
     /// <summary>Sends, and says in the same packet that nothing follows.</summary>
+    /// <param name="closes">Nothing more will come from it: it is closed, unless it takes the bytes only later.</param>
     /// <returns>False: the connection is broken.</returns>
-    public bool SendLast(ReadOnlySpan<byte> data)
+    public bool SendLast(ReadOnlySpan<byte> data, bool closes)
     {
         _endsWhenSent = true;
         if (!data.IsEmpty && !Send(data))
@@ -95,7 +115,15 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
             return false;
         }
 
-        End();
+        if (closes && _toSend.IsEmpty)
+        {
+            Close(reset: false);
+        }
+        else
+        {
+            End();
+        }
+
         return true;
     }
 
@@ -105,7 +133,7 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     {
         while (!_toSend.IsEmpty)
         {
-            int sent = _sockets.Send(_socket, _toSend.Span, _endsWhenSent);
+            int sent = SendNow(_toSend.Span);
             if (sent < 0)
             {
                 return sent == -Errno.TryAgain;
@@ -159,7 +187,7 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     /// <param name="reads">What it sends could go on.</param>
     public void Watch(bool reads)
     {
-        if (!IsOpen || !_isWatched)
+        if (!IsOpen || _watching == Watching.NoMore)
         {
             return;
         }
@@ -167,24 +195,31 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
         EpollEvents events = IsConnecting || !_toSend.IsEmpty ? EpollEvents.Writable : 0;
         if (reads && !HasEnded && !IsConnecting)
         {
-            events |= EpollEvents.Readable;
+            events |= EpollEvents.Readable | EpollEvents.PeerEnded;
         }
 
-        if (events != _watched)
+        if (_watching == Watching.NotYet)
         {
-            _watched = events;
+            _watching = Watching.Watched;
+            _sockets.Watch(_socket, events, token);
+        }
+        else if (events != _watched)
+        {
             _sockets.Rewatch(_socket, events, token);
         }
+
+        _watched = events;
     }
 
     /// <summary>Nothing more can happen to it: a hang-up would be told of without end.</summary>
     public void Unwatch()
     {
-        if (_isWatched)
+        if (_watching == Watching.Watched)
         {
-            _isWatched = false;
             _sockets.Unwatch(_socket);
         }
+
+        _watching = Watching.NoMore;
     }
 
     public void Close(bool reset)
@@ -218,11 +253,26 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
         _unused.Clear();
     }
 
-    private void StartWatching(EpollEvents events)
+    /// <summary>The first piece goes out at once in any case: a connection for one request alone is not tuned.</summary>
+    private int SendNow(ReadOnlySpan<byte> data)
     {
-        _watched = events;
-        _isWatched = true;
-        _sockets.Watch(_socket, events, token);
+        if (_hasSent)
+        {
+            Tune();
+        }
+
+        int sent = _sockets.Send(_socket, data, _endsWhenSent);
+        _hasSent |= sent > 0;
+        return sent;
+    }
+
+    private void Tune()
+    {
+        if (!_isTuned)
+        {
+            _isTuned = true;
+            _sockets.Tune(_socket);
+        }
     }
 
     private void Shut()

@@ -54,6 +54,9 @@ internal sealed class Exchange
     /// <summary>Nothing follows on the connection.</summary>
     public bool IsLast { get; set; }
 
+    /// <summary>The client asks nothing more on the connection, by its own words.</summary>
+    public bool IsClientDone { get; set; }
+
     /// <summary>The client has not sent all of the request's body.</summary>
     public bool HasBodyToCome { get; set; }
 

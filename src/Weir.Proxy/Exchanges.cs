@@ -46,6 +46,7 @@ internal static class Exchanges
             IsConnect = name == "CONNECT",
             Upgrade = head.Upgrade,
             IsLast = isLast,
+            IsClientDone = !head.KeepAlive,
             Status = status,
             RequestBytes = bytes.Length,
             Answer = status switch

@@ -202,7 +202,7 @@ internal sealed class Http1Answers(Connection connection)
         connection.Report(exchange);
         if (exchange.IsLast)
         {
-            connection.Finish(last);
+            connection.Finish(last, exchange.IsClientDone);
             return;
         }
 

@@ -41,6 +41,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
                 if (_current is { IsLast: true })
                 {
                     _ending = true; // it said so itself, or the server did
+                    _current.IsClientDone = false;
                     _answers.OnRequestBehindTheLast();
                     break;
                 }

@@ -95,13 +95,14 @@ public sealed class HttpAnswerTests
     }
 
     [Theory]
-    [InlineData("GET / HTTP/1.0\r\n\r\n", "")]
-    [InlineData("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "")]
-    [InlineData(Get, "Connection: close\r\n")]
-    public void LastAnswer_GoesWithTheEnd_InOnePacket_AndTheServerEndsByItself(string request, string header)
+    [InlineData("GET / HTTP/1.0\r\n\r\n", "", true)]
+    [InlineData("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", "", true)]
+    [InlineData(Get, "Connection: close\r\n", false)]
+    public void LastAnswer_GoesWithTheEnd_InOnePacket_AndTheServerEndsByItself(string request, string header, bool isClientDone)
     {
         var rig = new Rig().ClientSays(request).ServerSays($"HTTP/1.1 200 OK\r\n{header}Content-Length: 2\r\n\r\nok");
-        Assert.True(rig.Client is { IsShut: true, EndedWithData: true });
+        Assert.True(rig.Client.EndedWithData);
+        Assert.Equal(isClientDone, rig.Client.IsClosed);
         Assert.True(rig.Server is { IsShut: false, IsClosed: false });
         rig.Client.Ends();
         rig.Run();
@@ -111,6 +112,35 @@ public sealed class HttpAnswerTests
         Assert.True(rig.IsForgotten);
         Assert.True(rig.Client is { WasReset: false });
         Assert.True(rig.Server is { WasReset: false, IsShut: false });
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void LastAnswer_ThatTheServersEndCameWith_EndsAllInOneEvent(bool comesBehind)
+    {
+        var rig = new Rig().ClientSays("GET / HTTP/1.0\r\n\r\n");
+        rig.Server.Says("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + (comesBehind ? "HTTP/1.1 408 Late\r\n\r\n" : ""));
+        rig.Server.Ends();
+        rig.Connection.OnEvent(ofServer: true, rig.Server.Ready());
+        Assert.True(rig.IsForgotten);
+        Assert.EndsWith("\r\n\r\nok", rig.Client.Received, StringComparison.Ordinal);
+        Assert.True(rig.Client is { WasReset: false, EndedWithData: true });
+        Assert.True(rig.Server is { WasReset: false, IsClosed: true });
+    }
+
+    /// <summary>It would be answered with a reset, and the client might not see its answer.</summary>
+    [Fact]
+    public void LastAnswer_WhenTheClientSaidMoreThanItWould_IsReadOn()
+    {
+        var rig = new Rig().ClientSays("POST / HTTP/1.0\r\nContent-Length: 1\r\n\r\na").ClientSays("\r\n")
+            .ServerSays("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        Assert.True(rig.Client is { IsShut: true, IsClosed: false, EndedWithData: true });
+        rig.Client.Ends();
+        rig.Server.Ends();
+        rig.Run();
+        Assert.True(rig.IsForgotten);
+        Assert.False(rig.Client.WasReset);
     }
 
     [Theory]

@@ -38,7 +38,6 @@ public sealed class HttpEndTests
         rig.Server.Ends();
         rig.Run();
         Assert.EndsWith("ok", rig.Client.Received, StringComparison.Ordinal);
-        Assert.True(rig.Client.IsShut);
         Assert.True(rig.IsForgotten);
         Assert.False(rig.Client.WasReset);
     }
@@ -155,10 +154,12 @@ public sealed class HttpEndTests
         Assert.Equal("closed before the answer's end", Assert.Single(rig.Told).Detail);
     }
 
-    [Fact]
-    public void Server_CannotBeReached_TheClientIsTold()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Server_CannotBeReached_TheClientIsTold(bool atOnce)
     {
-        var rig = new Rig { Sockets = { LateError = Errno.ConnectionRefused } };
+        var rig = new Rig { Sockets = { LateError = Errno.ConnectionRefused, ConnectsAtOnce = atOnce } };
         rig.ClientSays(Get);
         Assert.StartsWith("HTTP/1.1 502 Bad Gateway\r\n", rig.Client.Received, StringComparison.Ordinal);
         Assert.Equal(AccessVerdict.Failed, Assert.Single(rig.Told).Verdict);
@@ -168,6 +169,21 @@ public sealed class HttpEndTests
         rig.Sockets.ConnectErrors.Enqueue(Errno.NetworkUnreachable);
         rig.ClientSays(Get);
         Assert.StartsWith("HTTP/1.1 502 Bad Gateway\r\n", rig.Client.Received, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Server_OfOneRequest_IsNotTuned_ThatOfMoreOrOfLongIs(bool atOnce)
+    {
+        var rig = new Rig { Sockets = { ConnectsAtOnce = atOnce } }.ClientSays(Get);
+        Assert.Equal(Get, rig.Server.Received);
+        Assert.False(rig.Server.IsTuned);
+        rig.ServerSays("HTTP/1.1 204 No\r\n\r\n").ClientSays(Get);
+        Assert.True(rig.Server.IsTuned);
+
+        rig = new Rig { Sockets = { ConnectsAtOnce = atOnce } }.ClientSays(Get).Wait(1000);
+        Assert.True(rig.Server.IsTuned);
     }
 
     [Fact]

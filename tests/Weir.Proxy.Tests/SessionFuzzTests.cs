@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 using Weir.Http.Rules;
+using Weir.Linux;
 using Weir.Proxy.Tests.Memory;
 using Xunit;
 using Xunit.Abstractions;
@@ -47,6 +48,8 @@ public sealed class SessionFuzzTests(ITestOutputHelper output)
         {
             var random = new Random(unchecked(seed + i));
             var rig = new Rig(new HttpRule(null, "/a", null, []));
+            rig.Sockets.ConnectsAtOnce = random.Next(2) == 0;
+            rig.Sockets.LateError = random.Next(8) == 0 ? Errno.ConnectionRefused : 0;
             for (int steps = random.Next(1, 30); steps > 0 && !rig.IsForgotten; steps--)
             {
                 Step(rig, random);

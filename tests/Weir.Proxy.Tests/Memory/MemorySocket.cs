@@ -15,6 +15,7 @@ internal sealed class MemorySocket(int number)
     private bool _peerEnded;
     private bool _peerClosed;
     private bool _endWasRead;
+    private bool _isRefused;
 
     public int Number { get; } = number;
 
@@ -30,6 +31,8 @@ internal sealed class MemorySocket(int number)
     public bool IsWatched { get; private set; }
 
     public ulong Token { get; private set; }
+
+    public bool IsTuned { get; set; }
 
     /// <summary>All that the proxy sent, as the peer sees it.</summary>
     public ReadOnlySpan<byte> ReceivedBytes => System.Runtime.InteropServices.CollectionsMarshal.AsSpan(_taken);
@@ -105,9 +108,19 @@ internal sealed class MemorySocket(int number)
             return EpollEvents.Writable & Watched;
         }
 
+        if (ConnectError != 0 || _isRefused)
+        {
+            return (EpollEvents.Writable & Watched) | EpollEvents.Error | EpollEvents.HangUp;
+        }
+
         if (_toRead.Count > 0 || _peerEnded || IsReset)
         {
             events |= EpollEvents.Readable;
+        }
+
+        if (_peerEnded || IsReset)
+        {
+            events |= EpollEvents.PeerEnded;
         }
 
         if (Room > 0 || IsReset)
@@ -152,6 +165,11 @@ internal sealed class MemorySocket(int number)
     public int Send(ReadOnlySpan<byte> data, bool moreFollows)
     {
         CheckOpen();
+        if (IsConnecting || ConnectError != 0)
+        {
+            return IsConnecting ? -Errno.TryAgain : -TakeError();
+        }
+
         if (IsReset || IsShut)
         {
             return -Errno.BrokenPipe;
@@ -186,9 +204,18 @@ internal sealed class MemorySocket(int number)
     public void Close(bool reset)
     {
         CheckOpen();
+        EndedWithData |= !reset && !IsShut && LastSendWaits;
         IsClosed = true;
         WasReset = reset || _toRead.Count > 0; // the kernel answers with a reset when something was not read
         IsWatched = false;
+    }
+
+    /// <summary>Whoever hears of an error first is the only one to.</summary>
+    public int TakeError()
+    {
+        int error = ConnectError;
+        (IsConnecting, ConnectError, _isRefused) = (false, 0, _isRefused || error != 0);
+        return error;
     }
 
     public void Watch(EpollEvents events, ulong token)

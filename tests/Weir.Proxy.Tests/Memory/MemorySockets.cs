@@ -17,6 +17,9 @@ internal sealed class MemorySockets : ISockets
     /// <summary>What the next attempts to connect come to, once they are over.</summary>
     public int LateError { get; set; }
 
+    /// <summary>They are over as soon as they are begun.</summary>
+    public bool ConnectsAtOnce { get; set; }
+
     public List<(IPEndPoint Destination, IPEndPoint? Source)> Connects { get; } = [];
 
     public MemorySocket New()
@@ -35,21 +38,14 @@ internal sealed class MemorySockets : ISockets
         }
 
         MemorySocket socket = New();
-        socket.IsConnecting = true;
+        socket.IsConnecting = !ConnectsAtOnce;
         socket.ConnectError = LateError;
         return socket.Number;
     }
 
-    public int TakeError(int socket)
-    {
-        MemorySocket taken = _sockets[socket];
-        taken.IsConnecting = false;
-        return taken.ConnectError;
-    }
+    public int TakeError(int socket) => _sockets[socket].TakeError();
 
-    public void Tune(int socket)
-    {
-    }
+    public void Tune(int socket) => _sockets[socket].IsTuned = true;
 
     public int Receive(int socket, Span<byte> buffer) => _sockets[socket].Receive(buffer);
 
