@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # HTTP between two containers: direct over Docker's bridge, over a weir network without and with HTTP rules
 # (1 and 100), and with nginx or HAProxy as a proxy in between; HTTP/2 beside nghttpx and HAProxy. All in turn, round
-# after round; medians, and their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting.
+# after round; medians, and their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting. At the end
+# the proxies' system calls a request, which a busy machine hardly disturbs.
 # WAYS and WAYS2 (of HTTP/2) pick; empty: none.
 set -Eeuo pipefail
 trap 'echo "http.sh: line $LINENO: $BASH_COMMAND" >&2; tail -n 20 /run/agent.log >&2 2> /dev/null || true' ERR
 if [ -z "${WEIR_SANDBOX:-}" ]; then
     . "$(dirname "$0")/../scripts/setup.sh"
     missing=()
-    for tool in wrk:wrk nginx:nginx-light haproxy:haproxy python3:python3-minimal h2load:nghttp2-client nghttpd:nghttp2-server nghttpx:nghttp2-proxy; do
+    for tool in wrk:wrk ab:apache2-utils strace:strace nginx:nginx-light haproxy:haproxy python3:python3-minimal h2load:nghttp2-client nghttpd:nghttp2-server nghttpx:nghttp2-proxy; do
         command -v "${tool%%:*}" > /dev/null || missing+=("${tool##*:}")
     done
     install_packages "${missing[@]}"
@@ -155,6 +156,20 @@ for _ in $(seq 1 "$ROUNDS"); do
     done
 done
 
+# calls WAY CLIENT... : system calls of the processes in between, for each of the client's requests.
+calls() {
+    local way=$1 strace
+    shift
+    take "$way"
+    strace -f -c -o /run/calls -p "$pids" 2> /run/strace &
+    strace=$!
+    until grep -q attached /run/strace; do sleep 0.1; done
+    inside "$from" "$@" "http://$to/small" > /run/client 2>&1
+    kill -TERM "$strace"
+    wait "$strace" || true
+    awk 'FNR == NR { if (/^Complete requests:/) n = $3; next } $NF == "total" { printf "%12.1f", $4 / n }' /run/client /run/calls
+}
+
 column() { awk -v c="$2" '{ print $c }' "/run/result.$1.$3" | median; }
 show() { table "$1" "$2" "p50 ms" "p99 ms" "${WAYS[@]}"; }
 show2() { table "$1" "$2" "mean ms" "max ms" "${WAYS2[@]}"; }
@@ -176,6 +191,12 @@ show2 h2-many "HTTP/2: 100 bytes, 16 connections of 16 streams (aim: CPU of weir
 show2 h2-one "HTTP/2: 100 bytes, 64 connections of one stream (likewise)"
 show2 h2-calm "HTTP/2: 100 bytes, 4 connections of one stream"
 show2 h2-big "HTTP/2: 1 MB, 8 connections of one stream"
+
+printf '\nsystem calls a request\n%-12s %12s %12s\n' "" "kept alive" "new"
+for way in "${WAYS[@]}"; do
+    case "$way" in direct | weir) continue ;; esac
+    printf '%-12s %s %s\n' "$way" "$(calls "$way" ab -q -k -n 20000 -c 32)" "$(calls "$way" ab -q -n 2000 -c 32)"
+done
 
 # Of a proxy that has served nothing yet: memory that a load has left behind would hide what idle ones take.
 take weir-1
