@@ -51,7 +51,7 @@ internal static class ReplayBench
     private static IEnumerable<RecordedFlow> Read(RecordJournal record, MonitorRequest request) =>
         record.Read(DateTimeOffset.UnixEpoch, DateTimeOffset.MaxValue, FlowFilter.OfRecord(request), Console.WriteLine);
 
-    private static object MakeSegments(RecordJournal record)
+    private static RecordJournal MakeSegments(RecordJournal record)
     {
         record.MakeSegments(CancellationToken.None);
         return record;
