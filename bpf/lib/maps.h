@@ -154,9 +154,13 @@ struct policy_map {
 	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
 	__uint(max_entries, MAX_POLICY_ENTRIES);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
-	__uint(key_size, sizeof(struct policy_key));
-	__uint(value_size, sizeof(struct policy_entry));
+	__type(key, struct policy_key);
+	__type(value, struct policy_entry);
 };
+
+/* clang leaves out types that only an inner map names; these are in no section that is loaded. */
+const struct policy_key *weir_policy_key SEC(".types");
+const struct policy_entry *weir_policy_entry SEC(".types");
 
 /* By endpoint id. The agent builds an inner map whole and swaps it in; no inner map: deny. */
 struct {

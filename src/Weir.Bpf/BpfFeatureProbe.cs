@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.Text;
+using Weir.Bpf.Btf;
 using Weir.Bpf.Interop;
 using Weir.Linux;
 
@@ -13,11 +14,12 @@ public static unsafe class BpfFeatureProbe
     public static bool HasKernelTypes => File.Exists("/sys/kernel/btf/vmlinux");
 
     /// <summary>Creates a map and drops it. Null: it works; else why not.</summary>
-    public static string? TryMap(BpfMapSpec spec)
+    /// <param name="types">Of the object that declares it; null: without.</param>
+    public static string? TryMap(BpfMapSpec spec, LoadedTypes? types = null)
     {
         try
         {
-            BpfMap.Create(spec).Dispose();
+            BpfMap.Create(spec, types).Dispose();
             return null;
         }
         catch (LinuxException e)

@@ -3,6 +3,7 @@
 using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
+using Weir.Bpf.Btf;
 using Weir.Bpf.Interop;
 using Weir.Linux;
 
@@ -28,6 +29,12 @@ public sealed unsafe class BpfMap : IDisposable
 
     public string Name => Spec.Name;
 
+    /// <summary>The kernel's number for it.</summary>
+    public uint Id => Ask(_fd).Id;
+
+    /// <summary>The kernel's number for the types in which <see cref="BpfMapSpec.Types"/> are; 0: it was made without.</summary>
+    public uint TypesId => Ask(_fd).TypesId;
+
     public int Fd => _fd.Number;
 
     /// <summary>Bytes of a value in user space: per-CPU maps have one per possible CPU, each aligned to 8.</summary>
@@ -36,10 +43,11 @@ public sealed unsafe class BpfMap : IDisposable
     private bool IsPerCpu => Spec.Type is BpfMapType.PerCpuArray or BpfMapType.PerCpuHash;
 
     /// <summary>Creates a map; a map of maps needs <see cref="BpfMapSpec.Inner"/>.</summary>
-    public static BpfMap Create(BpfMapSpec spec)
+    /// <param name="types">Of the object that declares it: the map says where its fields are. Null: it does not.</param>
+    public static BpfMap Create(BpfMapSpec spec, LoadedTypes? types = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        using BpfMap? inner = spec.Inner is null ? null : Create(spec.Inner);
+        using BpfMap? inner = spec.Inner is null ? null : Create(spec.Inner, types);
         var attributes = new BpfSyscall.MapCreate
         {
             Type = (uint)spec.Type,
@@ -50,6 +58,11 @@ public sealed unsafe class BpfMap : IDisposable
             InnerMapFd = inner is null ? 0 : (uint)inner.Fd,
         };
         BpfSyscall.CopyName(spec.Name, attributes.Name);
+        if (types is not null && spec.CanHaveTypes)
+        {
+            (attributes.TypesFd, attributes.KeyType, attributes.ValueType) = ((uint)types.Fd, (uint)spec.Types.Key, (uint)spec.Types.Value);
+        }
+
         int fd = BpfSyscall.Call(BpfCommand.MapCreate, ref attributes);
         return fd >= 0
             ? new BpfMap(new FileDescriptor(fd), spec)
@@ -247,17 +260,26 @@ public sealed unsafe class BpfMap : IDisposable
     /// <summary>Takes ownership of a map's descriptor and asks the kernel what it is.</summary>
     internal static BpfMap FromFd(FileDescriptor fd)
     {
+        try
+        {
+            BpfSyscall.MapInfo info = Ask(fd);
+            string name = Marshal.PtrToStringUTF8((nint)info.Name) ?? "";
+            var types = new MapTypes((int)info.KeyType, (int)info.ValueType);
+            return new BpfMap(fd, new BpfMapSpec(name, (BpfMapType)info.Type, info.KeySize, info.ValueSize, info.MaxEntries, (BpfMapFlags)info.Flags, Types: types));
+        }
+        catch (LinuxException)
+        {
+            fd.Dispose();
+            throw;
+        }
+    }
+
+    private static BpfSyscall.MapInfo Ask(FileDescriptor fd)
+    {
         BpfSyscall.MapInfo info = default;
         var attributes = new BpfSyscall.ObjectInfo { Fd = (uint)fd.Number, Length = (uint)sizeof(BpfSyscall.MapInfo), Info = (ulong)(&info) };
         int result = BpfSyscall.Call(BpfCommand.ObjectGetInfo, ref attributes);
-        if (result < 0)
-        {
-            fd.Dispose();
-            throw new LinuxException(-result, "ask what a map is");
-        }
-
-        string name = Marshal.PtrToStringUTF8((nint)info.Name) ?? "";
-        return new BpfMap(fd, new BpfMapSpec(name, (BpfMapType)info.Type, info.KeySize, info.ValueSize, info.MaxEntries, (BpfMapFlags)info.Flags));
+        return result >= 0 ? info : throw new LinuxException(-result, "ask what a map is");
     }
 
     private static bool Check(int result, string what) => result >= 0 ? true : throw new LinuxException(-result, what);

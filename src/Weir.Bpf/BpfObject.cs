@@ -2,6 +2,7 @@
 
 using System.Runtime.InteropServices;
 using System.Text;
+using Weir.Bpf.Btf;
 using Weir.Bpf.Interop;
 using Weir.Linux;
 
@@ -64,6 +65,16 @@ public sealed unsafe class BpfObject : IDisposable
         }
 
         return maps;
+    }
+
+    /// <summary>Loads its types alone: maps that it declares may be made with them.</summary>
+    internal LoadedTypes LoadTypes()
+    {
+        nint types = Libbpf.ObjectBtf(_handle);
+        int result = types == 0 ? -Errno.NoEntry : Libbpf.LoadBtf(types);
+        return result >= 0
+            ? new LoadedTypes(FileDescriptor.Duplicate(Libbpf.BtfFd(types)))
+            : throw new LinuxException(-result, $"load the types of object {_name}", Libbpf.Complaints.Take());
     }
 
     /// <summary>Writes a constant of .rodata. Before <see cref="Load"/> only.</summary>
@@ -142,7 +153,8 @@ public sealed unsafe class BpfObject : IDisposable
             Libbpf.MapValueSize(map),
             Libbpf.MapMaxEntries(map),
             (BpfMapFlags)Libbpf.MapFlags(map),
-            inner == 0 ? null : Describe(inner));
+            inner == 0 ? null : Describe(inner),
+            new MapTypes((int)Libbpf.MapKeyType(map), (int)Libbpf.MapValueType(map)));
     }
 
     private nint FindMap(string name)

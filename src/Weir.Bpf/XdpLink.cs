@@ -35,6 +35,9 @@ public static unsafe class XdpLink
         return mode;
     }
 
+    /// <summary>How the link that is pinned there runs on that device; null: none does.</summary>
+    public static XdpMode? Find(int ifindex, string pin) => IsOn(pin, ifindex) ? ModeOf(ifindex) : null;
+
     private static (FileDescriptor Link, XdpMode Mode) Create(BpfProgram program, int ifindex, XdpMode? wanted)
     {
         const uint GenericMode = 2; // XDP_FLAGS_SKB_MODE

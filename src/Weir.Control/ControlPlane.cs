@@ -209,9 +209,9 @@ public sealed class ControlPlane : IDisposable
             RestoreDoors();
             Prefilter.Need();
             Watchdog.MakeSo();
-            if (_datapath.IsResizing)
+            if (_datapath.AreMapsReplaced)
             {
-                _datapath.EndResize();
+                _datapath.EndReplacement();
                 Log.Resized(_log);
             }
 

@@ -44,6 +44,7 @@ public sealed class Datapath : IDatapath, IDisposable
 
     private readonly Dictionary<string, DeviceAttachment> _attachments = []; // by their pins' names
     private readonly HeldLinks _held = new();
+    private readonly Dictionary<string, WaitingAttachment> _waiting = []; // while maps are replaced
 
     // Verifying them is most of the CPU time that attaching takes: who awaits links gets those that he has.
     private readonly Dictionary<ushort, EndpointProgram> _awaitingLinks = [];
@@ -60,7 +61,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _lost = new(maps[MapNames.Lost]);
         _events = new(maps[MapNames.Events]);
         _endpoints = new(_endpointMemory, new(maps[MapNames.Local]));
-        _policies = new(maps[MapNames.Policy], maps.PolicyTemplate);
+        _policies = new(maps[MapNames.Policy], maps.PolicyTemplate, maps.Types);
         _conntrackUse = new(maps[MapNames.CtUse]);
         _conntrack = new(maps[MapNames.Ct], maps[MapNames.CtBrief], _endpointMemory, _conntrackUse, options.MaxFlowsPerEndpoint);
         var flags = new LbFlags((set, clear) => ChangeSettings((ref Settings s) => s.LbFlags = (s.LbFlags | set) & ~clear));
@@ -272,12 +273,33 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
-    /// <summary>Whether maps got another size: programs that an earlier agent attached have the old ones, count as not whole
-    /// and are to be attached anew; then <see cref="EndResize"/>.</summary>
-    public bool IsResizing => _maps.AreReplaced;
+    /// <summary>Whether maps got another size or layout: programs that an earlier agent attached have the old ones, count as not
+    /// whole and are to be attached anew; then <see cref="EndReplacement"/>.</summary>
+    public bool AreMapsReplaced => _maps.AreReplaced;
 
-    /// <summary>All programs were attached anew: what the old ones wrote meanwhile is taken over.</summary>
-    public void EndResize() => _maps.EndReplacements();
+    /// <summary>All programs were attached anew, which means until here that they are loaded: now they take the places of those before, all
+    /// at once, and what those wrote meanwhile is taken over.</summary>
+    public void EndReplacement()
+    {
+        lock (_lock)
+        {
+            if (_waiting.Count > 0)
+            {
+                RequireNamespace("the devices that wait for programs are");
+            }
+
+            WaitingAttachment[] all = [.. _waiting.Values];
+            _waiting.Clear();
+            _maps.EndReplacements(() =>
+            {
+                foreach (WaitingAttachment waiting in all)
+                {
+                    waiting.Attach();
+                }
+            });
+            Array.ForEach(all, waiting => waiting.Dispose());
+        }
+    }
 
     /// <summary>The pins of maps and programs that somebody removed. What they stand for is held and goes on.</summary>
     public IReadOnlyList<string> UnpinnedPaths()
@@ -399,10 +421,21 @@ public sealed class Datapath : IDatapath, IDisposable
         lock (_lock)
         {
             _xdp ??= XdpProgram.Load(_maps, _options.PinRoot);
-            _maps.CatchUp();
-            XdpMode mode = _xdp.Attach(device, ifindex, wanted);
-            _held.Hold(XdpProgram.PinOf(_options.PinRoot, device));
-            return mode;
+            string pin = XdpProgram.PinOf(_options.PinRoot, device);
+            if (_maps.AreReplaced && XdpLink.Find(ifindex, pin) is { } mode && mode == (wanted ?? mode))
+            {
+                _waiting[pin] = new WaitingAttachment(ifindex, () => Now(), []);
+                return mode;
+            }
+
+            return Now();
+
+            XdpMode Now()
+            {
+                XdpMode mode = _xdp.Attach(device, ifindex, wanted);
+                _held.Hold(pin);
+                return mode;
+            }
         }
     }
 
@@ -411,7 +444,8 @@ public sealed class Datapath : IDatapath, IDisposable
     {
         lock (_lock)
         {
-            return _held.IsAttached(XdpProgram.PinOf(_options.PinRoot, device), ifindex);
+            string pin = XdpProgram.PinOf(_options.PinRoot, device);
+            return _waiting.ContainsKey(pin) || _held.IsAttached(pin, ifindex);
         }
     }
 
@@ -421,6 +455,7 @@ public sealed class Datapath : IDatapath, IDisposable
         ArgumentException.ThrowIfNullOrEmpty(device);
         lock (_lock)
         {
+            Forget(XdpProgram.PinOf(_options.PinRoot, device));
             XdpProgram.Detach(device, _options.PinRoot);
             _held.Forget(XdpProgram.PinOf(_options.PinRoot, device));
         }
@@ -731,6 +766,7 @@ public sealed class Datapath : IDatapath, IDisposable
     public void Dispose()
     {
         _attachments.Values.ToList().ForEach(attachment => attachment.Dispose());
+        _waiting.Values.ToList().ForEach(waiting => waiting.Dispose());
         _awaitingLinks.Values.ToList().ForEach(program => program.Dispose());
         _held.Dispose();
         _xdp?.Dispose();
@@ -769,16 +805,35 @@ public sealed class Datapath : IDatapath, IDisposable
 
     private void Attach(DevicePrograms programs, int ifindex, bool byLinks)
     {
-        // A number means another device elsewhere.
-        if (NetworkNamespace.CurrentCookie() != _namespace)
+        RequireNamespace($"interface {ifindex} is");
+
+        if (!_maps.AreReplaced)
         {
-            throw new DatapathException($"interface {ifindex} is of the network namespace in which the datapath was opened; this thread is in another");
+            Now(programs);
+            return;
         }
 
-        _maps.CatchUp();
-        DeviceAttachment attachment = DeviceAttachment.Attach(_links, programs, ifindex, byLinks);
+        // The caller closes his.
+        FileDescriptor ingress = FileDescriptor.Duplicate(programs.Ingress.Fd), egress = FileDescriptor.Duplicate(programs.Egress.Fd);
+        DevicePrograms held = programs with { Ingress = programs.Ingress.By(ingress), Egress = programs.Egress.By(egress) };
         Forget(programs.Pin);
-        _attachments[programs.Pin] = attachment;
+        _waiting[programs.Pin] = new WaitingAttachment(ifindex, () => Now(held), [ingress, egress]);
+
+        void Now(DevicePrograms loaded)
+        {
+            DeviceAttachment attachment = DeviceAttachment.Attach(_links, loaded, ifindex, byLinks);
+            Forget(loaded.Pin);
+            _attachments[loaded.Pin] = attachment;
+        }
+    }
+
+    /// <summary>A device's number means another device elsewhere.</summary>
+    private void RequireNamespace(string what)
+    {
+        if (NetworkNamespace.CurrentCookie() != _namespace)
+        {
+            throw new DatapathException($"{what} of the network namespace in which the datapath was opened; this thread is in another");
+        }
     }
 
     /// <summary>The programs that an endpoint awaits links with; null: it does not, or needs others, and those are gone.</summary>
@@ -800,6 +855,11 @@ public sealed class Datapath : IDatapath, IDisposable
     /// anew.</summary>
     private bool IsWhole(string pin, int ifindex)
     {
+        if (_waiting.GetValueOrDefault(pin) is { } waiting)
+        {
+            return waiting.Ifindex == ifindex;
+        }
+
         DeviceAttachment? known = _attachments.GetValueOrDefault(pin);
         if (known is null && !_maps.AreReplaced && DeviceAttachment.Find(pin, ifindex) is { } found)
         {
@@ -811,6 +871,11 @@ public sealed class Datapath : IDatapath, IDisposable
 
     private void Forget(string pin)
     {
+        if (_waiting.Remove(pin, out WaitingAttachment? waiting))
+        {
+            waiting.Dispose();
+        }
+
         if (_attachments.Remove(pin, out DeviceAttachment? attachment))
         {
             attachment.Dispose();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using Weir.Bpf;
+using Weir.Bpf.Btf;
 using Weir.Linux;
 using Weir.Linux.Netlink;
 using Weir.Net;
@@ -29,9 +30,14 @@ public static class DatapathCheck
             new("bpf_ktime_get_coarse_ns (Linux 5.11)", BpfFeatureProbe.TryTrafficHelper(CoarseTime, "bpf_ktime_get_coarse_ns")),
             new("map batches (Linux 5.6)", BpfFeatureProbe.TryBatch()),
         ];
-        foreach (BpfMapSpec spec in DatapathMaps.Specs(options))
+        LoadedTypes? types = null;
+        outcome.Add(new("types of maps", Try(() => types = LoadedTypes.Load(DatapathObject.EndpointImage, "weir"))));
+        using (types)
         {
-            outcome.Add(new($"map {spec.Name} ({spec.Type})", BpfFeatureProbe.TryMap(spec)));
+            foreach (BpfMapSpec spec in DatapathMaps.Specs(options))
+            {
+                outcome.Add(new($"map {spec.Name} ({spec.Type})", BpfFeatureProbe.TryMap(spec, types)));
+            }
         }
 
         outcome.Add(new("endpoint program", Try(() => Load(DatapathObject.EndpointImage))));

@@ -8,38 +8,29 @@ namespace Weir.Datapath;
 /// <summary>The compiled objects, from this assembly's resources.</summary>
 public static class DatapathObject
 {
-    private static readonly Lazy<byte[]> _endpoint = new(() => Read("endpoint.bpf"));
-    private static readonly Lazy<byte[]> _host = new(() => Read("host.bpf"));
-    private static readonly Lazy<byte[]> _listener = new(() => Read("listener.bpf"));
-    private static readonly Lazy<byte[]> _measure = new(() => Read("measure.bpf"));
-    private static readonly Lazy<byte[]> _overlay = new(() => Read("overlay.bpf"));
-    private static readonly Lazy<byte[]> _xdp = new(() => Read("xdp.bpf"));
-    private static readonly Lazy<byte[]> _socket = new(() => Read("sock.bpf"));
-    private static readonly Lazy<byte[]> _abi = new(() => Read("abi.bpf"));
-
     /// <summary>bpf/endpoint.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> EndpointImage => _endpoint.Value;
+    public static ReadOnlySpan<byte> EndpointImage => DatapathImages.Own.Endpoint;
 
     /// <summary>bpf/host.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> HostImage => _host.Value;
+    public static ReadOnlySpan<byte> HostImage => DatapathImages.Own.Host;
 
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> ListenerImage => _listener.Value;
+    public static ReadOnlySpan<byte> ListenerImage => DatapathImages.Own.Listener;
 
     /// <summary>bpf/measure.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> MeasureImage => _measure.Value;
+    public static ReadOnlySpan<byte> MeasureImage => DatapathImages.Own.Measure;
 
     /// <summary>bpf/overlay.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> OverlayImage => _overlay.Value;
+    public static ReadOnlySpan<byte> OverlayImage => DatapathImages.Own.Overlay;
 
     /// <summary>bpf/xdp.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> XdpImage => _xdp.Value;
+    public static ReadOnlySpan<byte> XdpImage => DatapathImages.Own.Xdp;
 
     /// <summary>bpf/sock.bpf.c, compiled.</summary>
-    public static ReadOnlySpan<byte> SocketImage => _socket.Value;
+    public static ReadOnlySpan<byte> SocketImage => DatapathImages.Own.Socket;
 
     /// <summary>bpf/abi/abi.bpf.c, compiled: it serves the check of layouts only.</summary>
-    public static ReadOnlySpan<byte> AbiImage => _abi.Value;
+    public static ReadOnlySpan<byte> AbiImage => DatapathImages.Own.Abi;
 
     /// <summary>bpf/NAME.c, compiled.</summary>
     public static byte[] Read(string name)

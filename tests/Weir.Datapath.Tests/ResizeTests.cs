@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
 using System.Net;
+using Weir.Datapath.Abi;
 using Weir.Net;
 using Weir.Testing;
 using Xunit;
@@ -63,19 +64,19 @@ public sealed class ResizeTests : IDisposable
 
         DatapathOptions larger = _host.Options with { MaxFlows = 4096, MaxFrontends = 8192, MaxBackends = 1024, MaxSlots = 32768, MaxNatEntries = 8192, MaxPrefixes = 1000, EventBytes = 131072 };
         _host.Reopen(larger);
-        Assert.True(_host.Datapath.IsResizing);
+        Assert.True(_host.Datapath.AreMapsReplaced);
         Assert.False(_host.Datapath.IsEndpointWhole(7, Index("weir0")));
         Assert.False(_host.Datapath.IsDeviceWhole(_host.Device, Index(_host.Device)));
         _host.Attach();
-        _host.Datapath.EndResize();
+        _host.EndReplacement();
 
-        Assert.False(_host.Datapath.IsResizing);
+        Assert.False(_host.Datapath.AreMapsReplaced);
         Assert.Equal(4096, _host.Datapath.ConntrackCapacity);
         Assert.Equal(services.Order(RowOrder), _host.Datapath.Services.List().Order(RowOrder));
         await Task.Delay(200);
         _host.Reopen(larger with { MaxFlows = 512 });
         _host.Attach();
-        _host.Datapath.EndResize();
+        _host.EndReplacement();
         Assert.Equal(512, _host.Datapath.ConntrackCapacity);
         await Task.Delay(200);
         await Finish(flows);
@@ -92,10 +93,10 @@ public sealed class ResizeTests : IDisposable
         // The old programs write into the old map; and this agent ends before it has attached new ones.
         Task<string[]> flows = Speak(5);
         _host.Reopen(larger);
-        Assert.True(_host.Datapath.IsResizing);
-        Assert.Empty(_host.Datapath.ListConntrack());
+        Assert.True(_host.Datapath.AreMapsReplaced);
+        Assert.DoesNotContain(_host.Datapath.ListConntrack(), row => row.Flags.HasFlag(CtFlag.Established));
         _host.Attach();
-        _host.Datapath.EndResize();
+        _host.EndReplacement();
 
         Assert.True(_host.Datapath.ListConntrack().Count >= 5);
         await Finish(flows);
@@ -113,7 +114,7 @@ public sealed class ResizeTests : IDisposable
 
         Assert.Contains("weir_ipcache: 300 entries of 131072 are in use, and 100 are asked for", refused.Message, StringComparison.Ordinal);
         _host.Reopen(_host.Options);
-        Assert.False(_host.Datapath.IsResizing);
+        Assert.False(_host.Datapath.AreMapsReplaced);
         Assert.Equal(300, _host.Datapath.ListIpcache().Count);
     }
 

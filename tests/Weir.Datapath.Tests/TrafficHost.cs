@@ -87,6 +87,21 @@ internal sealed class TrafficHost : IDisposable
 
     internal DatapathOptions Options => new() { PinRoot = _pins.Root, MaxFlows = 1024, EventBytes = 65536 };
 
+    /// <summary>The container.</summary>
+    internal EndpointAttachment Endpoint => new()
+    {
+        Id = 7,
+        Identity = new Identity(256),
+        NetworkId = 3,
+        Ifindex = _endpoint,
+        Ipv4 = IPAddress.Parse("10.210.0.7"),
+        Ipv6 = IPAddress.Parse("fd77::7"),
+        Gateway4 = IPAddress.Parse("10.210.0.1"),
+        Gateway6 = IPAddress.Parse("fd77::1"),
+        Mac = _mac,
+        GatewayMac = _gatewayMac,
+    };
+
     /// <summary>What another agent does first.</summary>
     internal void Reopen(DatapathOptions options)
     {
@@ -97,19 +112,7 @@ internal sealed class TrafficHost : IDisposable
     /// <summary>Attaches all programs.</summary>
     internal void Attach()
     {
-        Host.Run(() => Datapath.AttachEndpoint(new EndpointAttachment
-        {
-            Id = 7,
-            Identity = new Identity(256),
-            NetworkId = 3,
-            Ifindex = _endpoint,
-            Ipv4 = IPAddress.Parse("10.210.0.7"),
-            Ipv6 = IPAddress.Parse("fd77::7"),
-            Gateway4 = IPAddress.Parse("10.210.0.1"),
-            Gateway6 = IPAddress.Parse("fd77::1"),
-            Mac = _mac,
-            GatewayMac = _gatewayMac,
-        }));
+        Host.Run(() => Datapath.AttachEndpoint(Endpoint));
         Datapath.ApplyPolicies(new Dictionary<ushort, IReadOnlyList<PolicyMapEntry>> { [7] = [new(0, PolicyDirection.Ingress, null, 0, 0, true, 0)] });
         Host.Run(() =>
         {
@@ -117,6 +120,9 @@ internal sealed class TrafficHost : IDisposable
             Datapath.AttachDevice(Device, links.GetLink(Device)!.Index, hasEthernet: _kind != "tun", hasXdp: _kind == "veth");
         });
     }
+
+    /// <summary>Has what is attached since other maps took the places of some take effect.</summary>
+    internal void EndReplacement() => Host.Run(() => Datapath.EndReplacement());
 
     /// <summary>Runs a script in the container until the end of the test.</summary>
     internal void Serve(string script) => Shell(_container, $"python3 -c \"{script}\" > /dev/null 2>&1 &");

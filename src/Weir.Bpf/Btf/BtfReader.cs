@@ -43,6 +43,19 @@ public sealed class BtfReader
         }
     }
 
+    /// <summary>Reads the types of a section, as the kernel gives it back. Throws <see cref="InvalidDataException"/>.</summary>
+    public static BtfReader FromSection(ReadOnlySpan<byte> section)
+    {
+        try
+        {
+            return new BtfReader(section);
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new InvalidDataException("the types are cut short or damaged", e);
+        }
+    }
+
     /// <summary>The type of that kind and name, or null.</summary>
     public BtfType? Find(BtfKind kind, string name) => _types.Find(t => t.Kind == kind && t.Name == name);
 

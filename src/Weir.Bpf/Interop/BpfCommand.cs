@@ -17,6 +17,7 @@ internal enum BpfCommand
     MapGetFdById = 14,
     ObjectGetInfo = 15,
     ProgramQuery = 16,
+    BtfGetFdById = 19,
     MapLookupBatch = 24,
     MapUpdateBatch = 26,
     MapDeleteBatch = 27,

@@ -133,6 +133,10 @@ internal static unsafe partial class BpfSyscall
         internal uint InnerMapFd;
         internal uint NumaNode;
         internal fixed byte Name[NameSize];
+        internal uint Ifindex;
+        internal uint TypesFd;
+        internal uint KeyType;
+        internal uint ValueType;
     }
 
     internal struct Element
@@ -186,6 +190,25 @@ internal static unsafe partial class BpfSyscall
         internal uint MaxEntries;
         internal uint Flags;
         internal fixed byte Name[NameSize];
+        internal uint Ifindex;
+        internal uint KernelValueType;
+        internal ulong NetworkDevice;
+        internal ulong NetworkInode;
+        internal uint TypesId;
+        internal uint KeyType;
+        internal uint ValueType;
+        internal uint Padding;
+    }
+
+    /// <summary>struct bpf_btf_info.</summary>
+    internal struct TypesInfo
+    {
+        internal ulong Types;
+        internal uint Size;
+        internal uint Id;
+        internal ulong Name;
+        internal uint NameLength;
+        internal uint IsKernels;
     }
 
     internal struct ProgramInfo

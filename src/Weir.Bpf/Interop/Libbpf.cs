@@ -63,6 +63,14 @@ internal static unsafe partial class Libbpf
     [LibraryImport(Library, EntryPoint = "bpf_map__inner_map")]
     internal static partial nint InnerMap(nint map);
 
+    // __u32 bpf_map__btf_key_type_id(const struct bpf_map *map);
+    [LibraryImport(Library, EntryPoint = "bpf_map__btf_key_type_id")]
+    internal static partial uint MapKeyType(nint map);
+
+    // __u32 bpf_map__btf_value_type_id(const struct bpf_map *map);
+    [LibraryImport(Library, EntryPoint = "bpf_map__btf_value_type_id")]
+    internal static partial uint MapValueType(nint map);
+
     // void *bpf_map__initial_value(struct bpf_map *map, size_t *psize);
     [LibraryImport(Library, EntryPoint = "bpf_map__initial_value")]
     internal static partial void* MapInitialValue(nint map, nuint* size);
@@ -90,6 +98,14 @@ internal static unsafe partial class Libbpf
     // __s32 btf__find_by_name_kind(const struct btf *btf, const char *type_name, __u32 kind);
     [LibraryImport(Library, EntryPoint = "btf__find_by_name_kind", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int FindBtfType(nint btf, string name, uint kind);
+
+    // int btf__load_into_kernel(struct btf *btf);
+    [LibraryImport(Library, EntryPoint = "btf__load_into_kernel")]
+    internal static partial int LoadBtf(nint btf);
+
+    // int btf__fd(const struct btf *btf);
+    [LibraryImport(Library, EntryPoint = "btf__fd")]
+    internal static partial int BtfFd(nint btf);
 
     // const struct btf_type *btf__type_by_id(const struct btf *btf, __u32 id);
     [LibraryImport(Library, EntryPoint = "btf__type_by_id")]

@@ -27,7 +27,7 @@ internal sealed class HostProgram : IDisposable
     internal static HostProgram Load(DatapathMaps maps, bool hasEthernet, bool hasXdp)
     {
         var config = new DeviceConfig { LinkHeader = hasEthernet ? EthernetHeader : 0, Prefilter = hasXdp ? 0u : 1u };
-        return new HostProgram(ProgramLoader.Load(DatapathObject.HostImage, "weir_host", maps, ConfigVariable, config));
+        return new HostProgram(ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Host, "weir_host", maps, ConfigVariable, config));
     }
 
     internal DevicePrograms For(string device, string pinRoot) => new(_object.Program(FromDevice), _object.Program(ToDevice), PinOf(device, pinRoot), Place);

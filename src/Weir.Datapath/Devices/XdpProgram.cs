@@ -18,7 +18,7 @@ internal sealed class XdpProgram : IDisposable
         _pinRoot = pinRoot;
     }
 
-    internal static XdpProgram Load(DatapathMaps maps, string pinRoot) => new(ProgramLoader.Load(DatapathObject.XdpImage, Name, maps), pinRoot);
+    internal static XdpProgram Load(DatapathMaps maps, string pinRoot) => new(ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Xdp, Name, maps), pinRoot);
 
     /// <summary>Attaches it to a device, in place of an older one.</summary>
     internal XdpMode Attach(string device, int ifindex, XdpMode? wanted) =>

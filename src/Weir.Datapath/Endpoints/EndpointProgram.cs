@@ -39,7 +39,7 @@ internal sealed class EndpointProgram : IDisposable
     /// <summary>Loads the programs; nothing is attached yet.</summary>
     internal static EndpointProgram Load(DatapathMaps maps, in EndpointConfig config)
     {
-        using BpfObject loaded = ProgramLoader.Load(DatapathObject.EndpointImage, "weir", maps, ConfigVariable, config);
+        using BpfObject loaded = ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Endpoint, "weir", maps, ConfigVariable, config);
         return new EndpointProgram(loaded, config);
     }
 

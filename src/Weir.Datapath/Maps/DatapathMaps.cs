@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Buffers.Binary;
 using Weir.Bpf;
+using Weir.Bpf.Btf;
 using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
@@ -9,13 +11,27 @@ namespace Weir.Datapath;
 internal sealed class DatapathMaps : IDisposable
 {
     private const long CatchUpEveryMs = 50; // walking a full table takes as long
+    private const uint TakingOver = (uint)SettingsFlag.TakingOver;
 
     private readonly Dictionary<string, BpfMap> _maps = [];
     private readonly List<MapReplacement> _replacements = [];
     private readonly string _pinRoot;
+    private readonly MapTypesRead _read;
     private long _caughtUpMs;
 
-    private DatapathMaps(string pinRoot) => _pinRoot = pinRoot;
+    private DatapathMaps(string pinRoot, DatapathImages images)
+    {
+        _pinRoot = pinRoot;
+        Images = images;
+        Types = LoadedTypes.Load(images.Endpoint, "weir");
+        _read = new MapTypesRead(Types.Read());
+    }
+
+    /// <summary>The objects whose maps these are.</summary>
+    internal DatapathImages Images { get; }
+
+    /// <summary>The types that these maps have.</summary>
+    internal LoadedTypes Types { get; }
 
     internal IReadOnlyCollection<BpfMap> All => _maps.Values;
 
@@ -27,16 +43,17 @@ internal sealed class DatapathMaps : IDisposable
     /// <summary>Whether programs that an earlier agent attached have other maps than these: see <see cref="EndReplacements"/>.</summary>
     internal bool AreReplaced => _replacements.Count > 0;
 
-    /// <summary>Opens the pinned maps, replaces those of another size, and makes the missing ones.</summary>
-    /// <exception cref="DatapathException">A pinned map has another shape, or holds more than the size asked for; all such are
+    /// <summary>Opens the pinned maps, replaces those of another size or layout, and makes the missing ones.</summary>
+    /// <param name="images">Null: this version's.</param>
+    /// <exception cref="DatapathException">A pinned map cannot be replaced, or holds more than the size asked for; all such are
     /// listed, and nothing is changed.</exception>
-    internal static DatapathMaps Open(DatapathOptions options)
+    internal static DatapathMaps Open(DatapathOptions options, DatapathImages? images = null)
     {
         BpfFileSystem.EnsureFolder(options.PinRoot);
-        var maps = new DatapathMaps(options.PinRoot);
+        var maps = new DatapathMaps(options.PinRoot, images ?? DatapathImages.Own);
         try
         {
-            IReadOnlyList<BpfMapSpec> specs = Specs(options);
+            IReadOnlyList<BpfMapSpec> specs = Specs(options, maps.Images);
             maps.OpenPinned(specs, options);
             foreach (BpfMapSpec spec in specs)
             {
@@ -57,9 +74,9 @@ internal sealed class DatapathMaps : IDisposable
     }
 
     /// <summary>The maps as the compiled program declares them, in the sizes asked for.</summary>
-    internal static IReadOnlyList<BpfMapSpec> Specs(DatapathOptions options)
+    internal static IReadOnlyList<BpfMapSpec> Specs(DatapathOptions options, DatapathImages? images = null)
     {
-        using BpfObject declaring = BpfObject.Open(DatapathObject.EndpointImage, "weir");
+        using BpfObject declaring = BpfObject.Open((images ?? DatapathImages.Own).Endpoint, "weir");
         return
         [
             .. declaring.DeclaredMaps().Select(spec => spec.Name switch
@@ -83,16 +100,26 @@ internal sealed class DatapathMaps : IDisposable
     /// packets would be strangers.</summary>
     internal void CatchUp()
     {
-        if (AreReplaced && Environment.TickCount64 - _caughtUpMs >= CatchUpEveryMs)
+        if (Environment.TickCount64 - _caughtUpMs >= CatchUpEveryMs)
         {
             _replacements.ForEach(replacement => replacement.CatchUp());
             _caughtUpMs = Environment.TickCount64;
         }
     }
 
-    /// <summary>Every program has these maps now.</summary>
-    internal void EndReplacements()
+    /// <summary>Has programs that are loaded attached, all at once, and takes over what those before wrote.</summary>
+    internal void EndReplacements(Action? attach = null)
     {
+        if (!AreReplaced)
+        {
+            attach?.Invoke();
+            return;
+        }
+
+        // A flow that opens between two programs' places is in one map and not in the other: its packets wait.
+        MarkTakingOver(true);
+        _replacements.ForEach(replacement => replacement.CatchUp());
+        attach?.Invoke();
         foreach (MapReplacement replacement in _replacements)
         {
             replacement.End();
@@ -100,6 +127,7 @@ internal sealed class DatapathMaps : IDisposable
         }
 
         _replacements.Clear();
+        MarkTakingOver(false);
     }
 
     internal void PinAgain()
@@ -118,9 +146,28 @@ internal sealed class DatapathMaps : IDisposable
         {
             map.Dispose();
         }
+
+        Types.Dispose();
     }
 
     private string PinOf(string map) => Path.Combine(_pinRoot, map);
+
+    /// <summary>In the settings that programs have, and in those that programs before them have.</summary>
+    private void MarkTakingOver(bool isSo)
+    {
+        byte[] key = new byte[sizeof(uint)];
+        foreach (BpfMap settings in _replacements.Where(one => one.Now.Name == MapNames.Settings).SelectMany(one => one.Before).Append(_maps[MapNames.Settings]))
+        {
+            byte[] value = new byte[settings.UserValueSize];
+            if (_read.LayoutOf(settings)?.Value.Find("flags") is { Size: sizeof(uint) } flags && settings.TryLookup(key, value))
+            {
+                Span<byte> place = value.AsSpan(flags.Offset);
+                uint before = BinaryPrimitives.ReadUInt32LittleEndian(place);
+                BinaryPrimitives.WriteUInt32LittleEndian(place, isSo ? before | TakingOver : before & ~TakingOver);
+                settings.Update(key, value);
+            }
+        }
+    }
 
     /// <summary>Nothing is changed before all of it is known to be possible.</summary>
     private void OpenPinned(IReadOnlyList<BpfMapSpec> specs, DatapathOptions options)
@@ -132,43 +179,63 @@ internal sealed class DatapathMaps : IDisposable
             if (BpfMap.OpenPinned(PinOf(spec.Name)) is { } map)
             {
                 _maps.Add(spec.Name, map);
-                shapes.AddRange((spec with { MaxEntries = map.Spec.MaxEntries }).DifferencesFrom(map.Spec));
-                sizes.AddRange(MapReplacement.WhyNot(map, spec) is { } reason ? [reason] : []);
+                IReadOnlyList<string> reasons = WhyNot(map, spec);
+                shapes.AddRange(reasons);
+                if (reasons.Count == 0 && !IsAsWanted(map, spec) && spec.Inner is null && MapReplacement.WhyNot(map, spec, _read) is { } full)
+                {
+                    sizes.Add(full);
+                }
             }
         }
 
         if (shapes.Count > 0)
         {
             throw new DatapathException(
-                $"the maps pinned in {options.PinRoot} were made by another version",
+                $"the maps pinned in {options.PinRoot} were made by a version whose entries this one cannot take over",
                 shapes,
-                "Stop the containers on weir networks, remove that folder and start the agent again.");
+                "Nothing was changed: programs and policy stay in force. Start the version of before, or one between the two.");
         }
 
         if (sizes.Count > 0)
         {
             throw new DatapathException(
-                $"the maps pinned in {options.PinRoot} hold more than the sizes asked for",
+                $"the maps pinned in {options.PinRoot} hold more than they would have room for",
                 sizes,
                 "Nothing was changed. Start the agent with the sizes of before, delete what is too much, and start it again.");
         }
     }
+
+    /// <summary>What keeps a map's entries from being taken over.</summary>
+    private IReadOnlyList<string> WhyNot(BpfMap map, BpfMapSpec wanted) => MapWriters.Of(wanted.Name) switch
+    {
+        MapWriter.Nobody => [],
+        MapWriter.Proxy => wanted.DifferencesFrom(map.Spec),
+        _ when wanted.Inner is { } inner => [.. _read.WhyNot(map, wanted), .. InnerMaps.WhyNot(map, inner, Types, _read)],
+        _ => _read.WhyNot(map, wanted),
+    };
+
+    private bool IsAsWanted(BpfMap map, BpfMapSpec wanted) => map.Spec.MaxEntries == wanted.MaxEntries
+        && _read.IsSame(map, wanted)
+        && (wanted.Inner is not { } inner || InnerMaps.Fit(map, inner, Types, _read));
 
     private void Provide(BpfMapSpec spec)
     {
         string pin = PinOf(spec.Name);
         if (!_maps.TryGetValue(spec.Name, out BpfMap? map))
         {
-            map = BpfMap.Create(spec);
+            map = BpfMap.Create(spec, Types);
             map.Pin(pin);
             _maps.Add(spec.Name, map);
+            return;
         }
-        else if (map.Spec.MaxEntries != spec.MaxEntries)
+
+        MapReplacement? unfinished = MapReplacement.Find(map, spec, pin, _read);
+        if (!IsAsWanted(map, spec))
         {
-            _replacements.Add(MapReplacement.Begin(map, spec, pin));
+            _replacements.Add(MapReplacement.Begin(map, spec, pin, Types, _read, unfinished));
             _maps[spec.Name] = _replacements[^1].Now;
         }
-        else if (MapReplacement.Find(map, pin) is { } unfinished)
+        else if (unfinished is not null)
         {
             _replacements.Add(unfinished);
         }

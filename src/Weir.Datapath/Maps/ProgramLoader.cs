@@ -8,6 +8,10 @@ namespace Weir.Datapath;
 /// <summary>Loads compiled objects with the maps that all programs share.</summary>
 internal static class ProgramLoader
 {
+    /// <summary>The objects of the version that the maps are of.</summary>
+    /// <param name="maps">Null: programs get maps of their own, to be tried.</param>
+    internal static DatapathImages ImagesOf(DatapathMaps? maps) => maps?.Images ?? DatapathImages.Own;
+
     /// <summary>Loads an object's programs; nothing is attached yet.</summary>
     /// <param name="maps">Null: they get maps of their own, to be tried.</param>
     internal static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps) => Load(image, name, maps, _ => { });

@@ -19,7 +19,7 @@ internal sealed class OverlayProgram : IDisposable
 
     /// <summary>Loads the programs; nothing is attached yet.</summary>
     /// <param name="maps">Null: they get maps of their own, to be tried.</param>
-    internal static OverlayProgram Load(DatapathMaps? maps) => new(ProgramLoader.Load(DatapathObject.OverlayImage, Name, maps));
+    internal static OverlayProgram Load(DatapathMaps? maps) => new(ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Overlay, Name, maps));
 
     internal DevicePrograms For(string pinRoot) => new(_object.Program(FromOverlay), _object.Program(ToOverlay), PinOf(pinRoot), Place);
 

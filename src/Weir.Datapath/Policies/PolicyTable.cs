@@ -2,6 +2,7 @@
 
 using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Bpf.Btf;
 using Weir.Datapath.Abi;
 using Weir.Linux;
 using Weir.Policy;
@@ -9,7 +10,7 @@ using Weir.Policy;
 namespace Weir.Datapath;
 
 /// <summary>weir_policy: a map of decisions for every endpoint, built whole and swapped in.</summary>
-internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
+internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template, LoadedTypes types)
 {
     private const uint AnyProtocol = 40;
     private const uint AnyPort = 48;
@@ -141,7 +142,7 @@ internal sealed class PolicyTable(BpfMap outer, BpfMapSpec template)
 
     private BpfMap Build(IReadOnlyList<PolicyMapEntry> entries)
     {
-        BpfMap map = BpfMap.Create(template with { MaxEntries = (uint)Math.Max(1, entries.Count) });
+        BpfMap map = BpfMap.Create(template with { MaxEntries = (uint)Math.Max(1, entries.Count) }, types);
         try
         {
             var keys = new PolicyKey[entries.Count];

@@ -13,7 +13,7 @@ internal static class ListenerProgram
     /// <summary>Attaches it to the host's namespace, in place of an older one.</summary>
     internal static void Attach(DatapathMaps maps, string pinRoot)
     {
-        using BpfObject program = ProgramLoader.Load(DatapathObject.ListenerImage, Name, maps);
+        using BpfObject program = ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Listener, Name, maps);
         BpfLink.AttachSocketLookup(program.Program(Name), PinOf(pinRoot));
     }
 }

@@ -31,7 +31,7 @@ internal sealed class MeasureProgram : IDisposable
     /// The calling thread's namespace is the host's.</summary>
     internal static MeasureProgram Attach(DatapathMaps maps, DatapathOptions options)
     {
-        using BpfObject program = Open();
+        using BpfObject program = Open(maps);
         using BpfMap? known = Known(program, options.PinRoot);
         ProgramLoader.Prepare(program, maps);
         if (known is not null)
@@ -75,7 +75,7 @@ internal sealed class MeasureProgram : IDisposable
     /// <summary>Loads them with maps of their own, to be tried.</summary>
     internal static void Try()
     {
-        using BpfObject program = Open();
+        using BpfObject program = Open(null);
         program.Load();
     }
 
@@ -102,9 +102,9 @@ internal sealed class MeasureProgram : IDisposable
 
     private static string MapPin(string pinRoot) => Path.Combine(pinRoot, Map);
 
-    private static BpfObject Open()
+    private static BpfObject Open(DatapathMaps? maps)
     {
-        BpfObject program = BpfObject.Open(DatapathObject.MeasureImage, "weir_measure");
+        BpfObject program = BpfObject.Open(ProgramLoader.ImagesOf(maps).Measure, "weir_measure");
         var config = new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() };
         program.SetRodata(MemoryMarshal.AsBytes(new ReadOnlySpan<SocketConfig>(in config)), "socket_config");
         return program;

@@ -31,6 +31,7 @@ internal static class SocketHook
             ? FileDescriptor.OpenRead(folder)
             : CgroupMount.OpenRoot(options.CgroupMountFolder);
         using BpfObject program = Load(maps);
+        maps.CatchUp();
         List<string> created = [];
         try
         {
@@ -63,7 +64,7 @@ internal static class SocketHook
 
     /// <summary>Loads the programs; the calling thread's namespace is the host's.</summary>
     internal static BpfObject Load(DatapathMaps? maps) => ProgramLoader.Load(
-        DatapathObject.SocketImage, "weir_sock", maps, ConfigVariable, new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() });
+        ProgramLoader.ImagesOf(maps).Socket, "weir_sock", maps, ConfigVariable, new SocketConfig { HostNetnsCookie = NetworkNamespace.CurrentCookie() });
 
     internal static IEnumerable<string> Pins(string pinRoot) => _programs.Select(one => PinOf(pinRoot, one.Program));
 
