@@ -63,6 +63,9 @@ internal sealed record AgentConfig
 
     internal TimeSpan RecordFor { get; init; } = TimeSpan.FromDays(7);
 
+    /// <summary>How long connections of a proxy that has a successor may last.</summary>
+    internal TimeSpan ProxyDrain { get; init; } = TimeSpan.FromHours(1);
+
     internal MetricsOptions Metrics { get; init; } = new();
 
     internal HubbleOptions Hubble { get; init; } = new();

@@ -127,6 +127,7 @@ internal sealed class AgentHost : IDisposable
         builder.Services.AddSingleton(_hubble);
         builder.Services.AddSingleton(new HubbleWriter(new HubbleContext(_control, config), decoder));
         builder.Services.AddSingleton<ObserverService>();
+        builder.Services.AddSingleton(VersionNote.Take(config.StateFolder, ProductVersion.Text, TimeProvider.System.GetUtcNow()));
         builder.Services.AddSingleton<StatusReader>();
         builder.Services.AddSingleton<BalancerAnswers>();
         builder.Services.AddSingleton<PublishAnswers>();

@@ -4,6 +4,7 @@ using Weir.Cli;
 using Weir.Datapath;
 using Weir.Net;
 using Weir.Proxy;
+using Weir.Services.Reading;
 
 namespace Weir.Agent;
 
@@ -16,6 +17,8 @@ internal static class ProxyCommand
         var socket = new Option<string>("--proxy-socket") { Description = "where the agent reaches it", DefaultValueFactory = _ => SocketIn(new AgentConfig().RunFolder) };
         var takeOver = new Option<bool>("--take-over") { Description = "take the sockets of the proxy that runs; that one ends with its last connection" };
         var pinRoot = new Option<string>("--pin-root") { Description = "where the agent keeps programs and maps", DefaultValueFactory = _ => DatapathOptions.DefaultPinRoot };
+        var drain = new Option<string>("--drain") { Description = "how long its connections go on once another has its sockets, such as 1h", DefaultValueFactory = _ => "1h" };
+        command.Options.Add(drain);
         command.Options.Add(socket);
         command.Options.Add(pinRoot);
         command.Options.Add(takeOver);
@@ -28,7 +31,12 @@ internal static class ProxyCommand
 
             try
             {
-                var options = new ProxyOptions { Socket = parsed.GetRequiredValue(socket), PinRoot = parsed.GetRequiredValue(pinRoot), Version = ProductVersion.Text };
+                if (!Duration.TryParse(parsed.GetRequiredValue(drain), out TimeSpan longest))
+                {
+                    return Fail("--drain: must be a time, such as 1h");
+                }
+
+                var options = new ProxyOptions { DrainTimeout = longest, Socket = parsed.GetRequiredValue(socket), PinRoot = parsed.GetRequiredValue(pinRoot), Version = ProductVersion.Text };
                 ProxyProcess.Run(options, parsed.GetValue(takeOver));
                 return ExitCodes.Fine;
             }

@@ -22,6 +22,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
 
     private readonly string _socket;
     private readonly string _pinRoot;
+    private readonly TimeSpan _drain;
     private readonly Datapath.Datapath _datapath;
     private readonly ILogger _log;
     private readonly object _lock = new();
@@ -39,6 +40,7 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
     {
         _socket = ProxyCommand.SocketIn(config.RunFolder);
         _pinRoot = config.Datapath.PinRoot;
+        _drain = config.ProxyDrain;
         _datapath = datapath;
         _log = log;
         _thread = GuardedThread.Lasting("proxy", Run, e => Log.ThreadFailed(log, "watching the proxy", e));
@@ -177,6 +179,8 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
             start.ArgumentList.Add(_socket);
             start.ArgumentList.Add("--pin-root");
             start.ArgumentList.Add(_pinRoot);
+            start.ArgumentList.Add("--drain");
+            start.ArgumentList.Add($"{(long)_drain.TotalSeconds}s");
             if (takeOver)
             {
                 start.ArgumentList.Add("--take-over");

@@ -3,7 +3,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Weir.Agent.Hubble;
 using Weir.Api;
-using Weir.Cli;
 using Weir.Control;
 using Weir.Control.Host;
 using Weir.Docker;
@@ -14,7 +13,7 @@ using Weir.Net;
 namespace Weir.Agent;
 
 /// <summary>How the agent is.</summary>
-internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, HubbleDoor hubble, FlowRecorder record, AgentConfig config, TimeProvider time)
+internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, DatapathTables tables, ProxySupervisor proxy, ClusterAnswers cluster, MetricsDoor metrics, HubbleDoor hubble, FlowRecorder record, AgentConfig config, VersionNote version, TimeProvider time)
 {
     private readonly DateTimeOffset _started = time.GetUtcNow();
 
@@ -24,7 +23,9 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
         int flows = tables.CountFlows();
         var status = new Status
         {
-            Version = ProductVersion.Text,
+            Version = version.Version,
+            VersionBefore = version.Before ?? "",
+            VersionChanged = version.Changed is { } changed ? Timestamp.FromDateTimeOffset(changed) : null,
             Pid = Environment.ProcessId,
             Started = Timestamp.FromDateTimeOffset(_started),
             Enforcement = config.Control.Enforcement.ToString().ToLowerInvariant(),

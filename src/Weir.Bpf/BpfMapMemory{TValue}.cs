@@ -12,19 +12,33 @@ public sealed unsafe class BpfMapMemory<TValue> : IDisposable
 {
     private readonly nint _address;
     private readonly nuint _length;
+    private readonly int _offset;
     private readonly int _stride;
     private bool _disposed;
 
     public BpfMapMemory(BpfMap map)
+        : this(map, 0, isWhole: true)
+    {
+    }
+
+    /// <summary>Of each value one field.</summary>
+    /// <param name="offset">Where it is, in bytes.</param>
+    public BpfMapMemory(BpfMap map, int offset)
+        : this(map, offset, isWhole: false)
+    {
+    }
+
+    private BpfMapMemory(BpfMap map, int offset, bool isWhole)
     {
         ArgumentNullException.ThrowIfNull(map);
-        if (map.Spec.ValueSize != sizeof(TValue) || !map.Spec.Flags.HasFlag(BpfMapFlags.MemoryMappable))
+        if ((isWhole && map.Spec.ValueSize != sizeof(TValue)) || offset + sizeof(TValue) > map.Spec.ValueSize || !map.Spec.Flags.HasFlag(BpfMapFlags.MemoryMappable))
         {
             throw new ArgumentException($"map {map.Name} cannot be mapped as an array of {typeof(TValue).Name}");
         }
 
         Count = (int)map.Spec.MaxEntries;
-        _stride = (sizeof(TValue) + 7) & ~7;
+        _offset = offset;
+        _stride = ((int)map.Spec.ValueSize + 7) & ~7;
         nuint page = (nuint)Environment.SystemPageSize;
         _length = (((nuint)Count * (nuint)_stride) + page - 1) & ~(page - 1);
         _address = BpfSyscall.Map(map.Fd, _length, writable: true, 0, $"map {map.Name}");
@@ -39,7 +53,7 @@ public sealed unsafe class BpfMapMemory<TValue> : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            return ref Unsafe.AsRef<TValue>((void*)(_address + (nint)(index * _stride)));
+            return ref Unsafe.AsRef<TValue>((void*)(_address + (nint)((index * _stride) + _offset)));
         }
     }
 

@@ -20,7 +20,7 @@ internal static class StatusCommand
     private static void Print(Status status) => TextTable.PrintPairs(
     [
         ("Health", status.Health),
-        ("Agent", $"{status.Version}, process {status.Pid}, since {status.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z, {status.MemoryBytes / BytesPerMb:F0} MB"),
+        ("Agent", $"{Version(status)}, process {status.Pid}, since {status.Started.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z, {status.MemoryBytes / BytesPerMb:F0} MB"),
         ("Docker", status.Docker),
         ("Cluster", status.Cluster),
         ("Record", status.Record),
@@ -44,4 +44,7 @@ internal static class StatusCommand
         .. status.Audited.Select(policy => ("In audit", policy)),
         .. status.Limits.Select(limit => ("Limit", limit)),
     ]);
+
+    private static string Version(Status status) => status.VersionBefore.Length == 0 ? status.Version
+        : $"{status.Version} ({status.VersionBefore} until {status.VersionChanged.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z)";
 }

@@ -209,10 +209,11 @@ public sealed class ControlPlane : IDisposable
             RestoreDoors();
             Prefilter.Need();
             Watchdog.MakeSo();
-            if (_datapath.AreMapsReplaced)
+            bool areReplaced = _datapath.AreMapsReplaced;
+            _datapath.EndReplacement();
+            if (areReplaced)
             {
-                _datapath.EndReplacement();
-                Log.Resized(_log);
+                Log.MapsReplaced(_log);
             }
 
             Log.Restored(_log, _endpoints.All.Count(), _networks.All.Count, _policies.Set.Rules.Count, gone.Count);

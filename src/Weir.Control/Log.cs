@@ -63,8 +63,8 @@ internal static partial class Log
     [LoggerMessage(4021, LogLevel.Information, "Disconnected {Count} UDP sockets whose backend is gone: {Backends}")]
     internal static partial void SocketsEnded(ILogger log, int count, string backends);
 
-    [LoggerMessage(4022, LogLevel.Information, "Maps have the sizes asked for; what they held is kept")]
-    internal static partial void Resized(ILogger log);
+    [LoggerMessage(4022, LogLevel.Information, "Maps have the sizes and fields that this version has; what they held is kept")]
+    internal static partial void MapsReplaced(ILogger log);
 
     [LoggerMessage(4040, LogLevel.Warning, "Published ports are open to everybody who reaches this host, and containers' own addresses to who has a route, as before that was a choice. Set published-ports to closed or open in /etc/weir/agent.yaml; 'weir publish list' shows what is open")]
     internal static partial void DoorsLeftOpen(ILogger log);

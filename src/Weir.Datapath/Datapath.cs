@@ -278,7 +278,8 @@ public sealed class Datapath : IDatapath, IDisposable
     public bool AreMapsReplaced => _maps.AreReplaced;
 
     /// <summary>All programs were attached anew, which means until here that they are loaded: now they take the places of those before, all
-    /// at once, and what those wrote meanwhile is taken over.</summary>
+    /// at once, and what those wrote meanwhile is taken over. What a version pinned that has more programs and maps than this one is taken
+    /// off and let go.</summary>
     public void EndReplacement()
     {
         lock (_lock)
@@ -298,8 +299,18 @@ public sealed class Datapath : IDatapath, IDisposable
                 }
             });
             Array.ForEach(all, waiting => waiting.Dispose());
+            foreach (string pin in Directory.GetFiles(_options.PinRoot).Where(pin => !_maps.Has(pin) && !IsOwnProgram(pin)))
+            {
+                BpfLink.Detach(pin);
+            }
         }
     }
+
+    /// <summary>Whether this version pins a program or its map there.</summary>
+    private bool IsOwnProgram(string pin) =>
+        ((string[])[EndpointProgram.PinPrefix, HostProgram.PinPrefix, XdpProgram.PinPrefix, OverlayProgram.PinPrefix])
+            .Any(prefix => Path.GetFileName(pin).StartsWith(prefix, StringComparison.Ordinal))
+        || SocketHook.Pins(_options.PinRoot).Append(ListenerProgram.PinOf(_options.PinRoot)).Concat(MeasureProgram.Pins(_options.PinRoot)).Contains(pin);
 
     /// <summary>The pins of maps and programs that somebody removed. What they stand for is held and goes on.</summary>
     public IReadOnlyList<string> UnpinnedPaths()

@@ -20,7 +20,7 @@ public sealed record ProxyOptions
     public TimeSpan HeadTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long a proxy that has a successor waits for its connections to end.</summary>
-    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromMinutes(10);
+    public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>Told to agents.</summary>
     public required string Version { get; init; }

@@ -12,7 +12,7 @@ internal sealed class HostProgram : IDisposable
     private const string ConfigVariable = "device_config";
     private const uint EthernetHeader = 14;
 
-    private const string PinPrefix = "link_dev_";
+    internal const string PinPrefix = "link_dev_";
 
     // A device's filters may be anybody's: these two numbers together are Weir's alone.
     internal static FilterPlace Place { get; } = new(50, 0x77656972, MustBeFirst: false);

@@ -7,7 +7,7 @@ namespace Weir.Datapath;
 internal sealed class XdpProgram : IDisposable
 {
     private const string Name = "weir_xdp";
-    private const string PinPrefix = "link_xdp_";
+    internal const string PinPrefix = "link_xdp_";
 
     private readonly BpfObject _object;
     private readonly string _pinRoot;

@@ -12,6 +12,7 @@ namespace Weir.Datapath;
 /// <summary>The two programs of one endpoint: specialised by its constants, loaded together.</summary>
 internal sealed class EndpointProgram : IDisposable
 {
+    internal const string PinPrefix = "link_ep_";
     private const string ConfigVariable = "endpoint_config";
 
     /// <summary>Of the filters, where there are no links.</summary>
@@ -72,7 +73,7 @@ internal sealed class EndpointProgram : IDisposable
     /// <summary>For the host's side of the veth: what the container sends arrives there, that is its ingress.</summary>
     internal DevicePrograms For(ushort id, string pinRoot) => new(FromEndpoint, ToEndpoint, PinOf(id, pinRoot), Place);
 
-    internal static string PinOf(ushort id, string pinRoot) => Path.Combine(pinRoot, $"link_ep_{id}");
+    internal static string PinOf(ushort id, string pinRoot) => Path.Combine(pinRoot, $"{PinPrefix}{id}");
 
     public void Dispose()
     {

@@ -93,6 +93,9 @@ internal sealed class DatapathMaps : IDisposable
         ];
     }
 
+    /// <summary>Whether one of these is pinned there.</summary>
+    internal bool Has(string pin) => _maps.ContainsKey(Path.GetFileName(pin)) && Path.GetDirectoryName(pin) == _pinRoot;
+
     /// <summary>The pins that somebody removed.</summary>
     internal IEnumerable<string> Unpinned() => _maps.Keys.Select(PinOf).Where(pin => !File.Exists(pin));
 

@@ -6,6 +6,7 @@ namespace Weir.Datapath;
 /// <summary>The two programs of the overlay's device (bpf/overlay.bpf.c).</summary>
 internal sealed class OverlayProgram : IDisposable
 {
+    internal const string PinPrefix = "link_overlay";
     private const string Name = "weir_overlay";
     private const string FromOverlay = "weir_from_overlay";
     private const string ToOverlay = "weir_to_overlay";
@@ -23,7 +24,7 @@ internal sealed class OverlayProgram : IDisposable
 
     internal DevicePrograms For(string pinRoot) => new(_object.Program(FromOverlay), _object.Program(ToOverlay), PinOf(pinRoot), Place);
 
-    internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, "link_overlay");
+    internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, PinPrefix);
 
     public void Dispose() => _object.Dispose();
 }

@@ -10,50 +10,46 @@ namespace Weir.Datapath;
 /// nothing there but where its own listeners are. Safe to use from several threads.</summary>
 public sealed class ProxyFlows : IProxyFlows, IDisposable
 {
-    private const long LookAgainMs = 100;
+    private const long LookAgainMs = 100; // where a flow is not found
+    private const long LookAnywayMs = 1000;
 
     private readonly string _pinRoot;
     private readonly Lock _reopening = new();
-    private readonly BpfMap _briefMap;
-    private readonly BpfMap _settingsMap;
     private readonly BpfMap _listeners;
-    private readonly BpfMap<CtKey, CtEntry> _brief;
-    private readonly BpfMapMemory<Settings> _settings;
-    private readonly List<BpfMap> _ctMaps; // the last is in use; in others somebody may be looking still
-    private volatile BpfMap<CtKey, CtEntry> _ct;
+    private readonly List<FlowMaps> _all; // the last is in use; in others somebody may be looking still
+    private volatile FlowMaps _maps;
     private long _lookedMs;
 
-    private ProxyFlows(string pinRoot, BpfMap ct, BpfMap brief, BpfMap settings, BpfMap listeners)
+    private ProxyFlows(string pinRoot, FlowMaps maps, BpfMap listeners)
     {
         _pinRoot = pinRoot;
         _listeners = listeners;
-        _ctMaps = [ct];
-        _ct = new BpfMap<CtKey, CtEntry>(ct);
-        _briefMap = brief;
-        _settingsMap = settings;
-        _brief = new BpfMap<CtKey, CtEntry>(brief);
-        _settings = new BpfMapMemory<Settings>(settings);
+        _all = [maps];
+        _maps = maps;
+        _lookedMs = Environment.TickCount64;
     }
 
     /// <inheritdoc/>
-    public uint Revision => Volatile.Read(ref _settings[0].Revision);
+    public uint Revision
+    {
+        get
+        {
+            // An agent that has put others in the place of these tells of a new policy there alone.
+            _ = AreReplaced(LookAnywayMs);
+            return _maps.Revision;
+        }
+    }
 
     /// <exception cref="DatapathException">No agent has made the datapath yet.</exception>
     public static ProxyFlows Open(string pinRoot)
     {
-        BpfMap? ct = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Ct));
-        BpfMap? brief = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.CtBrief));
-        BpfMap? settings = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Settings));
-        BpfMap? listeners = BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Listeners));
-        if (ct is not null && brief is not null && settings is not null && listeners is not null)
+        FlowMaps? maps = FlowMaps.TryOpen(pinRoot);
+        if (maps is not null && BpfMap.OpenPinned(Path.Combine(pinRoot, MapNames.Listeners)) is { } listeners)
         {
-            return new ProxyFlows(pinRoot, ct, brief, settings, listeners);
+            return new ProxyFlows(pinRoot, maps, listeners);
         }
 
-        ct?.Dispose();
-        brief?.Dispose();
-        listeners?.Dispose();
-        settings?.Dispose();
+        maps?.Dispose();
         throw new DatapathException($"there is no datapath in {pinRoot}", [], "Start 'weir agent', which starts the proxy.");
     }
 
@@ -75,7 +71,7 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         ArgumentNullException.ThrowIfNull(destination);
         CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
         flow = default;
-        if ((!TryGet(in key, out CtEntry entry) && (!IsReplaced() || !TryGet(in key, out entry)))
+        if ((!_maps.TryGet(in key, out CtEntry entry) && (!AreReplaced(LookAgainMs) || !_maps.TryGet(in key, out entry)))
             || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
             || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
         {
@@ -93,44 +89,46 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         return true;
     }
 
-    private bool TryGet(in CtKey key, out CtEntry entry) =>
-        _ct.TryGet(in key, out entry) || _brief.TryGet(in key, out entry);
-
-    /// <summary>Whether an agent has put a map of another size in the place of the one in hand: then that is in hand.
-    /// Asked only about flows that are not found, and seldom.</summary>
-    private bool IsReplaced()
+    /// <summary>Whether an agent has put others in the place of the maps in hand: then those are in hand.</summary>
+    /// <param name="mostMs">Not asked again before so long.</param>
+    private bool AreReplaced(long mostMs)
     {
-        lock (_reopening)
+        if (Environment.TickCount64 - Volatile.Read(ref _lookedMs) < mostMs || !_reopening.TryEnter())
         {
-            if (Environment.TickCount64 - _lookedMs < LookAgainMs)
+            return false;
+        }
+
+        try
+        {
+            Volatile.Write(ref _lookedMs, Environment.TickCount64);
+            if (FlowMaps.TryOpen(_pinRoot) is not { } found)
             {
                 return false;
             }
 
-            _lookedMs = Environment.TickCount64;
-            if (BpfMap.OpenPinned(Path.Combine(_pinRoot, MapNames.Ct)) is not { } found)
-            {
-                return false;
-            }
-
-            if (found.Spec.MaxEntries == _ctMaps[^1].Spec.MaxEntries)
+            if (found.AreThoseOf(_maps))
             {
                 found.Dispose();
                 return false;
             }
 
-            _ctMaps.Add(found);
-            _ct = new BpfMap<CtKey, CtEntry>(found);
+            _all.Add(found);
+            _maps = found;
             return true;
+        }
+        catch (WeirException)
+        {
+            return false; // they go away, or cannot be read: those in hand are better than none
+        }
+        finally
+        {
+            _reopening.Exit();
         }
     }
 
     public void Dispose()
     {
-        _settings.Dispose();
-        _settingsMap.Dispose();
         _listeners.Dispose();
-        _briefMap.Dispose();
-        _ctMaps.ForEach(map => map.Dispose());
+        _all.ForEach(maps => maps.Dispose());
     }
 }

@@ -2,6 +2,7 @@
 
 using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Bpf.Btf;
 using Weir.Datapath.Abi;
 using Weir.Linux;
 
@@ -27,12 +28,14 @@ internal sealed class MeasureProgram : IDisposable
 
     internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, Name);
 
+    internal static IEnumerable<string> Pins(string pinRoot) => [PinOf(pinRoot), MapPin(pinRoot)];
+
     /// <summary>Attaches them to the cgroup, in place of older ones, and goes on measuring the connections that those measured.
     /// The calling thread's namespace is the host's.</summary>
     internal static MeasureProgram Attach(DatapathMaps maps, DatapathOptions options)
     {
         using BpfObject program = Open(maps);
-        using BpfMap? known = Known(program, options.PinRoot);
+        using BpfMap? known = Known(program, maps.Images.Measure, options.PinRoot);
         ProgramLoader.Prepare(program, maps);
         if (known is not null)
         {
@@ -111,10 +114,12 @@ internal sealed class MeasureProgram : IDisposable
     }
 
     /// <summary>The map of an earlier agent. What another version made has another shape; its connections are let go.</summary>
-    private static BpfMap? Known(BpfObject program, string pinRoot)
+    private static BpfMap? Known(BpfObject program, ReadOnlySpan<byte> image, string pinRoot)
     {
         BpfMap? known = BpfMap.OpenPinned(MapPin(pinRoot));
-        if (known is not null && program.DeclaredMaps().Single(map => map.Name == Map).DifferencesFrom(known.Spec).Count > 0)
+        BpfMapSpec wanted = program.DeclaredMaps().Single(map => map.Name == Map);
+        if (known is not null && (wanted.DifferencesFrom(known.Spec).Count > 0
+            || !TypeLayout.Of(LoadedTypes.Read(known.TypesId), known.Spec.Types.Value).Equals(TypeLayout.Of(BtfReader.FromElf(image), wanted.Types.Value))))
         {
             known.Dispose();
             File.Delete(MapPin(pinRoot));

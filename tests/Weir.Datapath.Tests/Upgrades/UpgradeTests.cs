@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Globalization;
 using System.Net;
+using Weir.Bpf;
 using Weir.Datapath.Abi;
 using Weir.Net;
 using Weir.Policy;
@@ -99,6 +100,33 @@ public sealed class UpgradeTests : IDisposable
         Assert.All(before, flow => Assert.Equal(flow.Value, after.GetValueOrDefault(flow.Key)));
         await Finish(flows);
         Assert.DoesNotContain(Directory.GetFiles(_host.Options.PinRoot), pin => pin.EndsWith("_before", StringComparison.Ordinal) || pin.EndsWith("_next", StringComparison.Ordinal));
+    }
+
+    [PrivilegedFact]
+    public void WhatANewerVersionPinned_IsTakenOff_OnceThisOnesProgramsAreThere()
+    {
+        string map = Path.Combine(_host.Options.PinRoot, "weir_future"), program = Path.Combine(_host.Options.PinRoot, "link_future");
+        using (BpfMap future = BpfMap.Create(new BpfMapSpec("weir_future", BpfMapType.Hash, 4, 4, 16)))
+        {
+            future.Pin(map);
+        }
+
+        int loopback = 1;
+        _host.Host.Run(() =>
+        {
+            using DatapathMaps maps = DatapathMaps.Open(_host.Options);
+            using HostProgram device = HostProgram.Load(maps, hasEthernet: true, hasXdp: true);
+            TcxLink.Attach(device.For("lo", _host.Options.PinRoot).Ingress, loopback, ingress: true, program).Dispose();
+            Assert.True(TcxLink.HasAny(loopback, ingress: true));
+        });
+        string[] own = [.. Directory.GetFiles(_host.Options.PinRoot).Except([map, program]).Order(StringComparer.Ordinal)];
+
+        _host.Reopen(_host.Options);
+        Assert.True(File.Exists(map) && File.Exists(program));
+        _host.EndReplacement();
+
+        Assert.Equal(own, Directory.GetFiles(_host.Options.PinRoot).Order(StringComparer.Ordinal));
+        Assert.False(_host.Host.Run(() => TcxLink.HasAny(loopback, ingress: true)));
     }
 
     /// <summary>By their ends, those that are alive and who opened them when.</summary>
