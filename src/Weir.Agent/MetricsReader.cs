@@ -4,6 +4,7 @@ using System.Diagnostics;
 using Weir.Api;
 using Weir.Cli;
 using Weir.Control;
+using Weir.Control.Cluster;
 using Weir.Control.State;
 using Weir.Flows;
 using Weir.Linux;
@@ -47,6 +48,7 @@ internal sealed class MetricsReader(
         metrics.Mended.AddRange(control.Watchdog.Mended.Select(kind => Count(kind.Kind, kind.Times)));
         metrics.EndpointStates.AddRange(EndpointStates());
         metrics.Identities.AddRange(Identities());
+        metrics.NodeConnectivity.AddRange(Connectivity(control.Cluster?.Nodes ?? []));
         metrics.Maps.AddRange(datapath.Uses(Clock.MonotonicNs()).Append(control.Policies.Fullest)
             .Select(map => new Api.MapUse { Name = map.Name, Used = (ulong)map.Used, Max = (ulong)map.Max }));
         return metrics;
@@ -56,6 +58,19 @@ internal sealed class MetricsReader(
     {
         ILookup<EndpointState, EndpointView> states = control.Views.Endpoints.ToLookup(view => view.Endpoint.State);
         return Enum.GetValues<EndpointState>().Select(state => Count(state.ToString().ToLowerInvariant(), states[state].Count()));
+    }
+
+    /// <summary>Nodes that were not asked yet are left out: nothing is known of them.</summary>
+    private static IEnumerable<NodeConnectivity> Connectivity(IReadOnlyList<NodeView> nodes)
+    {
+        string self = nodes.FirstOrDefault(node => node.IsSelf)?.Name ?? "";
+        return nodes.Where(node => !node.IsSelf && node.Reach.State != NodeState.Alive).Select(node => new NodeConnectivity
+        {
+            Source = self,
+            Target = node.Name,
+            Reached = node.Reach.State == NodeState.Ready,
+            RoundTripSeconds = node.Reach.RoundTrip?.TotalSeconds ?? 0,
+        });
     }
 
     /// <summary>Those that somebody has, as the kinds are called in this field.</summary>

@@ -60,6 +60,22 @@ public static class PrometheusText
 
         One(text, "weir_nodes_all_num", "gauge", "Nodes of the cluster, this one among them; 0: this host is by itself.", metrics.Nodes);
         One(text, "weir_cluster_stale_seconds", "gauge", "Since the other nodes were heard last, while they are not.", metrics.ClusterStaleSeconds);
+        WriteConnectivity(text, metrics.NodeConnectivity);
+    }
+
+    private static void WriteConnectivity(StringBuilder text, IReadOnlyCollection<NodeConnectivity> ways)
+    {
+        Ways("weir_node_connectivity_status", "Whether another node answers by the way that traffic takes: 1, or 0.", ways, way => way.Reached ? 1 : 0);
+        Ways("weir_node_connectivity_latency_seconds", "Round trip to another node by the way that traffic takes, as measured last.", ways.Where(way => way.RoundTripSeconds > 0), way => way.RoundTripSeconds);
+
+        void Ways(string name, string help, IEnumerable<NodeConnectivity> shown, Func<NodeConnectivity, double> value)
+        {
+            Head(text, name, "gauge", help);
+            foreach (NodeConnectivity way in shown)
+            {
+                text.Append($"{name}{{source_node_name=\"{Escaped(way.Source)}\",target_node_name=\"{Escaped(way.Target)}\"}} {value(way):0.#######}\n");
+            }
+        }
     }
 
     private static void WriteProcess(StringBuilder text, Metrics metrics)

@@ -25,7 +25,7 @@ internal sealed class EdgeBook(TimeProvider clock)
     {
         if (Find(recorded.Flow) is { } edge)
         {
-            edge.Count(recorded.Flow, recorded.Count, recorded.Latencies, recorded.Last.ToDateTimeOffset(), isLive: false);
+            edge.Count(recorded);
         }
     }
 
@@ -33,7 +33,7 @@ internal sealed class EdgeBook(TimeProvider clock)
     {
         if (Find(flow) is { } edge)
         {
-            edge.Count(flow, 1, [], flow.Time?.ToDateTimeOffset() ?? clock.GetUtcNow(), isLive: true);
+            edge.Count(flow, clock.GetUtcNow());
         }
     }
 

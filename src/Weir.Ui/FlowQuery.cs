@@ -20,6 +20,7 @@ internal static class FlowQuery
         To = { Words(query["to"]) },
         RelatedTo = { Words(query["related-to"]) },
         Ports = { Words(query["port"]).Select(PortOf) },
+        Verdicts = { Words(query["verdict"]).Select(VerdictOf) },
     };
 
     internal static ListFlowsRequest Past(IQueryCollection query, TimeProvider clock)
@@ -37,7 +38,10 @@ internal static class FlowQuery
     private static IEnumerable<string> Words(StringValues values) => values.Where(value => !string.IsNullOrWhiteSpace(value)).Select(value => value!.Trim());
 
     private static FlowType TypeOf(string text) =>
-        text is "drop" or "verdict" or "l7" or "trace" ? System.Enum.Parse<FlowType>(text, ignoreCase: true) : throw Wrong($"type \"{text}\": it is drop, verdict, l7 or trace");
+        text is "drop" or "verdict" or "l7" or "tcp" or "trace" ? System.Enum.Parse<FlowType>(text, ignoreCase: true) : throw Wrong($"type \"{text}\": it is drop, verdict, l7, tcp or trace");
+
+    private static string VerdictOf(string text) =>
+        text is "allowed" or "denied" or "audited" ? text : throw Wrong($"verdict \"{text}\": it is allowed, denied or audited");
 
     private static uint PortOf(string text) =>
         ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out ushort port) ? port : throw Wrong($"port \"{text}\": it is a number from 0 to 65535");

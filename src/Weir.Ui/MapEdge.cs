@@ -9,19 +9,21 @@ namespace Weir.Ui;
 internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
 {
     private const int MostPorts = 8;
-    private const int Buckets = 32;
     private const double Memory = 10; // seconds after which a third of a rate is left
 
     private static readonly TimeSpan _halved = TimeSpan.FromMinutes(1);
 
-    private readonly Dictionary<string, (ulong Allowed, ulong Denied)> _ports = new(StringComparer.Ordinal);
-    private readonly double[] _latencies = new double[Buckets];
+    private readonly Dictionary<string, PortCounts> _ports = new(StringComparer.Ordinal);
+    private readonly LatencySketch _latencies = new();
+    private readonly LatencySketch _roundTrips = new();
     private DateTimeOffset _ticked = since;
     private DateTimeOffset _halvedAt = since;
     private bool _isChanged = true;
-    private ulong _flows;
     private ulong _requests;
     private ulong _denied;
+    private ulong _audited;
+    private ulong _segments;
+    private ulong _retransmits;
     private ulong _inTick;
     private ulong _deniedInTick;
     private double _rate;
@@ -32,7 +34,30 @@ internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
 
     internal DateTimeOffset Last { get; private set; }
 
-    internal void Count(Flow flow, ulong count, IReadOnlyList<uint> latencies, DateTimeOffset when, bool isLive)
+    /// <summary>What is known of flows alike that are on record.</summary>
+    internal void Count(RecordedFlow recorded)
+    {
+        Count(recorded.Flow, recorded.Count, recorded.Last.ToDateTimeOffset(), isLive: false);
+        _latencies.Add(recorded.Latencies);
+        _roundTrips.Add(recorded.RoundTrips);
+        _segments += recorded.Segments;
+        _retransmits += recorded.Retransmits;
+    }
+
+    /// <summary>One that happened now.</summary>
+    internal void Count(Flow flow, DateTimeOffset now)
+    {
+        Count(flow, 1, flow.Time?.ToDateTimeOffset() ?? now, isLive: true);
+        _latencies.Add(flow.Http?.LatencyMs ?? 0);
+        if (flow.Tcp is { } tcp)
+        {
+            _roundTrips.Add(tcp.RoundTripMs);
+            _segments += tcp.Segments;
+            _retransmits += tcp.Retransmits;
+        }
+    }
+
+    private void Count(Flow flow, ulong count, DateTimeOffset when, bool isLive)
     {
         Last = when > Last ? when : Last;
         _isChanged = true;
@@ -48,28 +73,30 @@ internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
         }
 
         bool isDenied = flow.Type == FlowType.Drop || flow.Verdict == "denied";
+        PortCounts port = PortOf(flow.Port.Length > 0 ? flow.Port : flow.Protocol);
+        if (flow.Type == FlowType.Tcp)
+        {
+            // It was told, and counted in the rate, when it began, if anybody listened then.
+            port.Ended += count;
+            return;
+        }
+
+        port.Denied += isDenied ? count : 0;
         if (flow.Type == FlowType.L7)
         {
             _requests += count;
+            port.Requests += isDenied ? 0 : count;
         }
         else
         {
-            _flows += count;
+            port.Began += isDenied ? 0 : count;
+            port.Dropped += isDenied ? count : 0;
         }
 
         _denied += isDenied ? count : 0;
+        _audited += flow.Verdict == "audited" ? count : 0;
         _inTick += isLive ? count : 0;
         _deniedInTick += isLive && isDenied ? count : 0;
-        CountPort(flow.Port.Length > 0 ? flow.Port : flow.Protocol, count, isDenied);
-        for (int i = 0; i < Math.Min(latencies.Count, Buckets); i++)
-        {
-            _latencies[i] += latencies[i];
-        }
-
-        if (isLive && flow.Http is { LatencyMs: > 0 } http)
-        {
-            _latencies[Math.Clamp((int)Math.Floor(Math.Log2(http.LatencyMs * 1000)) + 1, 0, Buckets - 1)]++;
-        }
     }
 
     /// <summary>Lets time pass.</summary>
@@ -86,10 +113,8 @@ internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
         if (now - _halvedAt >= _halved)
         {
             _halvedAt = now;
-            for (int i = 0; i < Buckets; i++)
-            {
-                _latencies[i] /= 2;
-            }
+            _latencies.Halve();
+            _roundTrips.Halve();
         }
 
         bool isChanged = _isChanged || _rate != before;
@@ -103,22 +128,26 @@ internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
         json.WriteNumber("id", Id);
         json.WriteNumber("from", from);
         json.WriteNumber("to", to);
-        json.WriteNumber("flows", _flows);
+        json.WriteNumber("flows", _ports.Values.Aggregate(0UL, (sum, port) => sum + port.Flows));
         json.WriteNumber("requests", _requests);
         json.WriteNumber("denied", _denied);
+        json.WriteNumber("audited", _audited);
         json.WriteNumber("rate", Math.Round(_rate, 3));
         json.WriteNumber("deniedRate", Math.Round(_deniedRate, 3));
-        json.WriteNumber("p50", Quantile(0.5));
-        json.WriteNumber("p99", Quantile(0.99));
+        json.WriteNumber("p50", _latencies.Quantile(0.5));
+        json.WriteNumber("p99", _latencies.Quantile(0.99));
+        json.WriteNumber("roundTrip", _roundTrips.Quantile(0.5));
+        json.WriteNumber("segments", _segments);
+        json.WriteNumber("retransmits", _retransmits);
         json.WriteString("service", _service);
         json.WriteString("last", Last);
         json.WriteStartArray("ports");
-        foreach ((string port, (ulong allowed, ulong denied)) in _ports)
+        foreach ((string port, PortCounts counts) in _ports)
         {
             json.WriteStartObject();
             json.WriteString("port", port);
-            json.WriteNumber("allowed", allowed);
-            json.WriteNumber("denied", denied);
+            json.WriteNumber("allowed", counts.Passed + counts.Requests);
+            json.WriteNumber("denied", counts.Denied);
             json.WriteEndObject();
         }
 
@@ -129,29 +158,27 @@ internal sealed class MapEdge(int id, int from, int to, DateTimeOffset since)
     /// <summary>What is hardly anything is nothing, so that a silent edge is silent on the wire too.</summary>
     private static double Near(double rate) => rate < 0.005 ? 0 : rate;
 
-    private void CountPort(string port, ulong count, bool isDenied)
+    private PortCounts PortOf(string port)
     {
         string key = _ports.ContainsKey(port) || _ports.Count < MostPorts ? port : "other";
-        (ulong allowed, ulong denied) = _ports.GetValueOrDefault(key);
-        _ports[key] = isDenied ? (allowed, denied + count) : (allowed + count, denied);
+        return _ports.TryGetValue(key, out PortCounts? counts) ? counts : _ports[key] = new PortCounts();
     }
 
-    /// <summary>Milliseconds, between the powers of two that are counted; 0: there was no request.</summary>
-    private double Quantile(double share)
+    private sealed class PortCounts
     {
-        double all = _latencies.Sum();
-        double sofar = 0;
-        for (int i = 0; i < Buckets && all > 0.01; i++)
-        {
-            if (_latencies[i] > 0 && (sofar + _latencies[i]) >= share * all)
-            {
-                double within = (share * all - sofar) / _latencies[i];
-                return Math.Round(Math.Pow(2, i - 1 + Math.Clamp(within, 0, 1)) / 1000, 3);
-            }
+        internal ulong Began { get; set; }
 
-            sofar += _latencies[i];
-        }
+        internal ulong Ended { get; set; }
 
-        return 0;
+        internal ulong Dropped { get; set; }
+
+        internal ulong Requests { get; set; }
+
+        internal ulong Denied { get; set; }
+
+        /// <summary>A connection may be told of twice, when it began and when it ended, or by one of them alone.</summary>
+        internal ulong Passed => Math.Max(Began, Ended);
+
+        internal ulong Flows => Passed + Dropped;
     }
 }

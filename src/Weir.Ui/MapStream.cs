@@ -34,7 +34,7 @@ internal sealed class MapStream(AgentLink link, HttpContext context)
 
         await Answers.BeginLinesAsync(context);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-        Task follow = FollowAsync(past.Filter, end.Token);
+        Task follow = FollowAsync(past.Filter.Types_.Count > 0 ? past.Filter : new MonitorRequest(past.Filter) { Types_ = { FlowType.Drop, FlowType.Verdict, FlowType.L7, FlowType.Tcp } }, end.Token);
         try
         {
             await WaitAsync(LookBackAsync(past, end.Token), end.Token);

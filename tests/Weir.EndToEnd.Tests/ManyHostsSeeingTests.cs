@@ -62,8 +62,11 @@ public sealed class ManyHostsSeeingTests : IDisposable
         Assert.Equal("0", _hosts[1].Exec(other, "sh", "-c", $"echo hello | timeout 5 nc {ClusterHosts.AddressOf(0)} 4245 | wc -c").Output.Trim());
 
         MustSee("ready +direct +[0-9.]+ ms");
+        MustMeasure("status", "1");
+        MustMeasure("latency_seconds", @"0\.\d+");
         Block("-p icmp", "-p tcp --dport 4245");
         MustSee(@"unreachable for \d+ s.* +direct");
+        MustMeasure("status", "0");
         Assert.Contains("node host1 is alive and has answered nothing", _hosts[1].Weir("status").Output, StringComparison.Ordinal);
         CommandResult half = _hosts[1].Weir("endpoint", "list", "--all-nodes");
         Assert.Equal(1, half.ExitCode);
@@ -86,6 +89,11 @@ public sealed class ManyHostsSeeingTests : IDisposable
         () => System.Text.RegularExpressions.Regex.IsMatch(_hosts[1].Weir("node", "list").Output, $@"(?m)^host1 +10\.50\.0\.1 +{state}"),
         30,
         () => $"{state}\n{_hosts[1].Weir("node", "list").All}{_hosts[1].Weir("status").All}{_hosts[1].Weir("map", "dump", "weir_node_echo").All}{_hosts[1].Agent.Log}");
+
+    /// <summary>What Prometheus reads of the same.</summary>
+    private void MustMeasure(string what, string value) => Assert.Matches(
+        $@"(?m)^weir_node_connectivity_{what}{{source_node_name=""host2"",target_node_name=""host1""}} {value}$",
+        _hosts[1].Weir("metrics", "--prometheus").OrFail().Output);
 
     /// <summary>Packets to the first host that it does not take; none are any more.</summary>
     private void Block(params string[] what)

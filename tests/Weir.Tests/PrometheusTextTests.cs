@@ -20,6 +20,11 @@ public sealed partial class PrometheusTextTests
         PolicyRevision = 7,
         PolicyDelay = new Durations { Buckets = { new LatencyBucket { Seconds = 0.001, Count = 1 }, new LatencyBucket { Seconds = 10, Count = 2 } }, SumSeconds = 0.25, Count = 2 },
         Services = { new ServiceMetrics { Service = "shop", Backends = 2, BackendsActive = 1, Frontends = { new Frontend { Address = "[2001:db8::1]:80/tcp", Packets = 4 } } } },
+        NodeConnectivity =
+        {
+            new NodeConnectivity { Source = "a", Target = "b", Reached = true, RoundTripSeconds = 0.000125 },
+            new NodeConnectivity { Source = "a", Target = "c" },
+        },
         Version = "1.0 \"odd\"",
         CpuSeconds = 1.5,
         Proxy = new ProxyMetrics

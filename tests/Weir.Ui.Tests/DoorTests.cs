@@ -124,7 +124,7 @@ public sealed class DoorTests : IAsyncLifetime, IDisposable
 
     [Theory]
     [InlineData("/api/flows?since=sometime", HttpStatusCode.BadRequest, "write how long ago")]
-    [InlineData("/api/flows?type=all", HttpStatusCode.BadRequest, "it is drop, verdict, l7 or trace")]
+    [InlineData("/api/flows?type=all", HttpStatusCode.BadRequest, "it is drop, verdict, l7, tcp or trace")]
     [InlineData("/api/monitor?port=70000", HttpStatusCode.BadRequest, "from 0 to 65535")]
     [InlineData("/api/map?since=x", HttpStatusCode.BadRequest, "write how long ago")]
     [InlineData("/api/endpoint?name=nobody", HttpStatusCode.NotFound, "there is no endpoint")]
@@ -150,7 +150,7 @@ public sealed class DoorTests : IAsyncLifetime, IDisposable
             line = await lines.ReadLineAsync();
         }
 
-        Assert.Equal(27, JsonDocument.Parse(line!).RootElement.GetProperty("edges").GetArrayLength());
+        Assert.Equal(28, JsonDocument.Parse(line!).RootElement.GetProperty("edges").GetArrayLength());
     }
 
     [Theory]

@@ -45,6 +45,41 @@ public sealed class EdgeBookTests
     }
 
     [Fact]
+    public void ConnectionsThatEnded_AreMeasured_AndCountOnce()
+    {
+        Stack stack = new Stack().Project("shop", "web", "db");
+        Flow began = stack.From("shop-web-1", "shop-db-1", 5432);
+        Flow ended = began.Clone();
+        ended.Type = FlowType.Tcp;
+        ended.Verdict = "";
+        ended.Tcp = new TcpConnection { End = "fin", RoundTripMs = 6, Segments = 40, Retransmits = 2 };
+        _book.Add(began);
+        _book.Add(ended);
+        JsonElement edge = Take().GetProperty("edges")[0];
+        Assert.Equal((1, 40, 2), (edge.GetProperty("flows").GetInt32(), edge.GetProperty("segments").GetInt32(), edge.GetProperty("retransmits").GetInt32()));
+        Assert.InRange(edge.GetProperty("roundTrip").GetDouble(), 4, 8.2);
+
+        // The record has the ends alone, unless it is to have all.
+        ended.Tcp = null;
+        _book.Add(new RecordedFlow { Flow = ended, Count = 9, Last = ended.Time, RoundTrips = { Enumerable.Repeat(0U, 13), 9U }, Segments = 360, Retransmits = 1 });
+        edge = Take().GetProperty("edges")[0];
+        Assert.Equal((10, 400, 3), (edge.GetProperty("flows").GetInt32(), edge.GetProperty("segments").GetInt32(), edge.GetProperty("retransmits").GetInt32()));
+        Assert.Equal(10, edge.GetProperty("ports")[0].GetProperty("allowed").GetInt32());
+    }
+
+    [Fact]
+    public void WhatIsAudited_Passes_AndIsCountedApart()
+    {
+        Stack stack = new Stack().Project("shop", "web", "api");
+        Flow flow = stack.From("shop-web-1", "shop-api-1", 81);
+        flow.Verdict = "audited";
+        _book.Add(flow);
+        JsonElement edge = Take().GetProperty("edges")[0];
+        Assert.Equal((1, 1, 0), (edge.GetProperty("flows").GetInt32(), edge.GetProperty("audited").GetInt32(), edge.GetProperty("denied").GetInt32()));
+        Assert.Equal(1, edge.GetProperty("ports")[0].GetProperty("allowed").GetInt32());
+    }
+
+    [Fact]
     public void MillionsOfPeers_AreBounded_AndThoseThatGoAreSaid()
     {
         var stack = new Stack();

@@ -53,9 +53,25 @@ public sealed class PageTests(Browser browser)
         await open.Page.GoForwardAsync();
         await Expect(open.Page.Locator("input[name=from]")).ToHaveValueAsync("blog-ghost-1");
 
+        // What passed, and rules in audit would have denied; and connections that ended, as their sockets measured them.
+        await open.GoAsync("/flows?type=verdict");
+        await open.Page.SelectOptionAsync("select[name=verdict]", "audited");
+        await open.Page.WaitForURLAsync("**/flows?type=verdict&verdict=audited");
+        await Until(() => open.Agent.Asked.Any(asked => asked is { Verdicts: ["audited"], Types_: [FlowType.Verdict], Last: > 0 }));
+        open.Agent.Tell(stack.From("cron", "shop-cache-1", 6379, denied: "audited"));
+        await Expect(open.Page.Locator("tr.audited .tag.worry")).ToHaveTextAsync("audited");
+        await open.GoAsync("/flows?type=tcp");
+        await Until(() => open.Agent.Asked.Any(asked => asked is { Types_: [FlowType.Tcp], Last: > 0 }));
+        open.Agent.Tell(Stack.Ended(stack.From("shop-worker-2", "shop-db-1", 5432)));
+        await Expect(open.Page.Locator("tbody tr")).ToContainTextAsync("round trip 1.5 ms");
+        await open.Page.ClickAsync("button.more");
+        await Expect(open.Page.Locator(".detail")).ToContainTextAsync("3 of 40 sent again");
+
         // A filter that is wrong is said where it stands.
         await open.GoAsync("/flows?port=http");
         await Expect(open.Page.Locator("main")).ToContainTextAsync("port \"http\": it is a number from 0 to 65535");
+        await open.GoAsync("/flows?verdict=refused");
+        await Expect(open.Page.Locator("main")).ToContainTextAsync("verdict \"refused\": it is allowed, denied or audited");
         open.AssertQuiet();
     }
 
@@ -196,7 +212,7 @@ public sealed class PageTests(Browser browser)
     {
         await using OpenPage open = await OpenPage.StartAsync(browser, Stack.Shops());
         IPage page = open.Page;
-        await Expect(page.Locator("canvas.map")).ToHaveAttributeAsync("aria-label", new System.Text.RegularExpressions.Regex("22 nodes, 27 edges, 3 denied"));
+        await Expect(page.Locator("canvas.map")).ToHaveAttributeAsync("aria-label", new System.Text.RegularExpressions.Regex("22 nodes, 28 edges, 3 denied"));
         await page.Keyboard.PressAsync("Tab");
         Assert.Equal("Skip to the view", await page.EvaluateAsync<string>("() => document.activeElement.textContent"));
         await page.Keyboard.PressAsync("Enter");
@@ -211,7 +227,7 @@ public sealed class PageTests(Browser browser)
         await page.Keyboard.PressAsync("Escape");
         await Expect(page.Locator("aside.panel")).ToBeHiddenAsync();
         await page.Keyboard.PressAsync("t");
-        await Expect(page.Locator(".map-table tbody tr")).ToHaveCountAsync(27);
+        await Expect(page.Locator(".map-table tbody tr")).ToHaveCountAsync(28);
         Assert.Contains("as=table", page.Url, StringComparison.Ordinal);
         await page.Keyboard.PressAsync("/");
         await page.Keyboard.TypeAsync("mysql");

@@ -37,7 +37,7 @@ internal sealed class Stack
             ("monitoring-grafana-1", "monitoring-loki-1", 3100, 0.5, 30, null), ("monitoring-agent-1", "monitoring-loki-1", 3100, 2, 2, null), ("host", "monitoring-grafana-1", 3000, 0.3, 12, null),
             ("world", "blog-ghost-1", 2368, 3, 35, null), ("blog-ghost-1", "blog-mysql-1", 3306, 4, 1.5, null), ("blog-backup-1", "blog-mysql-1", 3306, 0.2, 40, null),
             ("blog-ghost-1", "shop-db-1", 5432, 0.8, 0, "policy-denied"), ("cron", "shop-api-2", 8080, 0.5, 6, "l7"), ("cron", "198.51.100.0/24", 25, 0.3, 0, "policy-denied"), ("registry", "world", 443, 0.2, 60, null),
-            ("world", "registry", 5000, 0.4, 8, "not"),
+            ("world", "registry", 5000, 0.4, 8, "not"), ("cron", "shop-cache-1", 6379, 0.6, 0, "audited"),
         })
         {
             stack._ways.Add((from, to, port, rate, latency, denied == "not" ? null : denied));
@@ -111,7 +111,12 @@ internal sealed class Stack
         agent.Status.Endpoints = agent.Endpoints.Count;
         foreach ((string from, string to, uint port, double rate, double latency, string? denied) in _ways)
         {
-            agent.Record.Add(Recorded(From(from, to, port, latency, denied), (ulong)Math.Max(1, rate * 900), latency));
+            ulong count = (ulong)Math.Max(1, rate * 900);
+            agent.Record.Add(Recorded(From(from, to, port, latency, denied), count, latency));
+            if (denied is null or "audited")
+            {
+                agent.Record.Add(Connections(From(from, to, port), count / 8 + 1));
+            }
         }
 
         agent.Record.Sort((a, b) => a.Last.CompareTo(b.Last));
@@ -168,12 +173,35 @@ internal sealed class Stack
             flow.DropReasonText = "no rule allows it";
             flow.Explanation = $"ingress: denied, no rule allows it; nearest is db-clients at /etc/weir/policies/shop.yaml:31: it allows from com.docker.compose.service=orders, not from {from}";
         }
+        else if (denied == "audited")
+        {
+            flow.Verdict = "audited";
+            flow.Explanation = "ingress: allowed; rules in audit would deny it: no rule allows it; nearest is cache-clients at /etc/weir/policies/shop.yaml:44";
+        }
         else if (denied == "l7")
         {
             flow.Explanation = "rule api-readers at /etc/weir/policies/shop.yaml:18 allows only GET /orders/[0-9]+";
         }
 
         return flow;
+    }
+
+    /// <summary>The end of a connection, as its sockets measured it.</summary>
+    internal static Flow Ended(Flow began) => new(began)
+    {
+        Type = FlowType.Tcp, Verdict = "", TcpFlags = "", Http = null, Rule = null,
+        Tcp = new TcpConnection { End = "fin", Sent = 900, Received = 52_000, HandshakeMs = 1.6, RoundTripMs = 1.5, Segments = 40, Retransmits = 3, Seconds = 0.8 },
+    };
+
+    private RecordedFlow Connections(Flow flow, ulong count)
+    {
+        Flow ended = Ended(flow);
+        ended.Tcp = null;
+        RecordedFlow recorded = Recorded(ended, count, 0);
+        recorded.RoundTrips.Add([.. Enumerable.Repeat(0U, 9), (uint)count]);
+        recorded.Segments = count * 40;
+        recorded.Retransmits = flow.Destination.Port == 9200 ? count : 0;
+        return recorded;
     }
 
     private void Outside(string name, uint identity, string label, string ip) =>

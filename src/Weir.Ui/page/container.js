@@ -51,14 +51,14 @@ export async function showContainer(element, query, go) {
       const node = book.node(other(edge));
       return h('tr', { class: edge.denied ? 'has-denied' : null }, [
         ['Who', node.containers.length === 1 ? h('a', { href: `/container?name=${encodeURIComponent(node.containers[0])}`, 'data-view': true }, node.name) : node.name],
-        ['Ports', edge.ports.map(p => p.port).join(', ')], ['#Rate', rate(edge.rate)], ['#p50', millis(edge.p50)], ['#p99', millis(edge.p99)], ['#Seen', count(edge.flows + edge.requests)],
+        ['Ports', edge.ports.map(p => p.port).join(', ')], ['#Rate', rate(edge.rate)], ['#p50', millis(edge.p50)], ['#p99', millis(edge.p99)], ['#Round trip', millis(edge.roundTrip)], ['#Sent again', edge.retransmits ? count(edge.retransmits) : ''], ['#Seen', count(edge.flows + edge.requests)],
         ['#Denied', edge.denied ? h('a.bad', { href: `/flows?${new URLSearchParams({ from: askFor(book.node(edge.from)), to: askFor(book.node(edge.to)), type: 'drop', since: '1h' })}`, 'data-view': true }, count(edge.denied)) : ''], ['Last', ago(edge.last, book.now)],
       ].map(([heading, cell], i) => h(i ? 'td' : 'th', { scope: i ? null : 'row', 'data-label': heading.replace('#', ''), class: heading.startsWith('#') ? 'num' : null }, cell)));
     });
     if (peers.matches(':focus-within')) {
       return; // not from under somebody's hand
     }
-    const headings = ['Who', 'Ports', '#Rate', '#p50', '#p99', '#Seen', '#Denied', 'Last'];
+    const headings = ['Who', 'Ports', '#Rate', '#p50', '#p99', '#Round trip', '#Sent again', '#Seen', '#Denied', 'Last'];
     fill(peers, h('div.columns',
       h('div', h('h3', 'Reaches it'), table('What reaches it', headings, side(book.edges().filter(edge => isIt(book.node(edge.to))), edge => edge.from), { className: 'cards', empty: 'Nobody, as far as is known.' })),
       h('div', h('h3', 'It reaches'), table('What it reaches', headings, side(book.edges().filter(edge => isIt(book.node(edge.from))), edge => edge.to), { className: 'cards', empty: 'Nobody, as far as is known.' }))));

@@ -200,7 +200,7 @@ export class Picture {
     const allowed = edge.flows + edge.requests - edge.denied;
     const kinds = [];
     if (allowed > 0 || edge.denied === 0) {
-      kinds.push({ rate: Math.max(0, edge.rate - edge.deniedRate), colour: edge.rate - edge.deniedRate > 0.004 ? col.accent : col.edge, dash: [] });
+      kinds.push({ rate: Math.max(0, edge.rate - edge.deniedRate), colour: edge.audited > 0 ? col.warn : edge.rate - edge.deniedRate > 0.004 ? col.accent : col.edge, dash: [] });
     }
     if (edge.denied > 0) {
       kinds.push({ rate: edge.deniedRate, colour: col.denied, dash: [6, 4] });
@@ -225,7 +225,7 @@ export class Picture {
   }
 
   #words(c, edge, path, isNear, room) {
-    const parts = [edge.rate > 0 ? rate(edge.rate) : isNear ? count(edge.flows + edge.requests) : '', millis(edge.p99), edge.denied > 0 && isNear ? `${count(edge.denied)} denied` : ''].filter(Boolean);
+    const parts = [edge.rate > 0 ? rate(edge.rate) : isNear ? count(edge.flows + edge.requests) : '', millis(edge.p99), edge.audited > 0 && isNear ? `${count(edge.audited)} audited` : '', edge.denied > 0 && isNear ? `${count(edge.denied)} denied` : ''].filter(Boolean);
     if (parts.length === 0) {
       return;
     }

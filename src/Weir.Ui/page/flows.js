@@ -3,10 +3,11 @@
 
 import { ask, listen } from './agent.js';
 import { copyButton, fill, h, say } from './dom.js';
-import { addressOf, asked, bytes, clock, count, isDenied, label, millis, moment, opener, outcome, plural, target, what, who } from './words.js';
+import { addressOf, again, asked, bytes, clock, count, isAudited, isDenied, label, millis, moment, opener, outcome, plural, target, tone, what, who } from './words.js';
 import { suggestFor } from './suggest.js';
 
-const TYPES = [['drop', 'drops'], ['verdict', 'verdicts'], ['l7', 'requests'], ['trace', 'packets']];
+const TYPES = [['drop', 'drops'], ['verdict', 'verdicts'], ['l7', 'requests'], ['tcp', 'connections'], ['trace', 'packets']];
+const VERDICTS = [['', 'any'], ['allowed', 'allowed'], ['denied', 'denied'], ['audited', 'audited']];
 const MOST = 400;
 const ENDS = ['from', 'to', 'related-to'];
 
@@ -28,6 +29,7 @@ export function showFlows(element, query, go) {
     h('fieldset', h('legend.sr', 'Types'), TYPES.map(([value, text]) => h('label.chip', h('input', { type: 'checkbox', name: 'type', value, checked: query.getAll('type').includes(value), disabled: past && value === 'trace', onchange: () => apply() }), text))),
     field('from', 'from', { placeholder: 'anybody', 'data-filter': true }), field('to', 'to', { placeholder: 'anybody' }), field('related-to', 'from or to', { placeholder: 'anybody' }),
     field('port', 'port', { placeholder: 'any', inputmode: 'numeric', class: 'short' }),
+    h('label.field', h('span', 'verdict'), h('select', { name: 'verdict', onchange: () => apply() }, VERDICTS.map(([value, text]) => h('option', { value, selected: (query.get('verdict') ?? '') === value }, text)))),
     field('since', 'since', { placeholder: 'live', class: 'short', title: 'How long ago, such as 1h or 7d, or a time: 03:12' }), field('until', 'until', { placeholder: 'now', class: 'short' }),
     h('button.primary', { type: 'submit' }, 'Apply'),
     query.size ? h('a.button', { href: '/flows', 'data-view': true }, 'Clear') : null);
@@ -94,12 +96,12 @@ export function showFlows(element, query, go) {
     const denied = isDenied(flow);
     const why = flow.explanation || (flow.rule ? `${flow.rule.name} at ${flow.rule.file}:${flow.rule.line}` : flow.drop_reason_text);
     const more = h('button.more', { type: 'button', 'aria-expanded': 'false', onclick: () => open(line, more, recorded) }, why || 'more');
-    const line = h('tr', { class: denied ? 'denied' : flow.type === 'trace' ? 'trace' : null },
+    const line = h('tr', { class: denied ? 'denied' : isAudited(flow) ? 'audited' : flow.type === 'trace' ? 'trace' : null },
       h('td.time', { 'data-label': 'Time' }, past ? moment(recorded.last ?? flow.time) : clock(flow.time, true), recorded.count > 1 ? h('small', `${count(recorded.count)} times`) : null),
       h('td', { 'data-label': 'From' }, end(opener(flow), 'from')),
       h('td', { 'data-label': 'To' }, end(target(flow), 'to'), flow.service?.name ? h('small', `service ${flow.service.name}`) : null),
       h('td.what', { 'data-label': 'What' }, what(flow), flow.reply ? h('small', 'reply') : null),
-      h('td', { 'data-label': 'Outcome' }, h(`span.tag.${denied ? 'bad' : 'good'}`, outcome(flow)), flow.http?.latency_ms ? h('small', millis(flow.http.latency_ms)) : null),
+      h('td', { 'data-label': 'Outcome' }, h(`span.tag.${tone(flow)}`, outcome(flow)), flow.http?.latency_ms ? h('small', millis(flow.http.latency_ms)) : null, flow.tcp?.round_trip_ms ? h('small', `round trip ${millis(flow.tcp.round_trip_ms)}`) : null),
       h('td.why', { 'data-label': 'Why' }, more));
     return line;
   }
@@ -195,6 +197,15 @@ export function showFlows(element, query, go) {
   };
 }
 
+/** What a connection's sockets measured; null: nothing. */
+function measured(recorded) {
+  const tcp = recorded.flow.tcp;
+  if (!tcp) {
+    return recorded.segments ? [bytes(recorded.bytes), again(recorded.retransmits, recorded.segments), recorded.resets ? plural(recorded.resets, 'reset') : '', recorded.failed ? `${count(recorded.failed)} failed` : ''].filter(Boolean).join(', ') : null;
+  }
+  return [`${bytes(tcp.sent)} out, ${bytes(tcp.received)} back in ${millis(tcp.seconds * 1000) || 'no time'}`, tcp.handshake_ms ? `handshake ${millis(tcp.handshake_ms)}` : '', tcp.round_trip_ms ? `round trip ${millis(tcp.round_trip_ms)}` : '', again(tcp.retransmits, tcp.segments), tcp.proxied ? 'to the proxy and no further' : ''].filter(Boolean).join(', ');
+}
+
 /** All that is known of a flow. */
 export function detail(recorded) {
   const flow = recorded.flow;
@@ -207,6 +218,7 @@ export function detail(recorded) {
     ['Rule', flow.rule && `${flow.rule.name} at ${flow.rule.file}:${flow.rule.line}`],
     ['Request', flow.http && `${flow.http.method} ${flow.http.path} ${flow.http.protocol}${flow.http.host ? `, host ${flow.http.host}` : ''}`],
     ['Answer', flow.http && [flow.http.status || 'closed', flow.http.verdict, millis(flow.http.latency_ms), `${bytes(flow.http.response_bytes)}`].filter(Boolean).join(', ')],
+    ['Measured', measured(recorded)],
     ['Detail', flow.http?.detail], ['TCP flags', flow.tcp_flags], ['Length', flow.length ? bytes(flow.length) : ''],
   ].filter(([, text]) => text);
   const port = flow.port?.split(' ')[0] ?? '';

@@ -5,7 +5,7 @@ import { listen } from './agent.js';
 import { h, fill, say, table, clean } from './dom.js';
 import { Layout, NODE } from './layout.js';
 import { Picture, coloursOf, nextNode, nodeAt } from './draw.js';
-import { ago, asked, count, label, millis, plural, rate } from './words.js';
+import { again, ago, asked, count, label, millis, plural, rate } from './words.js';
 
 const REPAINT = 120; // ms between paintings of a map that somebody moves
 const SPANS = [['15m', '15 min'], ['1h', '1 hour'], ['6h', '6 hours'], ['24h', '1 day'], ['7d', '7 days']];
@@ -64,13 +64,13 @@ export function showMap(element, query, go) {
     h('button.icon', { type: 'button', title: 'All of it (0)', onclick: () => fit() }, h('span', { 'aria-hidden': 'true' }, '⤢'), h('span.sr', 'All of it'))));
   fill(element,
     h('h1.sr', 'Map'),
-    h('div.bar', { role: 'search' }, findBox, h('label.check', deniedBox, 'Denied only'), spanBox, tableButton,
+    h('div.bar', { role: 'search' }, findBox, h('label.check', deniedBox, 'Denied or audited only'), spanBox, tableButton,
       h('button', { type: 'button', title: 'Arrange anew', onclick: () => {
         layout.clear();
         layout.add(book.listed(), book.edges(), aspect());
         fit();
       } }, 'Tidy'), counts,
-      h('ul.legend', h('li.allowed', 'allowed'), h('li.denied', 'denied'), h('li.quiet', 'quiet now'))),
+      h('ul.legend', h('li.allowed', 'allowed'), h('li.audited', 'audited'), h('li.denied', 'denied'), h('li.quiet', 'quiet now'))),
     h('div.split', stage, tableHolder, panel));
 
   const picture = new Picture(canvas);
@@ -91,7 +91,7 @@ export function showMap(element, query, go) {
   // ---- what the agent tells
 
   const dims = of => {
-    if (onlyDenied && !(of.denied > 0)) {
+    if (onlyDenied && !(of.denied > 0 || of.audited > 0)) {
       return true;
     }
     if (!find) {
@@ -142,6 +142,8 @@ export function showMap(element, query, go) {
       h('a', { href: flowsOf(edge), 'data-view': true }, book.node(other(edge)).name),
       h('span.muted', edge.ports.map(p => p.port).join(', ')),
       h('span.num', [rate(edge.rate), millis(edge.p99)].filter(Boolean).join(' · ') || count(edge.flows + edge.requests)),
+      edge.roundTrip || edge.retransmits ? h('span.muted.measured', [edge.roundTrip ? `round trip ${millis(edge.roundTrip)}` : '', again(edge.retransmits, edge.segments)].filter(Boolean).join(', ')) : null,
+      edge.audited ? h('a.worry', { href: flowsOf(edge, { verdict: 'audited', since: span }), 'data-view': true }, `${count(edge.audited)} audited`) : null,
       edge.denied ? h('a.bad', { href: flowsOf(edge, { type: 'drop', since: span }), 'data-view': true }, `${count(edge.denied)} denied`) : null));
   }
 
@@ -185,10 +187,11 @@ export function showMap(element, query, go) {
     const rows = book.edges().filter(edge => !dims(edge)).sort((a, b) => b.rate - a.rate || b.flows + b.requests - a.flows - a.requests).slice(0, 400)
       .map(edge => h('tr', { class: edge.denied ? 'has-denied' : null }, h('th', { scope: 'row', 'data-label': 'From' }, name(edge.from)), ...[
         ['To', name(edge.to)], ['Ports', edge.ports.map(p => p.port).join(', ')], ['#Rate', rate(edge.rate)], ['#Flows', edge.flows ? count(edge.flows) : ''], ['#Requests', edge.requests ? count(edge.requests) : ''],
-        ['#p50', millis(edge.p50)], ['#p99', millis(edge.p99)], ['#Denied', edge.denied ? h('a.bad', { href: flowsOf(edge, { type: 'drop', since: span }), 'data-view': true }, count(edge.denied)) : ''], ['Last', ago(edge.last, book.now)],
+        ['#p50', millis(edge.p50)], ['#p99', millis(edge.p99)], ['#Round trip', millis(edge.roundTrip)], ['#Sent again', edge.retransmits ? count(edge.retransmits) : ''],
+        ['#Audited', edge.audited ? h('a.worry', { href: flowsOf(edge, { verdict: 'audited', since: span }), 'data-view': true }, count(edge.audited)) : ''], ['#Denied', edge.denied ? h('a.bad', { href: flowsOf(edge, { type: 'drop', since: span }), 'data-view': true }, count(edge.denied)) : ''], ['Last', ago(edge.last, book.now)],
       ].map(([heading, cell]) => h('td', { 'data-label': heading.replace('#', ''), class: heading.startsWith('#') ? 'num' : null }, cell))));
     const top = tableHolder.firstElementChild?.scrollTop ?? 0;
-    fill(tableHolder, table('Who talks to whom', ['From', 'To', 'Ports', '#Rate', '#Flows', '#Requests', '#p50', '#p99', '#Denied', 'Last'], rows, { className: 'cards', empty: 'Nobody talks to anybody, as far as is on record.' }));
+    fill(tableHolder, table('Who talks to whom', ['From', 'To', 'Ports', '#Rate', '#Flows', '#Requests', '#p50', '#p99', '#Round trip', '#Sent again', '#Audited', '#Denied', 'Last'], rows, { className: 'cards', empty: 'Nobody talks to anybody, as far as is on record.' }));
     tableHolder.firstElementChild.scrollTop = top;
   }
 

@@ -56,12 +56,24 @@ export const asked = end => end?.name ? end.name.replace(/ \(.*\)$/, '') : end?.
 export const opener = flow => flow.reply ? flow.destination : flow.source;
 export const target = flow => flow.reply ? flow.source : flow.destination;
 
+/** It passed, and rules in audit would have denied it. */
+export const isAudited = flow => flow.verdict === 'audited';
+
+/** The colour of what became of it: "bad", "worry", "good". */
+export const tone = flow => isDenied(flow) ? 'bad' : isAudited(flow) ? 'worry' : 'good';
+
+/** "3 of 1 400 sent again". */
+export const again = (retransmits, segments) => retransmits > 0 ? `${count(retransmits)} of ${count(segments)} sent again` : '';
+
 export const isDenied = flow => flow.type === 'drop' || flow.verdict === 'denied';
 
 /** "allowed", "denied", "policy denied", "403 refused". */
 export function outcome(flow) {
   if (flow.http) {
     return `${flow.http.status || 'closed'} ${flow.http.verdict}`;
+  }
+  if (flow.type === 'tcp') {
+    return flow.tcp?.end ? flow.tcp.end.replaceAll('-', ' ') : flow.tcp ? 'open' : 'ended';
   }
   return flow.drop_reason ? flow.drop_reason.replaceAll('-', ' ') : flow.verdict || 'forwarded';
 }
