@@ -160,6 +160,7 @@ public sealed class HubbleFilterTests
     {
         Assert.Equal([Api.FlowType.Drop, Api.FlowType.Verdict, Api.FlowType.L7], new HubbleFilter([], []).Types);
         Assert.Equal([Api.FlowType.Drop], new HubbleFilter([Parse("""{"event_type": [{"type": 1}]}""")], []).Types);
+        Assert.Equal([Api.FlowType.Tcp], new HubbleFilter([Parse("""{"event_type": [{"type": 131}]}""")], []).Types);
         Assert.Contains(Api.FlowType.Trace, new HubbleFilter([Parse("""{"event_type": [{"type": 4}]}"""), new Wanted()], []).Types);
         Assert.Throws<FormatException>(() => new HubbleFilter([.. Enumerable.Repeat(new Wanted(), 257)], []));
     }

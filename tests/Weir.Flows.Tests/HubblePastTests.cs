@@ -100,6 +100,26 @@ public sealed class HubblePastTests : IFlowContext, IHubbleContext
         Assert.Equal(TrafficDirection.Ingress, flow.TrafficDirection);
     }
 
+    [Fact]
+    public void ConnectionThatEnded_IsThereForWhoAsksForIt()
+    {
+        FlowRecord drop = Drop(1, 10);
+        Event began = drop.Event;
+        began.Type = (EventType)FlowType.Tcp;
+        began.Dport = 2;
+        var ended = new FlowRecord(began, null) { Tcp = new MeasuredTcp(new TcpEvent { Flow = began, End = TcpEnd.Fin, Sent = 900, Received = 52_000, RttUs = 1500, Segments = 40, Retransmits = 3 }) };
+        Assert.Equal([1u], Ask("{}").Select(flow => flow.L4.TCP.DestinationPort));
+        Flow flow = Assert.Single(Ask("""{"whitelist": [{"event_type": [{"type": 131}]}]}"""));
+        Assert.Equal((Api.Hubble.FlowType.Sock, 131, Api.Hubble.Verdict.Forwarded, 2u), (flow.Type, flow.EventType.Type, flow.Verdict, flow.L4.TCP.DestinationPort));
+        Assert.Equal("TCP connection ended by fin: 900 bytes out, 52000 back, round trip 1.5ms, 3 of 40 segments sent again", flow.Summary);
+
+        IEnumerable<Flow> Ask(string question)
+        {
+            GetFlowsRequest request = JsonParser.Default.Parse<GetFlowsRequest>(question);
+            return Past().Select(request, new HubbleFilter(request.Whitelist, request.Blacklist), [drop, ended], _now);
+        }
+    }
+
     private HubblePast Past() => new(new HubbleWriter(this, new FlowDecoder(this, TimeProvider.System)), (since, until) => new[] { Recorded(101, 300), Recorded(102, 200), Recorded(103, 100), Recorded(104, 20) }
         .Where(flow => flow.Flow.Time.ToDateTimeOffset() >= since && flow.Flow.Time.ToDateTimeOffset() <= until));
 

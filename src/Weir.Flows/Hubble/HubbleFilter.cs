@@ -34,11 +34,13 @@ public sealed class HubbleFilter
             .. isEverything || events.Contains(HubbleWriter.DropEvent) ? [Api.FlowType.Drop] : Array.Empty<Api.FlowType>(),
             .. isEverything || events.Contains(HubbleWriter.VerdictEvent) ? [Api.FlowType.Verdict] : Array.Empty<Api.FlowType>(),
             .. isEverything || events.Contains(HubbleWriter.RequestEvent) ? [Api.FlowType.L7] : Array.Empty<Api.FlowType>(),
+            .. events.Contains(HubbleWriter.SocketEvent) ? [Api.FlowType.Tcp] : Array.Empty<Api.FlowType>(),
             .. events.Contains(HubbleWriter.TraceEvent) ? [Api.FlowType.Trace] : Array.Empty<Api.FlowType>(),
         ];
     }
 
-    /// <summary>What can pass; single packets only where they are asked for, since each then costs an event.</summary>
+    /// <summary>What can pass; single packets only where they are asked for, since each then costs an event, and ends of connections, which
+    /// tell again of what began.</summary>
     public IReadOnlyList<Api.FlowType> Types { get; }
 
     public bool Matches(Flow flow) =>

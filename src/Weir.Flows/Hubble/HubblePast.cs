@@ -25,9 +25,9 @@ public sealed class HubblePast(HubbleWriter writer, Func<DateTimeOffset, DateTim
 
         DateTimeOffset since = request.Since?.ToDateTimeOffset() ?? DateTimeOffset.MinValue;
         DateTimeOffset until = request.Until?.ToDateTimeOffset() ?? DateTimeOffset.MaxValue;
-        Flow[] held = [.. memory.Select(record => writer.Write(in record))];
-        DateTimeOffset begin = held.Length == 0 ? now : held.Min(flow => flow.Time.ToDateTimeOffset());
-        Flow[] fresh = [.. held.Where(flow => IsIn(flow) && filter.Matches(flow))];
+        (Api.FlowType Type, Flow Flow)[] held = [.. memory.Select(record => (record.Type, writer.Write(in record)))];
+        DateTimeOffset begin = held.Length == 0 ? now : held.Min(one => one.Flow.Time.ToDateTimeOffset());
+        Flow[] fresh = [.. held.Where(one => filter.Types.Contains(one.Type)).Select(one => one.Flow).Where(flow => IsIn(flow) && filter.Matches(flow))];
         bool isEarlier = since < begin && (request.Since is not null || until < begin);
         IEnumerable<Flow> older = isEarlier ? Older() : [];
         if (request.Number == 0)

@@ -26,6 +26,7 @@ public sealed class HubbleWriter(IHubbleContext context, FlowDecoder decoder)
     internal const int TraceEvent = 4;
     internal const int VerdictEvent = 5;
     internal const int RequestEvent = 129;
+    internal const int SocketEvent = 131;
     private const int ToEndpoint = 0;
 
     public Flow Write(in FlowRecord record)
@@ -66,7 +67,7 @@ public sealed class HubbleWriter(IHubbleContext context, FlowDecoder decoder)
         var flow = new Flow
         {
             Time = own.Time,
-            Type = own.Type == Api.FlowType.L7 ? FlowType.L7 : FlowType.L3L4,
+            Type = own.Type switch { Api.FlowType.L7 => FlowType.L7, Api.FlowType.Tcp => FlowType.Sock, _ => FlowType.L3L4 },
             Verdict = VerdictOf(own),
             NodeName = context.NodeName,
             TrafficDirection = own.Direction switch { "ingress" => TrafficDirection.Ingress, "egress" => TrafficDirection.Egress, _ => TrafficDirection.Unknown },
@@ -104,6 +105,7 @@ public sealed class HubbleWriter(IHubbleContext context, FlowDecoder decoder)
         Api.FlowType.Drop => DropEvent,
         Api.FlowType.Trace => TraceEvent,
         Api.FlowType.Verdict => VerdictEvent,
+        Api.FlowType.Tcp => SocketEvent,
         _ => RequestEvent,
     };
 
@@ -232,8 +234,21 @@ public sealed class HubbleWriter(IHubbleContext context, FlowDecoder decoder)
             return Joined($"{http.Protocol} {answer} ({request})".TrimStart(), own.Verdict == "allowed" ? "" : own.Explanation);
         }
 
+        if (own.Type == Api.FlowType.Tcp)
+        {
+            return own.Tcp is { } tcp ? Measured(tcp) : "TCP connection ended";
+        }
+
         string what = own.TcpFlags.Length > 0 ? $"TCP Flags: {own.TcpFlags.Replace(",", ", ", StringComparison.Ordinal)}" : own.Port.StartsWith("icmp", StringComparison.Ordinal) ? own.Port : own.Protocol.ToUpperInvariant();
         return own.Verdict is "denied" or "audited" || own.DropReason.Length > 0 ? Joined(what, own.DropReasonText, own.Explanation) : what;
+    }
+
+    /// <summary>"TCP connection ended by fin: 900 bytes out, 52000 back, round trip 1.5ms, 3 of 40 segments sent again".</summary>
+    private static string Measured(TcpConnection tcp)
+    {
+        string end = tcp.End.Length == 0 ? "open" : $"ended by {tcp.End}";
+        string trip = tcp.RoundTripMs == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", round trip {tcp.RoundTripMs:0.###}ms");
+        return $"TCP connection {end}: {tcp.Sent} bytes out, {tcp.Received} back{trip}{(tcp.Retransmits == 0 ? "" : $", {tcp.Retransmits} of {tcp.Segments} segments sent again")}";
     }
 
     private static string Joined(params string[] parts) => string.Join("; ", parts.Where(part => part.Length > 0).Distinct());
