@@ -31,6 +31,9 @@ internal sealed class AgentFlags
         }
     }
 
+    /// <summary>Where the settings stand.</summary>
+    internal string FileOf(ParseResult parsed) => parsed.GetValue(_file) ?? AgentConfig.DefaultFile;
+
     /// <summary>File, environment and options together; the problems are told on standard error.</summary>
     /// <param name="who">The command, for messages.</param>
     /// <returns>Null: with one of its problems the configuration has no meaning.</returns>

@@ -46,6 +46,13 @@ public sealed class BundleTests(DockerHost host)
             Assert.Equal(2, nowhere.ExitCode);
             Assert.Contains("/nowhere/x.tar.gz: there is no such folder", nowhere.Error, StringComparison.Ordinal);
 
+            // An agent with other settings, elsewhere; and settings that are wrong.
+            CommandResult typo = host.Weir("bundle", "--config", "/etc/weir/agnet.yaml", "--file", "/run/typo.tar.gz");
+            Assert.Equal((2, "weir bundle: --config /etc/weir/agnet.yaml: there is no such file"), (typo.ExitCode, typo.Error.Trim()));
+            host.Sandbox.WriteFile("/run/other.yaml", $"socket: /run/nowhere/weir.sock\nmetrics:\n  token-file: /run/{Secret}\n  adress: 127.0.0.1:1\n");
+            string other = Unpack("other", ["--config", "/run/other.yaml"]);
+            Assert.Contains("adress", Read("other", "host/settings.txt"), StringComparison.Ordinal);
+
             host.Agent.Kill();
             string second = Unpack("second", ["--no-flows"]);
             Assert.Contains("the agent", Read("second", "manifest.json"), StringComparison.Ordinal);

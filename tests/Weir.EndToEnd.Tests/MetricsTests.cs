@@ -87,7 +87,7 @@ public sealed class MetricsTests : IDisposable
           mode: audit
           egress:
             - toEndpoints: [{matchLabels: {seen: api}}]
-              toPorts: [{ports: [{port: "8080", protocol: TCP}]}]
+              toPorts: [{ports: [{port: "81", protocol: TCP}]}]
         """.Replace("/other", $"/{_host.Name("other")}", StringComparison.Ordinal));
 
     private static string Deployed(string name) => Path.Combine(Sandbox.RepoRoot, "deploy", name);

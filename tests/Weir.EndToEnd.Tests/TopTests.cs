@@ -61,6 +61,10 @@ public sealed class TopTests : IDisposable
         Assert.Matches(@"^[0-9.]+ ms / [0-9.]+ m?s$", row.GetProperty("roundTrip").GetString());
         Assert.Contains("TCP connections", _host.Weir("status").OrFail().Output, StringComparison.Ordinal);
 
+        // In a terminal: keys sort, q quits, and what was there before is there again.
+        CommandResult screen = _host.Sandbox.Run(["sh", "-c", $"(for key in '' x r q; do sleep 2; printf '%s' \"$key\"; done) | timeout 30 script -qec 'stty cols 120 rows 20; {Sandbox.Weir} top --interval 0.5 --from {_client}' /dev/null"]).OrFail();
+        Assert.Matches(@"(?s)^.*\e\[\?1049h.*; by bytes.*; by retransmits.*; by requests.*\e\[\?1049l", screen.Output);
+
         foreach (string[] wrong in new string[][] { ["--interval", "0"], ["--interval", "soon"], ["--sort", "size"] })
         {
             Assert.Equal(2, _host.Weir(["top", "--once", .. wrong]).ExitCode);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.Json;
 using Weir.EndToEnd.Tests.Machine;
 using Weir.Testing;
 using Xunit;
@@ -105,6 +106,24 @@ public sealed class UnitTests(UnitHost host) : IClassFixture<UnitHost>
         Assert.Contains("who", Machine.Weir("policy", "get").Output, StringComparison.Ordinal);
         Assert.DoesNotContain("192.0.2.1", Machine.Weir("prefilter", "list").Output, StringComparison.Ordinal);
         Machine.DeletePolicies();
+    }
+
+    [PrivilegedFact]
+    public void Readers_SeeThePage()
+    {
+        using BackgroundCommand ui = host.StartAsSomebody([UnitHost.ReadGroup], "ui", "--listen", "127.0.0.1:8765");
+        ui.WaitFor("#token=", 20);
+        string token = ui.Output[(ui.Output.IndexOf("#token=", StringComparison.Ordinal) + "#token=".Length)..].Split('\n')[0].Trim();
+        string key = JsonSerializer.Deserialize<string>(Curl("-H", "Origin: http://127.0.0.1:8765", "--data-raw", token, "http://127.0.0.1:8765/session"))!;
+        foreach ((string question, string answer) in new[] { ("status", "\"version\""), ("endpoints", "\"endpoints\""), ("policies", "\"policies\""), ("flows?since=1h", "\"flows\"") })
+        {
+            Assert.Contains(answer, Curl("-H", $"Authorization: Bearer {key}", $"http://127.0.0.1:8765/api/{question}"), StringComparison.Ordinal);
+        }
+
+        CommandResult outsider = host.AsSomebody([], "ui", "--listen", "127.0.0.1:8766");
+        Assert.Equal(1, outsider.ExitCode);
+        Assert.Contains("join the group weir:", outsider.Error, StringComparison.Ordinal);
+        string Curl(params string[] rest) => Machine.Sandbox.Run(["curl", "-sS", "-m", "10", .. rest]).OrFail().Output;
     }
 
     [PrivilegedFact]

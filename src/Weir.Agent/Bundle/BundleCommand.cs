@@ -20,6 +20,7 @@ internal static class BundleCommand
         var noFlows = new Option<bool>("--no-flows") { Description = "without what was dropped and refused in the last hour, which names containers, addresses and paths" };
         command.Options.Add(file);
         command.Options.Add(noFlows);
+        var flags = new AgentFlags(command, setting => setting.Name == "socket");
         command.SetAction(parsed =>
         {
             if (!Environment.IsPrivilegedProcess)
@@ -42,9 +43,18 @@ internal static class BundleCommand
                 return ExitCodes.BadInput;
             }
 
+            string settings = flags.FileOf(parsed);
+            if (settings != AgentConfig.DefaultFile && !File.Exists(settings))
+            {
+                Console.Error.WriteLine($"weir bundle: --config {settings}: there is no such file");
+                return ExitCodes.BadInput;
+            }
+
             try
             {
-                string manifest = Write(path, new BundleReader(parsed.GetValue(GlobalOptions.Socket)), BundlePart.All(!parsed.GetValue(noFlows)));
+                // Settings that are wrong may be why somebody asks for help: they are said, and the rest is still there.
+                string? socket = flags.Read(parsed, "weir bundle")?.Socket ?? parsed.GetValue(GlobalOptions.Socket);
+                string manifest = Write(path, new BundleReader(socket), BundlePart.All(settings, !parsed.GetValue(noFlows)));
                 Console.WriteLine(GlobalOptions.IsJson(parsed)
                     ? manifest
                     : $"{path}: {new FileInfo(path).Length / 1024} KB. Headers' values, passwords and tokens are left out; names and addresses are in it: look before you send it.");
@@ -56,7 +66,7 @@ internal static class BundleCommand
                 return ExitCodes.Failed;
             }
         });
-        return command.WithExample("sudo weir bundle", "sudo weir bundle --no-flows --file /tmp/weir.tar.gz");
+        return command.WithExample("sudo weir bundle", "sudo weir bundle --no-flows --file /tmp/weir.tar.gz", "sudo weir bundle --config /etc/weir/other.yaml");
     }
 
     /// <summary>Returns the manifest, which is in the archive too.</summary>

@@ -18,8 +18,9 @@ internal sealed record BundlePart(string File, string What, string[] Command, st
         "net/netfilter/nf_conntrack_max", "net/ipv4/neigh/default/gc_thresh3",
     ];
 
+    /// <param name="settings">The agent's settings.</param>
     /// <param name="withFlows">Whether what is on record is in it.</param>
-    internal static IEnumerable<BundlePart> All(bool withFlows)
+    internal static IEnumerable<BundlePart> All(string settings, bool withFlows)
     {
         yield return Weir("version.txt", "this command's version and the agent's", "version");
         yield return Weir("check.txt", "what Weir needs of this kernel, and what limits it here", "check");
@@ -41,7 +42,7 @@ internal sealed record BundlePart(string File, string What, string[] Command, st
             yield return Weir("flows.txt", "what was dropped and refused in the last hour", "flows", "--since", "1h");
         }
 
-        yield return new("host/settings.txt", "the agent's settings", [], [AgentConfig.DefaultFile]);
+        yield return new("host/settings.txt", "the agent's settings", [], [settings]);
         yield return new("host/system.txt", "kernel and distribution", [], ["/proc/version", "/etc/os-release", "/proc/cmdline", "/proc/meminfo"]);
         yield return new("host/sysctls.txt", "sysctls that matter", [], [.. _sysctls.Select(name => "/proc/sys/" + name)]);
         yield return new("host/mounts.txt", "file systems: BPF's, control groups'", [], ["/proc/self/mountinfo", "/proc/self/cgroup"]);

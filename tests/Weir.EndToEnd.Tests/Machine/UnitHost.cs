@@ -36,9 +36,15 @@ public sealed class UnitHost : IDisposable
 
     /// <summary>Runs the command line as a user without rights.</summary>
     /// <param name="groups">Numbers of those he is in, beside his own.</param>
-    internal CommandResult AsSomebody(uint[] groups, params string[] arguments)
+    internal CommandResult AsSomebody(uint[] groups, params string[] arguments) =>
+        Machine.Sandbox.Run([.. Become(groups), Sandbox.Weir, .. arguments], folder: "/");
+
+    /// <summary>The same, until it is disposed of.</summary>
+    internal BackgroundCommand StartAsSomebody(uint[] groups, params string[] arguments) => Machine.Sandbox.Start([.. Become(groups), Sandbox.Weir, .. arguments]);
+
+    private static string[] Become(uint[] groups)
     {
         string[] member = groups.Length == 0 ? ["--clear-groups"] : ["--groups", string.Join(',', groups.Select(group => group.ToString(CultureInfo.InvariantCulture)))];
-        return Machine.Sandbox.Run(["setpriv", "--reuid", Somebody, "--regid", Somebody, .. member, Sandbox.Weir, .. arguments], folder: "/");
+        return ["setpriv", "--reuid", Somebody, "--regid", Somebody, .. member];
     }
 }
