@@ -4,9 +4,13 @@
  *   netbench rr ADDRESS PORT SECONDS     one connection, 1 byte there and back, again and again
  *   netbench crr ADDRESS PORT SECONDS    a connection for each byte
  *   netbench first ADDRESS PORT          until the first connection that is let in, a new one every 5 ms
- * Prints the rate, or for the last the milliseconds since it was started. */
+ *   netbench sink PORT COUNT             takes UDP packets at so many ports and looks at none
+ *   netbench flows ADDRESS PORT SECONDS RATE   UDP packets of which each is a new flow, to those ports
+ * Prints the rate, for "first" the milliseconds since it was started, for "flows" how many there were. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,8 +118,65 @@ static int first(const struct sockaddr_in *to)
 	return 1;
 }
 
+static int sink(const char *port, int count)
+{
+	int least = 1024;
+
+	for (int i = 0; i < count; i++) {
+		struct sockaddr_in any = address("0.0.0.0", port);
+		int s = socket(AF_INET, SOCK_DGRAM, 0);
+
+		any.sin_port = htons((unsigned short)(atoi(port) + i));
+		setsockopt(s, SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+		if (s < 0 || bind(s, (struct sockaddr *)&any, sizeof(any)))
+			fail("bind");
+	}
+	pause();
+	return 0;
+}
+
+/* By a raw socket: a port of its own for each packet, and no socket. */
+static int flows(struct sockaddr_in *to, double seconds, double rate)
+{
+	struct {
+		struct udphdr head;
+		char payload[8];
+	} packet = { .head.len = htons(sizeof(packet)) };
+	unsigned first = ntohs(to->sin_port);
+	unsigned long sent = 0, refused = 0;
+	int s = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+	double start = now(), passed;
+
+	if (s < 0)
+		fail("socket");
+	to->sin_port = 0;
+	while ((passed = now() - start) < seconds) {
+		struct timespec pause = { .tv_nsec = 200000 };
+
+		for (; (double)sent < passed * rate; sent++) {
+			packet.head.source = htons((unsigned short)(1024 + sent % 64512));
+			packet.head.dest = htons((unsigned short)(first + sent / 64512));
+			if (sendto(s, &packet, sizeof(packet), 0, (struct sockaddr *)to, sizeof(*to)) < 0) {
+				if (errno != ENOBUFS && errno != EPERM)
+					fail("sendto");
+				refused++;
+			}
+		}
+		nanosleep(&pause, NULL);
+	}
+	printf("%lu\n", sent - refused);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && !strcmp(argv[1], "sink"))
+		return sink(argv[2], atoi(argv[3]));
+	if (argc == 6 && !strcmp(argv[1], "flows")) {
+		struct sockaddr_in target = address(argv[2], argv[3]);
+
+		return flows(&target, atof(argv[4]), atof(argv[5]));
+	}
 	if (argc == 3 && !strcmp(argv[1], "serve"))
 		return serve(argv[2]);
 	if (argc == 4 && !strcmp(argv[1], "first")) {
@@ -124,7 +185,7 @@ int main(int argc, char **argv)
 		return first(&door);
 	}
 	if (argc != 5 || (strcmp(argv[1], "rr") && strcmp(argv[1], "crr"))) {
-		fprintf(stderr, "usage: netbench serve PORT | rr|crr ADDRESS PORT SECONDS | first ADDRESS PORT\n");
+		fprintf(stderr, "usage: netbench serve PORT | rr|crr ADDRESS PORT SECONDS | first ADDRESS PORT | sink PORT COUNT | flows ADDRESS PORT SECONDS RATE\n");
 		return 2;
 	}
 	struct sockaddr_in to = address(argv[2], argv[3]);

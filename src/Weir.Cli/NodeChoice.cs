@@ -76,16 +76,16 @@ internal sealed class NodeChoice
         }
 
         using var turn = new SemaphoreSlim(MostAtOnce);
-        (string Node, T? Answer, RpcException? Problem)[] answers = await Task.WhenAll(nodes.Select(async node =>
+        NodeAnswer<T>[] answers = await Task.WhenAll(nodes.Select(async node =>
         {
             await turn.WaitAsync();
             try
             {
-                return (node, (T?)await ask(agents.Of(node)), (RpcException?)null);
+                return new NodeAnswer<T>(node, await ask(agents.Of(node)), null);
             }
             catch (RpcException e) when (!IsOwn(e))
             {
-                return (node, null, e);
+                return new NodeAnswer<T>(node, null, e);
             }
             finally
             {
@@ -104,6 +104,9 @@ internal sealed class NodeChoice
         print([.. answers.Where(answer => answer.Answer is not null).Select(answer => (answer.Node, answer.Answer!))]);
         return problems.Length == 0 ? ExitCodes.Fine : problems.All(problem => problem.StatusCode == StatusCode.InvalidArgument) ? ExitCodes.BadInput : ExitCodes.Failed;
     }
+
+    /// <summary>What a node said, or why it said nothing.</summary>
+    private sealed record NodeAnswer<T>(string Node, T? Answer, RpcException? Problem) where T : class;
 
     /// <summary>Of this host's own agent, which does not answer: no node would.</summary>
     internal static bool IsOwn(RpcException e) => e.Status.DebugException is not null || e.StatusCode is StatusCode.DeadlineExceeded or StatusCode.Unavailable;

@@ -39,10 +39,10 @@ public sealed class BackendTableTests : IDisposable
         Assert.Equal(_deviceMac, ((ReadOnlySpan<byte>)entry.SourceMac).ToArray());
         Assert.Equal(_hop.Source, entry.Source.ToIPAddress());
         Assert.Equal([3u, 4u], Backends.List().Select(row => row.Id));
-        BackendRow row = Backends.Get(4)!.Value;
+        BackendRow row = Backends.Get(4)!;
         Assert.Equal((IPAddress.Parse("2001:db8::5"), 53, BackendFlag.Present | BackendFlag.Local), (row.Address, row.Port, row.Flags));
         Assert.Null(row.NextHop);
-        Assert.Equal(_mac, Backends.Get(3)!.Value.NextHop!.Value.Mac);
+        Assert.Equal(_mac, Backends.Get(3)!.NextHop!.Value.Mac);
     }
 
     [PrivilegedFact]

@@ -9,7 +9,7 @@ namespace Weir.Structure.Tests;
 /// <summary>The table of ARCHITECTURE.md, and what keeps it true.</summary>
 public sealed partial class ReferenceTests
 {
-    private static readonly string _root = typeof(ReferenceTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepoRoot").Value!;
+    internal static readonly string Root = typeof(ReferenceTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "RepoRoot").Value!;
 
     private static readonly Dictionary<string, string[]> _mayReference = new()
     {
@@ -33,7 +33,7 @@ public sealed partial class ReferenceTests
         ["Weir"] = ["Weir.Agent", "Weir.Cli", "Weir.Ui"],
     };
 
-    public static TheoryData<string> Projects() => [.. Directory.GetFiles(Path.Combine(_root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetFileNameWithoutExtension(file)!)];
+    public static TheoryData<string> Projects() => [.. Directory.GetFiles(Path.Combine(Root, "src"), "*.csproj", SearchOption.AllDirectories).Select(file => Path.GetFileNameWithoutExtension(file)!)];
 
     [Theory]
     [MemberData(nameof(Projects))]
@@ -55,20 +55,20 @@ public sealed partial class ReferenceTests
     [Theory]
     [MemberData(nameof(Projects))]
     public void Project_IsInTheArchitecture(string project) =>
-        Assert.Contains($"`src/{project}`", File.ReadAllText(Path.Combine(_root, "ARCHITECTURE.md")), StringComparison.Ordinal);
+        Assert.Contains($"`src/{project}`", File.ReadAllText(Path.Combine(Root, "ARCHITECTURE.md")), StringComparison.Ordinal);
 
     [Fact]
     public void PathsInDocuments_Exist()
     {
-        string[] documents = [.. Directory.GetFiles(_root, "*.md"), .. Directory.GetFiles(Path.Combine(_root, "docs"), "*.md", SearchOption.AllDirectories)];
+        string[] documents = [.. Directory.GetFiles(Root, "*.md"), .. Directory.GetFiles(Path.Combine(Root, "docs"), "*.md", SearchOption.AllDirectories)];
         List<string> missing = [];
         foreach (string document in documents)
         {
             foreach (Match match in PathInText().Matches(File.ReadAllText(document)))
             {
-                if (!Path.Exists(Path.Combine(_root, match.Groups[1].Value)))
+                if (!Path.Exists(Path.Combine(Root, match.Groups[1].Value)))
                 {
-                    missing.Add($"{Path.GetRelativePath(_root, document)}: {match.Groups[1].Value}");
+                    missing.Add($"{Path.GetRelativePath(Root, document)}: {match.Groups[1].Value}");
                 }
             }
         }
@@ -79,15 +79,15 @@ public sealed partial class ReferenceTests
     [Fact]
     public void EveryProject_IsInTheSolution()
     {
-        string solution = File.ReadAllText(Path.Combine(_root, "Weir.slnx"));
+        string solution = File.ReadAllText(Path.Combine(Root, "Weir.slnx"));
         string[] folders = ["src", "tests", "tools", "bench"];
-        foreach (string file in folders.SelectMany(folder => Directory.GetFiles(Path.Combine(_root, folder), "*.csproj", SearchOption.AllDirectories)))
+        foreach (string file in folders.SelectMany(folder => Directory.GetFiles(Path.Combine(Root, folder), "*.csproj", SearchOption.AllDirectories)))
         {
-            Assert.Contains(Path.GetRelativePath(_root, file), solution, StringComparison.Ordinal);
+            Assert.Contains(Path.GetRelativePath(Root, file), solution, StringComparison.Ordinal);
         }
     }
 
-    private static XDocument Read(string project) => XDocument.Load(Path.Combine(_root, "src", project, project + ".csproj"));
+    private static XDocument Read(string project) => XDocument.Load(Path.Combine(Root, "src", project, project + ".csproj"));
 
     [GeneratedRegex("`((?:src|bpf|tests|tools|bench|scripts|docs|deploy|examples)/[A-Za-z0-9_./-]*[A-Za-z0-9_])/?`")]
     private static partial Regex PathInText();

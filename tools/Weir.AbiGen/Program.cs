@@ -5,7 +5,7 @@ using System.Reflection;
 using Weir.AbiGen;
 using Weir.Bpf.Btf;
 
-// Weir.AbiGen [--check] [repository]: writes src/Weir.Datapath/Abi/*.g.cs from the BTF of bpf/abi and
+// Weir.AbiGen [--check] [repository]: writes src/Weir.Datapath/Abi/*.g.cs and docs/reference/drop-reasons.md from the BTF of bpf/abi and
 // of the endpoint's program. With --check it writes nothing and fails if something would change.
 bool check = args.Contains("--check");
 string root = args.FirstOrDefault(a => a != "--check") ?? Directory.GetCurrentDirectory();
@@ -17,7 +17,10 @@ if (!Directory.Exists(headers))
     return 2;
 }
 
-Dictionary<string, string> files = new CodeWriter(ReadTypes("abi.bpf.o"), ReadTypes("endpoint.bpf.o"), HeaderComments.Read(headers)).Write();
+BtfReader abi = ReadTypes("abi.bpf.o");
+HeaderComments comments = HeaderComments.Read(headers);
+Dictionary<string, string> files = new CodeWriter(abi, ReadTypes("endpoint.bpf.o"), comments).Write();
+files[Path.Combine("..", "..", "..", "docs", "reference", "drop-reasons.md")] = DropReasonPage.Write(abi, comments);
 int differences = 0;
 Directory.CreateDirectory(target);
 foreach (string stale in Directory.GetFiles(target, "*.g.cs").Where(path => !files.ContainsKey(Path.GetFileName(path))))

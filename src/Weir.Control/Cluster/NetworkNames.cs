@@ -148,7 +148,7 @@ internal sealed class NetworkNames
     private static uint Lot(string self, IPAddress address) =>
         self.Select(letter => (byte)letter).Concat(address.GetAddressBytes()).Aggregate(2166136261u, (hash, next) => unchecked((hash ^ next) * 16777619u));
 
-    private readonly record struct NamedAddress(IPAddress Address, string Node, string Of, bool IsService, bool IsHeard);
+    private sealed record NamedAddress(IPAddress Address, string Node, string Of, bool IsService, bool IsHeard);
 
     private sealed class Names
     {

@@ -305,7 +305,7 @@ internal sealed class EndpointManager
             }
 
             bool isCurrent = now.Program == _program
-                && slots.TryGetValue(now.Id, out EndpointRow slot)
+                && slots.TryGetValue(now.Id, out EndpointRow? slot)
                 && slot.Ifindex == ifindex
                 && slot.NetworkId == network.Number
                 && slot.Internal == network.Internal

@@ -4,7 +4,7 @@ namespace Weir.Control.Services;
 
 /// <summary>What the last tries at a backend said.</summary>
 /// <param name="Detail">What is wrong; empty: nothing.</param>
-internal readonly record struct BackendHealth(bool IsHealthy, string Detail)
+internal sealed record BackendHealth(bool IsHealthy, string Detail)
 {
     internal static BackendHealth Good => new(true, "");
 

@@ -56,7 +56,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
                 // A row that has another run is written anew with the family's.
                 foreach (Frontend frontend in group.Where(frontend => rows[frontend].FirstSlot == first.FirstSlot))
                 {
-                    rows.Remove(frontend, out ServiceRow row);
+                    ServiceRow row = rows[frontend];
+                    rows.Remove(frontend);
                     family.FrontendIds[frontend] = row.FrontendId;
                     _owners[frontend] = family;
                     _frontendIds.Claim(row.FrontendId);
@@ -264,7 +265,7 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         family.IsChanging = SlotPlan.IsUnderChange(slots);
         foreach (uint id in slots.SelectMany(slot => new[] { slot.Backend, slot.Previous }).Where(id => id != 0).Distinct())
         {
-            if (!known.TryGetValue(id, out BackendRow row))
+            if (!known.TryGetValue(id, out BackendRow? row))
             {
                 continue;
             }

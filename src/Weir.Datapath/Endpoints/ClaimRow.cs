@@ -5,4 +5,4 @@ using Weir.Net;
 namespace Weir.Datapath;
 
 /// <summary>Addresses that an endpoint has beside its own.</summary>
-public readonly record struct ClaimRow(IpPrefix Prefix, ushort EndpointId);
+public sealed record ClaimRow(IpPrefix Prefix, ushort EndpointId);

@@ -5,4 +5,4 @@ using System.Net;
 namespace Weir.Datapath;
 
 /// <summary>An address of a local endpoint.</summary>
-public readonly record struct LocalRow(IPAddress Address, ushort EndpointId);
+public sealed record LocalRow(IPAddress Address, ushort EndpointId);

@@ -4,4 +4,4 @@ namespace Weir.Datapath;
 
 /// <summary>How full a map is.</summary>
 /// <param name="Max">Entries that it holds; one that forgets the oldest by itself may stay full.</param>
-public readonly record struct MapUse(string Name, long Used, long Max);
+public sealed record MapUse(string Name, long Used, long Max);

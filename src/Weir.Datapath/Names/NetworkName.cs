@@ -5,4 +5,4 @@ namespace Weir.Datapath;
 
 /// <summary>A name that endpoints of one network are answered for.</summary>
 /// <param name="NetworkId">This host's number of the network.</param>
-public readonly record struct NetworkName(uint NetworkId, DnsName Name);
+public sealed record NetworkName(uint NetworkId, DnsName Name);

@@ -9,4 +9,4 @@ namespace Weir.Datapath;
 /// come from; without it the routes choose one.</param>
 /// <param name="Address">Where the overlay's packets for it go, and whence its own come.</param>
 /// <param name="IsOverlay">Its endpoints are reached through the overlay; false: by this host's own routes.</param>
-public readonly record struct NodeRow(ushort Id, IPAddress Address, bool IsOverlay);
+public sealed record NodeRow(ushort Id, IPAddress Address, bool IsOverlay);

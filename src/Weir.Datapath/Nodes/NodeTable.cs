@@ -49,7 +49,7 @@ internal sealed class NodeTable(BpfMap nodes, BpfMap byAddress, BpfMap echoes, L
         for (int id = 0; id < _memory.Count; id++)
         {
             ref NodeEntry entry = ref _memory[id];
-            if (wanted.TryGetValue((ushort)id, out NodeRow row))
+            if (wanted.TryGetValue((ushort)id, out NodeRow? row))
             {
                 Put(ref entry, row);
             }

@@ -8,4 +8,4 @@ namespace Weir.Datapath;
 /// <summary>A backend as the datapath has it.</summary>
 /// <param name="Id">Index of weir_backend.</param>
 /// <param name="NextHop">Null: none was set.</param>
-public readonly record struct BackendRow(uint Id, IPAddress Address, ushort Port, BackendFlag Flags, NextHop? NextHop);
+public sealed record BackendRow(uint Id, IPAddress Address, ushort Port, BackendFlag Flags, NextHop? NextHop);

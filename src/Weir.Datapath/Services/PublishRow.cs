@@ -9,4 +9,4 @@ namespace Weir.Datapath;
 /// <param name="Port">The host's.</param>
 /// <param name="Source">Where they are; of one family.</param>
 /// <param name="Ifindex">The only device by which they are believed to come; 0: any.</param>
-public readonly record struct PublishRow(ushort EndpointId, ushort Port, IpProtocol Protocol, IpPrefix Source, int Ifindex = 0);
+public sealed record PublishRow(ushort EndpointId, ushort Port, IpProtocol Protocol, IpPrefix Source, int Ifindex = 0);

@@ -16,7 +16,7 @@ namespace Weir.Datapath;
 /// <param name="AffinitySeconds">How long a client keeps its backend; 0: no affinity.</param>
 /// <param name="HostOnly">Only for connections from the host's own namespace.</param>
 /// <param name="Closed">A published port that outsiders reach only as <see cref="PublishTable"/> says.</param>
-public readonly record struct ServiceRow(
+public sealed record ServiceRow(
     IPAddress Address,
     ushort Port,
     IpProtocol Protocol,

@@ -8,4 +8,4 @@ namespace Weir.Datapath;
 /// <param name="Cookie">The kernel's number for it.</param>
 /// <param name="Namespace">The cookie of its network namespace.</param>
 /// <param name="FrontendId">What it asked for.</param>
-public readonly record struct SocketRow(ulong Cookie, ulong Namespace, uint FrontendId, IPAddress Backend, ushort Port);
+public sealed record SocketRow(ulong Cookie, ulong Namespace, uint FrontendId, IPAddress Backend, ushort Port);

@@ -5,4 +5,4 @@ namespace Weir.Linux.Netlink;
 
 /// <summary>A neighbour that the kernel has an address of.</summary>
 /// <param name="Mac">Twelve hexadecimal digits; empty while unknown.</param>
-public readonly record struct NeighbourInfo(int Ifindex, IPAddress Address, string Mac, bool IsPermanent);
+public sealed record NeighbourInfo(int Ifindex, IPAddress Address, string Mac, bool IsPermanent);

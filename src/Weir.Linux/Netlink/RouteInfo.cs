@@ -8,7 +8,7 @@ namespace Weir.Linux.Netlink;
 /// <summary>A route of the kernel's tables.</summary>
 /// <param name="Ifindex">Where it leads out; 0: nowhere, or by several devices.</param>
 /// <param name="Gateway">Null: there is none, or several.</param>
-public readonly record struct RouteInfo(IpPrefix Destination, uint Table, RouteKind Kind, int Ifindex, IPAddress? Gateway = null)
+public sealed record RouteInfo(IpPrefix Destination, uint Table, RouteKind Kind, int Ifindex, IPAddress? Gateway = null)
 {
     private const int FixedPart = 12;
 

@@ -311,6 +311,6 @@ public sealed class ClusterTests : IDisposable
 
     /// <summary>That one node has in its datapath what another's endpoint is.</summary>
     private static void MustKnow(TestNode who, TestNode whose, Endpoint endpoint) => TestNode.Until(
-        () => whose.Now(endpoint) is { State: EndpointState.Ready } now && who.Host.Ipcache.TryGetValue(IpPrefix.Single(now.Ipv4!), out IpcacheRow known) && known.Identity == now.Identity && known.Node != 0,
+        () => whose.Now(endpoint) is { State: EndpointState.Ready } now && who.Host.Ipcache.TryGetValue(IpPrefix.Single(now.Ipv4!), out IpcacheRow? known) && known.Identity == now.Identity && known.Node != 0,
         () => $"{endpoint.Name}: {whose.Now(endpoint).State} {whose.Now(endpoint).Identity}; known: {string.Join(", ", who.Host.Ipcache.Values)}; {who.Desk.State} {whose.Desk.State}");
 }

@@ -43,10 +43,10 @@ public sealed class NodeAddressTests : IAsyncDisposable
 
         IPAddress moved = IPAddress.Parse("192.0.2.99");
         TestNode.Until(() => a.Host.Nodes.Values.Any(node => node.Address.Equals(moved) && node.IsOverlay == !isOnLink), () => string.Join(", ", a.Host.Nodes.Values));
-        TestNode.Until(() => a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(moved)).Identity == Identity.RemoteNode, () => "its address is not a node's");
+        TestNode.Until(() => a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(moved))?.Identity == Identity.RemoteNode, () => "its address is not a node's");
         TestNode.Until(() => !a.Host.Ipcache.ContainsKey(IpPrefix.Parse("192.0.2.12/32")), () => "its address of before is a node's still");
         ushort number = a.Host.Nodes.Values.Single(node => node.Address.Equals(moved)).Id;
-        TestNode.Until(() => a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(web)).Node == number, () => $"{a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(web))}");
+        TestNode.Until(() => a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(web))?.Node == number, () => $"{a.Host.Ipcache.GetValueOrDefault(IpPrefix.Single(web))}");
         Assert.DoesNotContain(a.Host.Nodes.Values, node => node.Address.Equals(IPAddress.Parse("192.0.2.12")));
         TestNode.Until(
             () => a.Host.Needs.OfType<HostNeed.NodeRoute>().All(route => route.Node.Equals(moved)) && a.Host.Needs.OfType<HostNeed.NodeRoute>().Any() == isOnLink,
