@@ -48,7 +48,8 @@ static __always_inline struct backend_entry *device_local_of(const struct balanc
 							     const struct service_entry *service)
 {
 	bool affinity = service->flags & SERVICE_AFFINITY;
-	struct service_slot slot = balance_slot(service, balance_hash(f, affinity));
+	__u32 hash = balance_hash(f, affinity);
+	struct service_slot slot = balance_slot(service->slots + (hash & service->slot_mask));
 	struct backend_entry *backend = backend_of(slot.backend);
 
 	if (!backend || !(backend->flags & BACKEND_LOCAL))
@@ -182,12 +183,11 @@ __noinline int device_remember(const struct packet *p, const struct rewrite *w, 
 /* Is the packet one that a local backend sent its client through a service? Then says whose. */
 __noinline int device_related(const struct packet *quoted, struct report *r, struct ruling *v)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
+	const struct settings *s = &weir_settings;
 	struct ct_entry *entry;
 	bool reply;
 
-	if (!s || !quoted || !r || !v)
+	if (!quoted || !r || !v)
 		return false;
 	entry = related_flow(quoted, s->revision, bpf_ktime_get_coarse_ns(), &reply);
 	if (!entry || !(entry->flags & CT_SERVICE) || !reply ||
@@ -325,12 +325,11 @@ int weir_from_dev(struct __sk_buff *skb)
 	struct rewrite w = {};
 	struct packet p = {};
 	struct ruling v = {};
-	struct settings *s;
-	__u32 zero = 0, tables;
+	const struct settings *s = &weir_settings;
+	__u32 tables;
 	int choice, concern, result;
 
-	s = bpf_map_lookup_elem(&weir_settings, &zero);
-	tables = s ? device_tables(s) : 0;
+	tables = device_tables(s);
 	if (!tables || skb->pkt_type != PACKET_HOST || !is_plain_ip(skb, l3))
 		return UNTOUCHED;
 	parse_pull(skb);

@@ -126,15 +126,12 @@ static __always_inline bool same_address(const struct ip_addr *a, const struct i
 static __always_inline bool is_containers(struct bpf_sock_ops *ctx)
 {
 	__u64 netns = bpf_get_netns_cookie(ctx);
-	struct settings *settings;
-	__u32 zero = 0;
 
 	if (netns == socket_config.host_netns_cookie)
 		return false;
 	if (bpf_map_lookup_elem(&weir_netns, &netns))
 		return true;
-	settings = bpf_map_lookup_elem(&weir_settings, &zero);
-	return settings && settings->lb_flags & LB_ANY_NAMESPACE;
+	return weir_settings.lb_flags & LB_ANY_NAMESPACE;
 }
 
 /* The service's address that the socket asked for when it got this backend's (lib/socket.h); 0:

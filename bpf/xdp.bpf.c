@@ -6,6 +6,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/balance.h"
+#include "lib/bucket_find.h"
 #include "lib/device_report.h"
 #include "lib/plain.h"
 #include "lib/prefilter.h"
@@ -14,22 +15,19 @@
 #include "lib/xdp_parse.h"
 #include "lib/xdp_send.h"
 
-/* A client's packet to a frontend; "id" is its backend's, 0: to be chosen. */
+/* A client's packet to a frontend. */
 static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival *a,
-				       const struct service_entry *service, __u32 id, __u32 flags,
+				       const struct service_entry *service, __u32 flags,
 				       __u32 *mtu)
 {
-	__u32 frontend_id = service->frontend_id;
+	__u32 frontend_id = service->frontend_id, id;
 	struct backend_entry *backend;
+	struct balance_flow f;
 
 	if (service->flags & SERVICE_HOST_ONLY)
 		return FATE_PASS;
-	if (!id) {
-		struct balance_flow f;
-
-		flow_of_packet(&a->p, &f);
-		id = balance_choose(&f, service);
-	}
+	flow_of_packet(&a->p, &f);
+	id = balance_choose(&f, service);
 	device_count(frontend_id, frame_length(ctx));
 	backend = id ? backend_of(id) : 0;
 	if (!backend)
@@ -92,45 +90,31 @@ static __always_inline bool is_prefiltered(const struct ip_addr *src, __u32 lb_f
 	       prefilter_has(src, lb_flags);
 }
 
-static __noinline enum fate drop_plain(struct xdp_md *ctx, __u32 flags)
-{
-	struct arrival a = {};
-
-	return plain_arrival(ctx, &a) ? drop_prefiltered(ctx, &a, flags) : FATE_DROP;
-}
-
 /* The shortest way through, for the packets that are most of a service's: plain ones to a service
  * by DSR whose slot is at rest. Changes and counts nothing until the packet can go: whatever stands
- * in its way is FATE_NOT_MINE, and the general way tells what. "id" becomes the backend's by SNAT,
- * where it is known. */
+ * in its way is FATE_NOT_MINE, and the general way tells what. "service" is a bucket's value. */
 static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct plain *p,
-					    const struct service_entry *service, __u32 *id)
+					    __u64 service)
 {
-	struct backend_entry *backend;
-	struct service_slot slot;
+	struct service_slot slot = balance_slot(bucket_slot(service, p->hash));
+	__u8 mode = bucket_mode(service);
+	struct backend_hop *backend;
 	struct ethhdr *eth;
 	struct hop hop;
 
-	if (service->flags)
+	if (slot.previous || slot.backend >= HOP_COUNT || mode == SERVICE_MODE_SNAT)
 		return FATE_NOT_MINE;
-	if (service->mode == SERVICE_MODE_SNAT) {
-		slot = balance_slot(service, p->hash);
-		if (!slot.previous)
-			*id = slot.backend;
-		return FATE_NOT_MINE;
-	}
-	slot = balance_slot(service, p->hash);
-	backend = backend_of(slot.backend);
-	if (slot.previous || !backend || backend->flags & BACKEND_LOCAL)
-		return FATE_NOT_MINE;
-	hop_to_backend(backend, &hop);
+	backend = &weir_plain.hop[slot.backend];
+	hop.mac = *(volatile __u64 *)&backend->mac;
+	hop.own_mac = *(volatile __u64 *)&backend->source_mac;
+	hop.ifindex = backend->ifindex;
 	if (!hop.mac)
 		return FATE_NOT_MINE;
-	eth = encap_is_due(backend, service) ? plain_encap(ctx, p, backend) : plain_bare(ctx);
+	eth = encap_is_due(backend->flags, mode) ? plain_encap(ctx, p, backend) : plain_bare(ctx);
 	if (!eth)
 		return FATE_NOT_MINE;
 	hop_put_macs(eth, &hop);
-	device_count(service->frontend_id, p->frame);
+	device_count(bucket_frontend_id(service), p->frame);
 	return hop_leave(ctx, &hop);
 }
 
@@ -153,10 +137,9 @@ static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct a
 	return find_service(ctx, a, settings, fate);
 }
 
-/* The way of every packet that no shorter one takes; of a plain one, the service may be known, and
- * the "id" of its backend, if not 0. */
+/* The way of every packet that no shorter one takes; of a plain one, the service may be known. */
 static __always_inline enum fate forward(struct xdp_md *ctx, const struct settings *settings,
-					 const struct service_entry *service, __u32 id)
+					 const struct service_entry *service)
 {
 	enum fate fate = FATE_PASS;
 	struct arrival a = {};
@@ -168,50 +151,77 @@ static __always_inline enum fate forward(struct xdp_md *ctx, const struct settin
 		return FATE_PASS;
 	if (!service)
 		return fate;
-	fate = serve(ctx, &a, service, id, settings->flags, &mtu);
+	fate = serve(ctx, &a, service, settings->flags, &mtu);
 	/* Told here, where the stack is deep enough. */
 	if (fate == FATE_TOO_BIG)
 		return too_big_answer(ctx, &a, mtu) ? FATE_SENT : FATE_DROP;
 	return fate;
 }
 
-/* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, and "id" its backend's,
- * where they are known. */
-static __always_inline enum fate forward_plain(struct xdp_md *ctx, const struct plain *p,
-					       const struct settings *settings,
-					       const struct service_entry **service, __u32 *id)
+/* FATE_GO: the prefilter does not name the sender of a plain packet. */
+static __noinline enum fate prefilter_plain(struct xdp_md *ctx)
+{
+	const struct settings *settings = &weir_settings;
+	struct arrival a = {};
+
+	if (!plain_arrival(ctx, &a) || !is_prefiltered(&a.p.src, settings->lb_flags))
+		return FATE_GO;
+	return drop_prefiltered(ctx, &a, settings->flags);
+}
+
+/* A plain packet where more than services is looked at. FATE_GO: it goes on. */
+static __always_inline enum fate screen_plain(struct xdp_md *ctx, const struct plain *p,
+					      const struct settings *settings)
 {
 	if (settings->flags & SETTINGS_TRACE ||
-	    (settings->lb_flags & LB_NAT && nat_is_port(p->flow.port, settings)))
+	    (settings->lb_flags & LB_NAT && nat_is_port(bucket_port(p->service), settings)))
 		return FATE_NOT_MINE;
-	if (settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)) {
-		struct ip_addr src = p->flow.client;
+	return settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)
+		   ? prefilter_plain(ctx)
+		   : FATE_GO;
+}
 
-		if (prefilter_has(&src, settings->lb_flags))
-			return drop_plain(ctx, settings->flags);
+/* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, where it is known. */
+static __always_inline enum fate forward_plain(struct xdp_md *ctx, const struct plain *p,
+					       const struct service_entry **service)
+{
+	bool more = false;
+	const struct bucket_way *way = bucket_find(p->service, &more);
+	enum fate fate;
+	__u64 value;
+
+	if (!way) {
+		*service = more ? bucket_overflow(p->service) : 0;
+		return *service ? FATE_NOT_MINE : FATE_PASS;
 	}
-	*service = service_find(&p->flow.addr, p->flow.port, p->flow.protocol);
-	return *service ? send_plain(ctx, p, *service, id) : FATE_PASS;
+	value = *(const volatile __u64 *)&way->value;
+	fate = send_plain(ctx, p, value);
+	if (fate == FATE_NOT_MINE)
+		*service = bucket_service(value);
+	return fate;
 }
 
 SEC("xdp")
 int weir_xdp(struct xdp_md *ctx)
 {
-	__u32 zero = 0;
-	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+	const struct settings *settings = &weir_settings;
 	const struct service_entry *service = 0;
+	__u32 tables = settings->lb_flags;
+	enum fate fate = FATE_GO;
 	struct plain p;
-	enum fate fate;
-	__u32 id = 0;
-	if (!settings || !settings->lb_flags)
+
+	if (!tables)
 		return XDP_PASS;
-	if ((settings->lb_flags & (LB_SERVICES | LB_GENERAL)) == LB_SERVICES &&
-	    plain_parse(ctx, &p)) {
-		fate = forward_plain(ctx, &p, settings, &service, &id);
+	if ((tables & (LB_SERVICES | LB_GENERAL)) == LB_SERVICES && plain_parse(ctx, &p)) {
+		if (tables & (LB_NAT | LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) ||
+		    settings->flags & SETTINGS_TRACE)
+			fate = screen_plain(ctx, &p, settings);
+		if (fate == FATE_GO)
+			fate = forward_plain(ctx, &p, &service);
 		if (fate != FATE_NOT_MINE)
 			return (int)fate;
 	}
-	return (int)forward(ctx, settings, service, id);
+	return (int)forward(ctx, settings, service);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -25,6 +25,7 @@
 #include <unistd.h>
 #include "../../bpf/abi/config.h"
 #include "../../bpf/abi/service.h"
+#include "../../bpf/lib/bucket.h"
 #include "traffic.h"
 
 #define BALANCER_NAMESPACE "/run/netns/balancer"
@@ -100,6 +101,11 @@ static void attach_tc(const char *name, int fd)
 
 /* Weir's maps, as the agent fills them. */
 
+static struct {
+	struct service_bucket bucket[BUCKET_COUNT];
+	struct backend_hop hop[HOP_COUNT];
+} plain;
+
 static void put(struct bpf_object *object, const char *map, const void *key, const void *value)
 {
 	int fd = bpf_object__find_map_fd_by_name(object, map);
@@ -113,6 +119,24 @@ static void set_v4(struct ip_addr *to, __be32 address)
 	*to = (struct ip_addr){.word = {0, 0, htonl(0xffff), address}};
 }
 
+static void put_hop(__u32 id, const struct backend_entry *backend)
+{
+	struct backend_hop *hop = &plain.hop[id];
+	const __be32 ends[2] = {backend->source.word[3], backend->outer.word[3]};
+	__u32 sum = htons(0x4000) + htons(64 << 8 | 4); /* do not fragment; time to live, protocol */
+
+	memcpy(&hop->mac, backend->mac, sizeof(backend->mac));
+	memcpy(&hop->source_mac, backend->source_mac, sizeof(backend->source_mac));
+	hop->source = ends[0];
+	hop->outer = ends[1];
+	hop->ifindex = backend->ifindex;
+	hop->flags = backend->flags;
+	for (int i = 0; i < 2; i++)
+		sum += (ends[i] & 0xffff) + (ends[i] >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	hop->sum = (__u16)(sum + (sum >> 16));
+}
+
 static void put_backend(struct bpf_object *object, __u32 id, unsigned int ifindex)
 {
 	struct backend_entry backend = {
@@ -122,10 +146,31 @@ static void put_backend(struct bpf_object *object, __u32 id, unsigned int ifinde
 	};
 
 	set_v4(&backend.addr, htonl(0x0a090100 + id)); /* 10.9.1.ID */
+	backend.outer = backend.addr;
 	set_v4(&backend.source, htonl(0x0a090001));    /* 10.9.0.1 */
 	memcpy(backend.mac, outside_mac, sizeof(backend.mac));
 	memcpy(backend.source_mac, balancer_mac, sizeof(backend.source_mac));
 	put(object, "weir_backend", &id, &backend);
+	put_hop(id, &backend);
+}
+
+static void put_bucket(const struct service_key *key, const struct service_entry *entry)
+{
+	__u64 packed = bucket_key(key->addr.word[3], key->port, key->protocol);
+	struct service_bucket *bucket = &plain.bucket[bucket_index(packed)];
+	int way = 0;
+
+	while (way < BUCKET_WAYS && bucket->way[way].key)
+		way++;
+	if (way == BUCKET_WAYS) {
+		bucket->more = 1;
+		return;
+	}
+	bucket->way[way].key = packed;
+	bucket->way[way].value =
+	    (__u64)entry->slots << (64 - BUCKET_SLOT_BITS) |
+	    (__u64)entry->frontend_id << (BUCKET_MASK_BITS + BUCKET_MODE_BITS) |
+	    (__u64)entry->mode << BUCKET_MASK_BITS | entry->slot_mask;
 }
 
 static void put_service(struct bpf_object *object, __u32 id, __be32 address, enum service_mode mode,
@@ -150,6 +195,7 @@ static void put_service(struct bpf_object *object, __u32 id, __be32 address, enu
 	put(object, "weir_frontend", &id, &frontend);
 	set_v4(&key.addr, address);
 	put(object, "weir_service", &key, &entry);
+	put_bucket(&key, &entry);
 }
 
 static int serve(const char *name, const char *path, const char *mode_name, const char *services,
@@ -172,7 +218,8 @@ static int serve(const char *name, const char *path, const char *mode_name, cons
 		put_service(object, 1 + i, htonl(0x0a610000 + i), mode,
 			    SLOTS + (i - 1) * SLOTS_OTHERS, SLOTS_OTHERS);
 	put_service(object, 1, inet_addr(vip), mode, 0, SLOTS);
-	put(object, "weir_settings", &zero, &settings);
+	put(object, "xdp.bss", &zero, &plain);
+	put(object, ".data.weir_settings", &zero, &settings);
 	attach_xdp(name, program(object, "weir_xdp"));
 	return 0;
 }

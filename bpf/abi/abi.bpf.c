@@ -3,6 +3,7 @@
 #include "config.h"
 #include "endpoint.h"
 #include "ipcache.h"
+#include "plain.h"
 #include "policy.h"
 #include "conntrack.h"
 #include "drop_reason.h"
@@ -66,6 +67,9 @@ KEEP_STRUCT(nat_hints);
 KEEP_STRUCT(sock_key);
 KEEP_STRUCT(sock_entry);
 KEEP_STRUCT(lb_stats);
+KEEP_STRUCT(bucket_way);
+KEEP_STRUCT(service_bucket);
+KEEP_STRUCT(backend_hop);
 KEEP_ENUM(settings_flag);
 KEEP_ENUM(lb_flag);
 KEEP_ENUM(service_mode);
@@ -76,6 +80,8 @@ KEEP_ENUM(nat_direction);
 KEEP_ENUM(nat_flag);
 KEEP_ENUM(nat_hint_layout);
 KEEP_ENUM(nat_ports);
+KEEP_ENUM(bucket_layout);
+KEEP_ENUM(hop_layout);
 KEEP_ENUM(endpoint_flag);
 KEEP_ENUM(deny_answer);
 KEEP_ENUM(node_flag);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Which backend a flow has: the same answer in XDP, at tc and, without state, on every node.
  *
- * The common packet takes three lookups (service, slot, backend) and writes nothing. Only a slot
+ * A packet takes three lookups (service, slot, backend), a plain one at a device only that of the slot
+ * (bucket_find.h), and writes nothing. Only a slot
  * that a change moved, or a service with affinity, asks a flow table. */
 #pragma once
 #include "maps.h"
@@ -65,15 +66,26 @@ static __always_inline __u64 balance_mix(__u64 x)
 	return x ^ x >> 31;
 }
 
+/* What the hash of a flow begins with: all of an IPv4 flow. A frontend's own words are the same in
+ * all its flows: no two of them become one. */
+static __always_inline __u64 balance_ends(__be32 client, __be32 addr, __u32 ports, __u8 protocol)
+{
+	return ((__u64)(client ^ addr) << 32 | protocol) ^ ports;
+}
+
+static __always_inline __u32 balance_hash_ipv4(__be32 client, __be32 addr, __u32 ports,
+					       __u8 protocol)
+{
+	return (__u32)(balance_mix(balance_ends(client, addr, ports, protocol)) >> 32);
+}
+
 /* The flow's hash; with affinity that of the client alone. No seed: every node agrees. */
 static __always_inline __u32 balance_hash(const struct balance_flow *f, bool client_only)
 {
 	const __be32 *c = f->client.word, *a = f->addr.word;
-	/* A frontend's own words are the same in all its flows: no two of them become one. */
-	__u64 h = (__u64)(c[3] ^ a[3]) << 32 | f->protocol;
+	__u32 ports = client_only ? 0 : (__u32)f->client_port << 16 | f->port;
+	__u64 h = balance_ends(c[3], a[3], ports, f->protocol);
 
-	if (!client_only)
-		h ^= (__u32)f->client_port << 16 | f->port;
 	/* IPv4 differs in the last words only. */
 	if (c[0] | c[1] | a[0] | a[1]) {
 		h ^= balance_mix((__u64)c[0] << 32 | c[1]);
@@ -182,11 +194,8 @@ static __noinline __u32 balance_affine(const struct balance_flow *f,
 	return current;
 }
 
-/* The slot of the service that the hash picks. */
-static __always_inline struct service_slot balance_slot(const struct service_entry *service,
-							__u32 hash)
+static __always_inline struct service_slot balance_slot(__u32 index)
 {
-	__u32 index = service->slots + (hash & service->slot_mask);
 	__u64 *word = bpf_map_lookup_elem(&weir_slot, &index);
 	__u64 both = word ? *(volatile __u64 *)word : 0;
 	struct service_slot slot;
@@ -200,7 +209,9 @@ static __always_inline __u32 balance_choose(const struct balance_flow *f,
 					    const struct service_entry *service)
 {
 	bool affinity = service->flags & SERVICE_AFFINITY;
-	struct service_slot slot = balance_slot(service, balance_hash(f, affinity));
+	/* The slot that the hash picks. */
+	__u32 hash = balance_hash(f, affinity);
+	struct service_slot slot = balance_slot(service->slots + (hash & service->slot_mask));
 
 	if (!slot.backend && !slot.previous)
 		return 0;

@@ -25,6 +25,13 @@ static __always_inline __u64 sum_change_addr(__u64 sum, const struct ip_addr *fr
 	return sum_change(sum, from->word[3], to->word[3]);
 }
 
+/* Of three halves of words at most. */
+static __always_inline __u16 sum_fold16(__u32 sum)
+{
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (__u16)(sum + (sum >> 16));
+}
+
 static __always_inline __u16 sum_fold(__u64 sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);

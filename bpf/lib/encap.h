@@ -20,10 +20,9 @@ static __always_inline __u32 encap_size(const struct arrival *a)
 }
 
 /* Does the backend get its packets in others? */
-static __always_inline bool encap_is_due(const struct backend_entry *backend,
-					 const struct service_entry *service)
+static __always_inline bool encap_is_due(__u8 flags, __u8 mode)
 {
-	return service->mode == SERVICE_MODE_DSR || backend->flags & BACKEND_NODE;
+	return mode == SERVICE_MODE_DSR || flags & BACKEND_NODE;
 }
 
 /* The first word of the outer header for a packet with that class. */
@@ -32,21 +31,20 @@ static __always_inline __be32 encap_first(__u8 tos, __u32 length)
 	return bpf_htonl(0x45000000 | (__u32)tos << 16 | (length + ENCAP_IPV4));
 }
 
-/* Writes the outer header. Never fragmented on its way, so that its id need not be unique (RFC
- * 6864). */
-static __always_inline void encap_put_ipv4(struct iphdr *ip, __be32 first,
-					   const struct backend_entry *backend)
+#define ENCAP_SECOND bpf_htonl(ENCAP_DONT_FRAGMENT)
+#define ENCAP_THIRD bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16)
+
+/* Writes the outer header, "sum" being that of its words. Never fragmented on its way, so that its
+ * id need not be unique (RFC 6864). */
+static __always_inline void encap_put_ipv4(struct iphdr *ip, __be32 first, __be32 saddr,
+					   __be32 daddr, __u16 sum)
 {
-	const __be32 second = bpf_htonl(ENCAP_DONT_FRAGMENT);
-	const __be32 third = bpf_htonl(ENCAP_TTL << 24 | ENCAP_PROTOCOL4 << 16);
-	__be32 saddr = backend->source.word[3], daddr = backend->outer.word[3];
 	__be32 *words = (__be32 *)ip;
 
 	words[0] = first;
-	words[1] = second;
+	words[1] = ENCAP_SECOND;
 	/* The checksum is the word's other half. */
-	words[2] = third | (__u32)(__u16)~sum_fold((__u64)second + third + first + saddr + daddr)
-			       << 16;
+	words[2] = ENCAP_THIRD | (__u32)(__u16)~sum << 16;
 	words[3] = saddr;
 	words[4] = daddr;
 }
@@ -55,7 +53,7 @@ static __always_inline bool encap_ipv4(struct xdp_md *ctx, const struct arrival 
 				       const struct backend_entry *backend)
 {
 	struct iphdr *ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
-	__be32 first;
+	__be32 saddr = backend->source.word[3], daddr = backend->outer.word[3], first;
 
 	if (!ip)
 		return false;
@@ -65,7 +63,8 @@ static __always_inline bool encap_ipv4(struct xdp_md *ctx, const struct arrival 
 	ip = ARRIVAL_AT(ctx, a->l3_off, struct iphdr);
 	if (!ip)
 		return false;
-	encap_put_ipv4(ip, first, backend);
+	encap_put_ipv4(ip, first, saddr, daddr,
+		       sum_fold((__u64)ENCAP_SECOND + ENCAP_THIRD + first + saddr + daddr));
 	return true;
 }
 

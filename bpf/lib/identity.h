@@ -14,13 +14,10 @@ enum reserved_identity {
 /* The local endpoint that has this address beside its own, or 0. */
 __noinline __u32 identity_claimant(const struct ip_addr *addr)
 {
-	struct settings *s;
 	struct claim_key key = {.prefix_len = 128};
 	struct claim_entry *claim;
-	__u32 zero = 0;
 
-	s = bpf_map_lookup_elem(&weir_settings, &zero);
-	if (!addr || !s || !(s->lb_flags & LB_CLAIMS))
+	if (!addr || !(weir_settings.lb_flags & LB_CLAIMS))
 		return 0;
 	key.addr = *addr;
 	claim = bpf_map_lookup_elem(&weir_claim, &key);

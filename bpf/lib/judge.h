@@ -15,16 +15,13 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 					      struct report *r, enum judge_side side, __u32 own,
 					      struct ruling *v, const struct ip_addr *outer)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
+	const struct settings *s = &weir_settings;
 	__u64 now = bpf_ktime_get_coarse_ns();
 	enum drop_reason reason;
 	struct ct_entry *entry;
 	struct ct_key key;
 	bool source_is_b;
 
-	if (!s)
-		return DROP_REASON_POLICY_DENIED;
 	/* Before any policy map is read: a verdict may be younger than its revision, never older.
 	 */
 	v->revision = s->revision;

@@ -11,6 +11,7 @@
 #include "../abi/metrics.h"
 #include "../abi/name.h"
 #include "../abi/node.h"
+#include "../abi/plain.h"
 #include "../abi/policy.h"
 #include "../abi/prefilter.h"
 #include "../abi/publish.h"
@@ -43,14 +44,11 @@ enum map_size {
 	MAX_PUBLISH = 65536,
 };
 
+/* Variables below are array maps of one value, whose address programs know: reading them takes no
+ * lookup. Each is alone in its section, and so in its map, which is called as it is. */
+
 /* Written by the agent, read by every packet; the proxy maps it to see a new revision at once. */
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__type(key, __u32);
-	__type(value, struct settings);
-} weir_settings SEC(".maps");
+struct settings weir_settings SEC(".data.weir_settings") = {};
 
 /* By endpoint id. Written by the agent; ct_count is kept by programs. The agent maps it, so
  * that it can set ct_count without losing an increment. */
@@ -276,6 +274,16 @@ struct {
 	__type(key, __u32);
 	__type(value, struct backend_entry);
 } weir_backend SEC(".maps");
+
+struct plain_tables {
+	struct service_bucket bucket[BUCKET_COUNT]; /* by bucket_index */
+	struct backend_hop hop[HOP_COUNT];	    /* by id */
+};
+
+/* Written by the agent after weir_service and weir_backend, from which all of it follows; read by
+ * weir_xdp. What finds no place here is there alone. With another layout it has another name: programs
+ * of the version before may read it still. */
+struct plain_tables weir_plain __attribute__((aligned(64)));
 
 /* Written by programs, only for slots under change. Full: the flow that was silent longest is taken
  * for one from before the change. */

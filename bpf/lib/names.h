@@ -303,12 +303,10 @@ __noinline int names_answer(struct __sk_buff *skb, const struct packet *p, __u32
 /* Monitors that ask for every packet see the answer, too. */
 static __always_inline void names_trace(struct __sk_buff *skb, struct packet *p, struct report *r)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	struct ip_addr from = p->dst;
 	__be16 port = p->dport;
 
-	if (!s || !(s->flags & SETTINGS_TRACE))
+	if (!(weir_settings.flags & SETTINGS_TRACE))
 		return;
 	p->dst = p->src;
 	p->src = from;

@@ -46,11 +46,10 @@ static __always_inline bool nat_search_begin(struct nat_search *search, const st
 					     const struct nat_path *path,
 					     const struct backend_entry *backend)
 {
-	__u32 zero = 0;
-	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
+	const struct settings *settings = &weir_settings;
 	__u64 hash = (__u64)p->src.word[3] << 32 | (__u32)p->sport << 16 | p->dport;
 
-	if (!settings || settings->nat_last_port < settings->nat_first_port)
+	if (settings->nat_last_port < settings->nat_first_port)
 		return false;
 	/* IPv4 differs in the last words only. */
 	if (p->src.word[0] | p->src.word[1])

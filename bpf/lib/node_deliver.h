@@ -105,10 +105,9 @@ static __always_inline int deliver_node(struct __sk_buff *skb, const struct pack
 					const struct report *r, const struct ruling *v)
 {
 	struct node_entry *node = node_of(v->node);
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
+	const struct settings *s = &weir_settings;
 
-	if (!node || !s)
+	if (!node)
 		return drop(skb, p, r, DROP_REASON_NO_NODE);
 	if (node->flags & NODE_OVERLAY)
 		return s->overlay_ifindex ? deliver_overlay(skb, p, r, v, s->overlay_ifindex)

@@ -5,13 +5,14 @@
  * reads it. */
 #pragma once
 #include "balance.h"
+#include "bucket.h"
 #include "encap.h"
 #include "hop.h"
 #include "too_big.h"
 
 enum plain_limit {
 	PLAIN_LENGTH = TOO_BIG_NEVER - ENCAP_IPV4,
-	PLAIN_FIRST_BYTE = 0x45, /* version 4, a header of five words */
+	PLAIN_START = 0x080045, /* the frame's type; version 4, a header of five words */
 };
 
 /* What is in every frame: the shortest is longer, so that UDP's shorter header fits too. */
@@ -31,7 +32,7 @@ struct plain_encapsulated {
 };
 
 struct plain {
-	struct balance_flow flow;
+	__u64 service; /* whose it may be, as bucket_key says */
 	__u32 frame;  /* its bytes, padding included */
 	__u32 hash;   /* the flow's, with its ports */
 	__be32 outer; /* the first word of a packet around it */
@@ -56,28 +57,26 @@ static __always_inline bool plain_parse(struct xdp_md *ctx, struct plain *p)
 	struct plain_frame *frame = (void *)(long)ctx->data;
 	struct iphdr *ip = (struct iphdr *)frame->ip;
 	struct ports *ports = (struct ports *)frame->l4;
-	__u32 length;
+	__u32 left, odd, words;
 
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return false;
-	if (frame->macs[0] & 1 || frame->type != bpf_htons(L3_IPV4) ||
-	    frame->ip[0] != PLAIN_FIRST_BYTE || ip->ttl <= 1 ||
-	    ip->frag_off & bpf_htons(IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS))
+	/* One question for what few packets are. The class, which is the last byte, may be any. */
+	odd = *(__u32 *)&frame->type ^ bpf_htonl(PLAIN_START << 8);
+	if ((odd & bpf_htonl(~0xffU)) | (frame->macs[0] & 1) |
+	    (ip->frag_off & bpf_htons(IP_FRAGMENT_MASK | IP_MORE_FRAGMENTS)) || ip->ttl <= 1)
 		return false;
-	length = bpf_ntohs(ip->tot_len);
+	left = bpf_ntohs(ip->tot_len) - (__u32)sizeof(*ip);
 	p->frame = frame_length(ctx);
-	if (length < sizeof(*ip) || length > PLAIN_LENGTH || length + ETH_HLEN > p->frame ||
-	    !plain_has_ports(ip->protocol, ports, length - sizeof(*ip)))
+	if (left > PLAIN_LENGTH - sizeof(*ip) || left + sizeof(*ip) + ETH_HLEN > p->frame ||
+	    !plain_has_ports(ip->protocol, ports, left))
 		return false;
-	p->outer = encap_first(ip->tos, length);
-	ip_addr_set_v4(&p->flow.client, ip->saddr);
-	ip_addr_set_v4(&p->flow.addr, ip->daddr);
-	p->flow.client_port = ports->source;
-	p->flow.port = ports->dest;
-	p->flow.protocol = ip->protocol;
-	p->hash = balance_hash(&p->flow, false);
+	p->outer = encap_first(ip->tos, left + sizeof(*ip));
+	words = (__u32)ports->source << 16 | ports->dest;
+	p->service = bucket_key(ip->daddr, ports->dest, ip->protocol);
+	p->hash = balance_hash_ipv4(ip->saddr, ip->daddr, words, ip->protocol);
 	/* Computed here, or the compiler carries all that it is made of past the lookups. */
-	asm volatile("" : "+r"(p->hash), "+r"(p->outer));
+	asm volatile("" : "+r"(p->hash), "+r"(p->outer), "+r"(p->service));
 	return true;
 }
 
@@ -119,7 +118,7 @@ static __always_inline struct ethhdr *plain_bare(struct xdp_md *ctx)
 /* The same in an outer packet to the backend. Null: there is no room in front of the frame; it is
  * unchanged. */
 static __always_inline struct ethhdr *plain_encap(struct xdp_md *ctx, const struct plain *p,
-						  const struct backend_entry *backend)
+						  const struct backend_hop *hop)
 {
 	struct plain_encapsulated *frame;
 
@@ -129,7 +128,8 @@ static __always_inline struct ethhdr *plain_encap(struct xdp_md *ctx, const stru
 	if ((void *)(frame + 1) > (void *)(long)ctx->data_end)
 		return 0;
 	frame->type = bpf_htons(L3_IPV4);
-	encap_put_ipv4((struct iphdr *)frame->outer, p->outer, backend);
+	encap_put_ipv4((struct iphdr *)frame->outer, p->outer, hop->source, hop->outer,
+		       sum_fold16(hop->sum + (p->outer & 0xffff) + (p->outer >> 16)));
 	hop_age_ipv4((struct iphdr *)frame->ip);
 	return (struct ethhdr *)frame;
 }

@@ -23,10 +23,7 @@ static __always_inline bool mark_is(const struct __sk_buff *skb, enum proxy_mark
 /* Whether someone takes the packet that opens a connection; for what belongs to one, sockets answer. */
 static __always_inline bool proxy_listens(const struct packet *p)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
-
-	return !packet_opens_tcp(p) || (s && s->proxy_port);
+	return !packet_opens_tcp(p) || weir_settings.proxy_port;
 }
 
 /* A packet of the proxy's: it was judged. Keeps the flow alive, and opens one where the proxy could
@@ -34,16 +31,12 @@ static __always_inline bool proxy_listens(const struct packet *p)
 static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const struct packet *p,
 						   struct report *r)
 {
-	__u32 zero = 0;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct ruling v = {.way = WAY_PROXY};
 	struct ct_entry *entry;
 	struct ct_key key;
 	bool source_is_b;
 
-	if (!s)
-		return DROP_REASON_POLICY_DENIED;
 	source_is_b = ct_key_of(p, &key);
 	entry = ct_find(&key, now);
 	if (entry && !ct_reopens(entry, p)) {
@@ -54,6 +47,6 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 		return DROP_REASON_NONE; /* the end of a flow that is forgotten already */
 	r->proxy = true;
 	r->src_identity = identity_of_outside(&p->src, p->flags & PACKET_IPV6);
-	v.revision = s->revision;
+	v.revision = weir_settings.revision;
 	return flow_open(skb, &key, p, r, &v);
 }

@@ -42,11 +42,11 @@ static __always_inline void room_count(__u32 opener, bool more)
 /* May whoever opened the flow have another? */
 static __always_inline enum drop_reason room_for(const struct ct_entry *entry, __u8 protocol)
 {
-	__u32 zero = 0, opener = entry->src_endpoint, left;
-	struct settings *s = bpf_map_lookup_elem(&weir_settings, &zero);
+	__u32 opener = entry->src_endpoint, left;
+	const struct settings *s = &weir_settings;
 	struct endpoint_entry *endpoint = bpf_map_lookup_elem(&weir_endpoint, &opener);
 
-	if (!s || !endpoint)
+	if (!endpoint)
 		return DROP_REASON_CT_TABLE_FULL;
 	left = room_left(s);
 	if (opener)

@@ -10,6 +10,7 @@ struct scratch {
 	struct packet forth;   /* the same as the other end sent it */
 	struct route route;    /* of the packet that is there */
 	struct ends inner;     /* what the quoted packet gets */
+	struct service_entry service; /* whose the packet is, where a bucket says so */
 	struct nat_key key;    /* of a flow by SNAT: by the packet that is there */
 	struct nat_key back;   /* the other end's */
 	struct nat_entry entry;

@@ -48,9 +48,7 @@ const volatile struct socket_config socket_config = {};
 /* enum lb_flag; 0: there is nothing to translate. */
 static __always_inline __u32 socket_flags(void)
 {
-	__u32 zero = 0;
-	struct settings *settings = bpf_map_lookup_elem(&weir_settings, &zero);
-	__u32 flags = settings ? settings->lb_flags : 0;
+	__u32 flags = weir_settings.lb_flags;
 
 	return flags & LB_SERVICES ? flags : 0;
 }

@@ -59,7 +59,7 @@ static __always_inline enum fate send_whole(struct xdp_md *ctx, const struct arr
 					    const struct backend_entry *backend,
 					    const struct service_entry *service, __u32 *mtu)
 {
-	__u32 more = encap_is_due(backend, service) ? encap_size(a) : 0;
+	__u32 more = encap_is_due(backend->flags, service->mode) ? encap_size(a) : 0;
 	struct hop hop;
 	enum fate fate;
 

@@ -5,8 +5,9 @@ using Weir.Bpf.Interop;
 
 namespace Weir.Bpf;
 
-/// <summary>The values of a memory-mapped array (<see cref="BpfMapFlags.MemoryMappable"/>): programs
-/// and this process see each other's writes at once, so that fields can change atomically.</summary>
+/// <summary>The values of a memory-mapped array (<see cref="BpfMapFlags.MemoryMappable"/>), or those of an array that is
+/// its only value: programs and this process see each other's writes at once, so that fields can change
+/// atomically.</summary>
 public sealed unsafe class BpfMapMemory<TValue> : IDisposable
     where TValue : unmanaged
 {
@@ -17,30 +18,36 @@ public sealed unsafe class BpfMapMemory<TValue> : IDisposable
     private bool _disposed;
 
     public BpfMapMemory(BpfMap map)
-        : this(map, 0, isWhole: true)
+        : this(map, 0, StrideOf(map), (int)map.Spec.MaxEntries, map.Spec.ValueSize == sizeof(TValue))
     {
     }
 
     /// <summary>Of each value one field.</summary>
     /// <param name="offset">Where it is, in bytes.</param>
     public BpfMapMemory(BpfMap map, int offset)
-        : this(map, offset, isWhole: false)
+        : this(map, offset, StrideOf(map), (int)map.Spec.MaxEntries, offset + sizeof(TValue) <= map.Spec.ValueSize)
     {
     }
 
-    private BpfMapMemory(BpfMap map, int offset, bool isWhole)
+    /// <summary>Of the only value an array that is part of it.</summary>
+    /// <param name="offset">Where it begins, in bytes.</param>
+    public BpfMapMemory(BpfMap map, int offset, int count)
+        : this(map, offset, sizeof(TValue), count, offset + ((long)count * sizeof(TValue)) <= map.Spec.ValueSize && map.Spec.MaxEntries == 1)
     {
-        ArgumentNullException.ThrowIfNull(map);
-        if ((isWhole && map.Spec.ValueSize != sizeof(TValue)) || offset + sizeof(TValue) > map.Spec.ValueSize || !map.Spec.Flags.HasFlag(BpfMapFlags.MemoryMappable))
+    }
+
+    private BpfMapMemory(BpfMap map, int offset, int stride, int count, bool fits)
+    {
+        if (!fits || !map.Spec.Flags.HasFlag(BpfMapFlags.MemoryMappable))
         {
             throw new ArgumentException($"map {map.Name} cannot be mapped as an array of {typeof(TValue).Name}");
         }
 
-        Count = (int)map.Spec.MaxEntries;
+        Count = count;
         _offset = offset;
-        _stride = ((int)map.Spec.ValueSize + 7) & ~7;
+        _stride = stride;
         nuint page = (nuint)Environment.SystemPageSize;
-        _length = (((nuint)Count * (nuint)_stride) + page - 1) & ~(page - 1);
+        _length = (((nuint)map.Spec.MaxEntries * (nuint)StrideOf(map)) + page - 1) & ~(page - 1);
         _address = BpfSyscall.Map(map.Fd, _length, writable: true, 0, $"map {map.Name}");
     }
 
@@ -53,7 +60,7 @@ public sealed unsafe class BpfMapMemory<TValue> : IDisposable
         {
             ObjectDisposedException.ThrowIf(_disposed, this);
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual((uint)index, (uint)Count, nameof(index));
-            return ref Unsafe.AsRef<TValue>((void*)(_address + (nint)((index * _stride) + _offset)));
+            return ref Unsafe.AsRef<TValue>((void*)(_address + _offset + ((nint)index * _stride)));
         }
     }
 
@@ -64,5 +71,11 @@ public sealed unsafe class BpfMapMemory<TValue> : IDisposable
             _disposed = true;
             _ = BpfSyscall.UnmapMemory(_address, _length);
         }
+    }
+
+    private static int StrideOf(BpfMap map)
+    {
+        ArgumentNullException.ThrowIfNull(map);
+        return ((int)map.Spec.ValueSize + 7) & ~7;
     }
 }

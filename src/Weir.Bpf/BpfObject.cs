@@ -13,9 +13,14 @@ namespace Weir.Bpf;
 public sealed unsafe class BpfObject : IDisposable
 {
     private const string ReadOnlyData = ".rodata";
+    private const string ZeroData = ".bss";
+    private const uint KindInteger = 1;
+    private const uint KindDataSection = 15;
 
     private readonly string _name;
     private readonly byte* _image;
+    private readonly Dictionary<string, nint> _maps = [];
+    private readonly Dictionary<string, Variable> _variables = []; // that are maps
     private nint _handle;
     private bool _loaded;
 
@@ -24,6 +29,16 @@ public sealed unsafe class BpfObject : IDisposable
         _name = name;
         _image = image;
         _handle = handle;
+        for (nint map = Libbpf.NextMap(_handle, 0); map != 0; map = Libbpf.NextMap(_handle, map))
+        {
+            string declared = Marshal.PtrToStringUTF8((nint)Libbpf.MapName(map)) ?? "";
+            Variable? only = Libbpf.MapIsInternal(map) == 0 ? null : FindOnlyVariable(declared);
+            _maps[only?.Name ?? declared] = map;
+            if (only is { } variable)
+            {
+                _variables[variable.Name] = variable;
+            }
+        }
     }
 
     /// <summary>Opens an ELF image; nothing reaches the kernel yet.</summary>
@@ -52,20 +67,14 @@ public sealed unsafe class BpfObject : IDisposable
         }
     }
 
-    /// <summary>The maps it declares, without those of its own constants and variables.</summary>
-    public IReadOnlyList<BpfMapSpec> DeclaredMaps()
-    {
-        List<BpfMapSpec> maps = [];
-        for (nint map = Libbpf.NextMap(_handle, 0); map != 0; map = Libbpf.NextMap(_handle, map))
-        {
-            if (Libbpf.MapIsInternal(map) == 0)
-            {
-                maps.Add(Describe(map));
-            }
-        }
-
-        return maps;
-    }
+    /// <summary>The maps it declares: those in .maps, and variables that are alone in their sections, each an array of one
+    /// value by the variable's name. Not its constants.</summary>
+    public IReadOnlyList<BpfMapSpec> DeclaredMaps() =>
+    [
+        .. _maps.Where(map => !map.Key.Contains('.', StringComparison.Ordinal)).Select(map => _variables.TryGetValue(map.Key, out Variable variable)
+            ? Describe(map.Value) with { Name = map.Key, Types = new MapTypes(Libbpf.FindBtfType(Libbpf.ObjectBtf(_handle), "unsigned int", KindInteger), variable.Type) }
+            : Describe(map.Value)),
+    ];
 
     /// <summary>Loads its types alone: maps that it declares may be made with them.</summary>
     internal LoadedTypes LoadTypes()
@@ -157,18 +166,14 @@ public sealed unsafe class BpfObject : IDisposable
             new MapTypes((int)Libbpf.MapKeyType(map), (int)Libbpf.MapValueType(map)));
     }
 
-    private nint FindMap(string name)
-    {
-        nint map = Libbpf.FindMap(_handle, name);
-        return map != 0 ? map : throw new ArgumentException($"object {_name} declares no map {name}");
-    }
+    private nint FindMap(string name) =>
+        _maps.TryGetValue(name, out nint map) ? map : throw new ArgumentException($"object {_name} declares no map {name}");
 
     private nint FindReadOnlyData()
     {
-        for (nint map = Libbpf.NextMap(_handle, 0); map != 0; map = Libbpf.NextMap(_handle, map))
+        foreach ((string name, nint map) in _maps)
         {
-            string? name = Marshal.PtrToStringUTF8((nint)Libbpf.MapName(map));
-            if (Libbpf.MapIsInternal(map) != 0 && name is not null && name.EndsWith(ReadOnlyData, StringComparison.Ordinal))
+            if (name.EndsWith(ReadOnlyData, StringComparison.Ordinal))
             {
                 return map;
             }
@@ -177,27 +182,54 @@ public sealed unsafe class BpfObject : IDisposable
         throw new ArgumentException($"object {_name} has no {ReadOnlyData}");
     }
 
-    /// <summary>Where the variable lies in .rodata, by the object's BTF (struct btf_type, btf_var_secinfo).</summary>
+    /// <summary>Where the variable lies in .rodata.</summary>
     private (uint Offset, uint Size) FindConstant(string variable)
     {
-        const uint KindVariable = 14;
-        const uint KindDataSection = 15;
-        nint btf = Libbpf.ObjectBtf(_handle);
-        int variableId = btf == 0 ? -1 : Libbpf.FindBtfType(btf, variable, KindVariable);
-        int sectionId = btf == 0 ? -1 : Libbpf.FindBtfType(btf, ReadOnlyData, KindDataSection);
-        if (variableId > 0 && sectionId > 0)
+        foreach (Variable found in VariablesOf(ReadOnlyData))
         {
-            uint* section = Libbpf.BtfTypeById(btf, (uint)sectionId);
-            uint count = section[1] & 0xffff;
-            for (uint* entry = section + 3; count > 0; count--, entry += 3)
+            if (found.Name == variable)
             {
-                if (entry[0] == variableId)
-                {
-                    return (entry[1], entry[2]);
-                }
+                return (found.Offset, found.Size);
             }
         }
 
         throw new ArgumentException($"object {_name} has no constant {variable} in {ReadOnlyData}");
     }
+
+    /// <summary>Null: the map is of constants, or of several variables.</summary>
+    /// <param name="map">As libbpf calls it: by its section, or by the object and .bss.</param>
+    private Variable? FindOnlyVariable(string map)
+    {
+        if (map.EndsWith(ReadOnlyData, StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        return VariablesOf(map.EndsWith(ZeroData, StringComparison.Ordinal) ? ZeroData : map) is [var only] ? only : null;
+    }
+
+    /// <summary>A section's variables by the object's BTF (struct btf_type, btf_var_secinfo).</summary>
+    private List<Variable> VariablesOf(string sectionName)
+    {
+        List<Variable> variables = [];
+        nint btf = Libbpf.ObjectBtf(_handle);
+        int sectionId = btf == 0 ? -1 : Libbpf.FindBtfType(btf, sectionName, KindDataSection);
+        if (sectionId > 0)
+        {
+            uint* section = Libbpf.BtfTypeById(btf, (uint)sectionId);
+            uint count = section[1] & 0xffff;
+            for (uint* entry = section + 3; count > 0; count--, entry += 3)
+            {
+                uint* variable = Libbpf.BtfTypeById(btf, entry[0]);
+                string name = Marshal.PtrToStringUTF8((nint)Libbpf.BtfName(btf, variable[0])) ?? "";
+                variables.Add(new Variable(name, (int)variable[2], entry[1], entry[2]));
+            }
+        }
+
+        return variables;
+    }
+
+    /// <param name="Type">Its number in the object's BTF.</param>
+    /// <param name="Offset">In its section.</param>
+    private readonly record struct Variable(string Name, int Type, uint Offset, uint Size);
 }

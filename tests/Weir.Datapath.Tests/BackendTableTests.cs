@@ -108,6 +108,45 @@ public sealed class BackendTableTests : IDisposable
         Assert.False(again.Backends.SetNextHop(63, _hop));
     }
 
+    [PrivilegedTheory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Hops_AfterAnyChange_AreWhatTheEntriesSay(int seed)
+    {
+        var random = new Random(seed);
+        string[] addresses = ["10.11.0.5", "10.11.0.6", "2001:db8::5"];
+        HashSet<bool> seen = [];
+        for (int step = 0; step < 2000; step++)
+        {
+            uint id = (uint)random.Next(1, 8);
+            var hop = new NextHop(random.Next(1, 3), [2, 0, 0, 0, 0, (byte)random.Next(3)], _deviceMac, IPAddress.Parse("10.11.0.1"), random.Next(4) == 0 ? IPAddress.Parse("10.11.0.99") : null);
+            BackendFlag flags = (BackendFlag)(random.Next(8) << 1);
+            (random.Next(6) switch
+            {
+                0 => () => Backends.Put(id, IPAddress.Parse(addresses[random.Next(3)]), 80, flags, hop),
+                1 => () => Backends.Put(id, IPAddress.Parse(addresses[random.Next(3)]), 80, flags),
+                2 => () => Backends.SetNextHop(id, hop),
+                3 => () => Backends.ClearNextHop(id),
+                4 => () => Backends.SetFlags(id, flags),
+                _ => (Action)(() => Backends.Remove(id)),
+            })();
+            BackendEntry entry = InKernel(id);
+            BackendHop found = Backends.Hops.Find(id);
+            bool isPlain = (entry.Flags & (BackendFlag.Present | BackendFlag.Local)) == BackendFlag.Present && entry.Addr.IsIPv4 && entry.Outer.IsIPv4 && entry.Source.IsIPv4;
+            Assert.Equal(isPlain ? BackendTable.WordOf(entry.Mac) : 0, found.Mac);
+            if (found.Mac != 0)
+            {
+                Assert.Equal(
+                    (BackendTable.WordOf(entry.SourceMac), entry.Ifindex, entry.Flags, (uint)entry.Source.Word[3], (uint)entry.Outer.Word[3]),
+                    (found.SourceMac, found.Ifindex, found.Flags, (uint)found.Source, (uint)found.Outer));
+            }
+
+            seen.Add(found.Mac != 0);
+        }
+
+        Assert.Equal(2, seen.Count);
+    }
+
     private BackendEntry InKernel(uint id)
     {
         using BpfMap map = BpfMap.OpenPinned(_pins.Root + "/weir_backend")!;

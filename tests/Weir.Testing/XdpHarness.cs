@@ -24,14 +24,16 @@ public sealed class XdpHarness : IDisposable
 
     private const int Reasons = (int)MetricsLayout.Reasons;
 
-    private static readonly Pool<(uint Frontends, uint Slots, uint NatEntries), Loaded> _pool = new();
+    private static readonly Pool<(uint Frontends, uint Slots, uint NatEntries, uint Backends), Loaded> _pool = new();
 
-    private readonly (uint Frontends, uint Slots, uint NatEntries) _room;
+    private readonly (uint Frontends, uint Slots, uint NatEntries, uint Backends) _room;
     private readonly Loaded _loaded;
     private readonly Dictionary<string, BpfMap> _maps;
     private readonly PerCpuMap<MetricsEntry> _metrics;
     private readonly PerCpuMap<LbStats> _stats;
     private readonly RingBuffer _events;
+    private readonly ServiceBuckets _buckets;
+    private readonly BackendHops _hops;
     private readonly LbFlag _always;
     private uint _slots;
     private uint _frontends;
@@ -40,16 +42,19 @@ public sealed class XdpHarness : IDisposable
     /// <param name="frontends">Room for services.</param>
     /// <param name="slots">Room for their slots.</param>
     /// <param name="natEntries">Room for flows by SNAT, two entries each; one, as long as they are being opened.</param>
+    /// <param name="backends">Room for backends.</param>
     /// <param name="plain">False: plain packets take the general way as well.</param>
-    public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, bool plain = true)
+    public XdpHarness(uint frontends = 1024, uint slots = 4096, uint natEntries = 4096, uint backends = 4096, bool plain = true)
     {
         _always = plain ? 0 : LbFlag.General;
-        _room = (frontends, slots, natEntries);
-        _loaded = _pool.Take(_room) ?? new Loaded(frontends, slots, natEntries);
+        _room = (frontends, slots, natEntries, backends);
+        _loaded = _pool.Take(_room) ?? new Loaded(frontends, slots, natEntries, backends);
         _maps = _loaded.Maps;
         _metrics = new(_maps[MapNames.Metrics]);
         _stats = new(_maps[MapNames.LbStats]);
         _events = new(_maps[MapNames.Events]);
+        _buckets = new(_maps[MapNames.Plain]);
+        _hops = new(_maps[MapNames.Plain]);
         SetSettings(0);
     }
 
@@ -93,6 +98,8 @@ public sealed class XdpHarness : IDisposable
 
         _disposed = true;
         _events.Dispose();
+        _buckets.Dispose();
+        _hops.Dispose();
         MapReset.Reset(_maps.Values);
         _pool.Return(_room, _loaded);
     }
@@ -116,18 +123,31 @@ public sealed class XdpHarness : IDisposable
 
         new BpfMap<uint, FrontendEntry>(_maps[MapNames.Frontend]).Set(
             id, new FrontendEntry { Addr = Address(address), Port = port, Protocol = protocol });
-        new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Set(
-            new ServiceKey { Addr = Address(address), Port = port, Protocol = protocol },
-            new ServiceEntry
-            {
-                Slots = first,
-                SlotMask = (uint)backends.Length - 1,
-                FrontendId = id,
-                AffinityS = affinitySeconds,
-                Mode = mode,
-                Flags = affinitySeconds > 0 ? flags | ServiceFlag.Affinity : flags,
-            });
+        PutService(address, port, protocol, new ServiceEntry
+        {
+            Slots = first,
+            SlotMask = (uint)backends.Length - 1,
+            FrontendId = id,
+            AffinityS = affinitySeconds,
+            Mode = mode,
+            Flags = affinitySeconds > 0 ? flags | ServiceFlag.Affinity : flags,
+        });
         return id;
+    }
+
+    /// <summary>As the agent puts a service whose slots are there.</summary>
+    public void PutService(string address, ushort port, byte protocol, ServiceEntry entry)
+    {
+        var key = new ServiceKey { Addr = Address(address), Port = port, Protocol = protocol };
+        new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Set(key, entry);
+        _buckets.Put(in key, in entry);
+    }
+
+    public void RemoveService(string address, ushort port, byte protocol)
+    {
+        var key = new ServiceKey { Addr = Address(address), Port = port, Protocol = protocol };
+        new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Remove(in key);
+        _buckets.Remove(in key);
     }
 
     public void SetSlot(uint slot, uint backend, uint previous = 0) =>
@@ -145,10 +165,10 @@ public sealed class XdpHarness : IDisposable
         };
         (mac ?? NextHopMac).CopyTo(entry.Mac);
         DeviceMac.CopyTo(entry.SourceMac);
-        new BpfMap<uint, BackendEntry>(_maps[MapNames.Backend]).Set(id, entry);
+        SetBackend(id, entry);
     }
 
-    public void RemoveBackend(uint id) => new BpfMap<uint, BackendEntry>(_maps[MapNames.Backend]).Set(id, default);
+    public void RemoveBackend(uint id) => SetBackend(id, default);
 
     /// <summary>Puts a source into the prefilter: an address, or a prefix of it.</summary>
     public void AddPrefilter(string address, int? bits = null)
@@ -209,6 +229,12 @@ public sealed class XdpHarness : IDisposable
     /// <summary>Events that were not reported.</summary>
     public ulong Lost() => new PerCpuMap<ulong>(_maps[MapNames.Lost]).Get(0).Aggregate(0UL, (sum, cpu) => sum + cpu);
 
+    private void SetBackend(uint id, in BackendEntry entry)
+    {
+        new BpfMap<uint, BackendEntry>(_maps[MapNames.Backend]).Set(id, entry);
+        _hops.Follow(id, in entry);
+    }
+
     private ulong[] Counters() =>
     [
         .. Enumerable.Range(0, Reasons).Select(r =>
@@ -218,7 +244,7 @@ public sealed class XdpHarness : IDisposable
     /// <summary>The program and its maps, for one harness after the other.</summary>
     private sealed class Loaded
     {
-        internal Loaded(uint frontends, uint slots, uint natEntries)
+        internal Loaded(uint frontends, uint slots, uint natEntries, uint backends)
         {
             Object = BpfObject.Open(DatapathObject.XdpImage, "xdp");
             foreach (BpfMapSpec spec in Object.DeclaredMaps())
@@ -227,6 +253,7 @@ public sealed class XdpHarness : IDisposable
                 {
                     MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => frontends,
                     MapNames.Slot => slots,
+                    MapNames.Backend => backends,
                     MapNames.Nat or MapNames.NatUdp => natEntries,
                     MapNames.NatOpen => natEntries / 2,
                     MapNames.NatGiven or MapNames.NatHint => spec.MaxEntries,

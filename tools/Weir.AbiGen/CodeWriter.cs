@@ -73,9 +73,10 @@ internal sealed class CodeWriter(BtfReader abi, BtfReader program, HeaderComment
         }
     }
 
-    private IEnumerable<string> MapNames() => program.Find(BtfKind.DataSection, ".maps") is { } section
-        ? section.Members.Select(m => program.Types[m.TypeId].Name)
-        : [];
+    /// <summary>Variables that all programs share are maps, too.</summary>
+    private IEnumerable<string> MapNames() => program.Types
+        .Where(type => type.Kind == BtfKind.DataSection && (type.Name is ".maps" or ".bss" || type.Name.StartsWith(".data.", StringComparison.Ordinal)))
+        .SelectMany(section => section.Members.Select(m => program.Types[m.TypeId].Name));
 
     private IEnumerable<string> ProgramNames() => program.Types
         .Where(t => t.Kind == BtfKind.Function && t.Name.StartsWith("weir_", StringComparison.Ordinal))

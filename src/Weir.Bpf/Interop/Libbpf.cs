@@ -27,10 +27,6 @@ internal static unsafe partial class Libbpf
     [LibraryImport(Library, EntryPoint = "bpf_object__next_map")]
     internal static partial nint NextMap(nint handle, nint previous);
 
-    // struct bpf_map *bpf_object__find_map_by_name(const struct bpf_object *obj, const char *name);
-    [LibraryImport(Library, EntryPoint = "bpf_object__find_map_by_name", StringMarshalling = StringMarshalling.Utf8)]
-    internal static partial nint FindMap(nint handle, string name);
-
     // const char *bpf_map__name(const struct bpf_map *map);
     [LibraryImport(Library, EntryPoint = "bpf_map__name")]
     internal static partial byte* MapName(nint map);
@@ -110,6 +106,10 @@ internal static unsafe partial class Libbpf
     // const struct btf_type *btf__type_by_id(const struct btf *btf, __u32 id);
     [LibraryImport(Library, EntryPoint = "btf__type_by_id")]
     internal static partial uint* BtfTypeById(nint btf, uint id);
+
+    // const char *btf__name_by_offset(const struct btf *btf, __u32 offset);
+    [LibraryImport(Library, EntryPoint = "btf__name_by_offset")]
+    internal static partial byte* BtfName(nint btf, uint offset);
 
     // libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t fn);
     [LibraryImport(Library, EntryPoint = "libbpf_set_print")]

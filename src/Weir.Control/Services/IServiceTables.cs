@@ -50,6 +50,7 @@ internal interface IServiceTables
     /// <summary>True once after something was removed.</summary>
     bool TakeLoss();
 
-    /// <summary>Ends changes where the last flow from before was silent long enough.</summary>
+    /// <summary>Ends changes where the last flow from before was silent long enough, and gives services the places that were not
+    /// free when they came.</summary>
     void EndChanges(ulong nowNs);
 }

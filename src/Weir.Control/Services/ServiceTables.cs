@@ -203,6 +203,8 @@ internal sealed class ServiceTables(ServiceTable kernel, BackendTable backends) 
         {
             EndChange(family, nowNs);
         }
+
+        kernel.Settle();
     }
 
     private void EndChange(BalancedFamily family, ulong nowNs)

@@ -10,6 +10,8 @@ namespace Weir.Datapath.Abi;
 /// <summary>Conversions, and equality by content.</summary>
 public partial struct IpAddr : IEquatable<IpAddr>
 {
+    public readonly bool IsIPv4 => (Word[0].NetworkOrder | Word[1].NetworkOrder) == 0 && Word[2] == 0xffffu;
+
     /// <summary>The address as the datapath holds it: IPv4 becomes ::ffff:a.b.c.d.</summary>
     public static IpAddr From(IPAddress address)
     {

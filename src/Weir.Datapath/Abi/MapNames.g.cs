@@ -41,6 +41,7 @@ public static class MapNames
     public const string Node = "weir_node";
     public const string NodeEcho = "weir_node_echo";
     public const string NodeId = "weir_node_id";
+    public const string Plain = "weir_plain";
     public const string Policy = "weir_policy";
     public const string PreAddr = "weir_pre_addr";
     public const string PreNet = "weir_pre_net";

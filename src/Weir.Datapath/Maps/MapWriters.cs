@@ -34,6 +34,7 @@ internal static class MapWriters
         [MapNames.Frontend] = MapWriter.Agent,
         [MapNames.Slot] = MapWriter.Agent,
         [MapNames.Backend] = MapWriter.Agent,
+        [MapNames.Plain] = MapWriter.Nobody,
         [MapNames.Moved] = MapWriter.Programs,
         [MapNames.Rate] = MapWriter.Nobody,
         [MapNames.Affinity] = MapWriter.Programs,

@@ -8,14 +8,26 @@ using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>weir_backend, in memory that programs read: what changes under living flows changes word by word.</summary>
+/// <summary>weir_backend, in memory that programs read: what changes under living flows changes word by word. Then the
+/// ways of plain packets follow.</summary>
 public sealed class BackendTable : IDisposable
 {
     private const int MacLength = 6;
 
     private readonly BpfMapMemory<BackendEntry> _memory;
+    private readonly BackendHops _hops;
 
-    internal BackendTable(BpfMap map) => _memory = new(map);
+    internal BackendTable(BpfMap map, BpfMap plain)
+    {
+        _memory = new(map);
+        _hops = new(plain);
+        for (uint id = 1; id < _hops.Count; id++)
+        {
+            _hops.Follow(id, id < Max ? EntryOf(id) : default);
+        }
+    }
+
+    internal BackendHops Hops => _hops;
 
     /// <summary>Ids are 1 to one less than this.</summary>
     public uint Max => (uint)_memory.Count;
@@ -70,19 +82,33 @@ public sealed class BackendTable : IDisposable
         }
 
         Volatile.Write(ref mac, newMac);
+        _hops.Follow(id, in entry);
         return true;
     }
 
     /// <summary>Forgets the next hop's MAC: packets are dropped, with a reason.</summary>
-    public void ClearNextHop(uint id) => Volatile.Write(ref MacWord(ref EntryOf(id).Mac), 0);
+    public void ClearNextHop(uint id)
+    {
+        ref BackendEntry entry = ref EntryOf(id);
+        Volatile.Write(ref MacWord(ref entry.Mac), 0);
+        _hops.Follow(id, in entry);
+    }
 
     /// <summary>Replaces all flags; <see cref="BackendFlag.Present"/> is always among them.</summary>
-    public void SetFlags(uint id, BackendFlag flags) =>
-        Volatile.Write(ref Unsafe.As<BackendFlag, byte>(ref EntryOf(id).Flags), (byte)(flags | BackendFlag.Present));
+    public void SetFlags(uint id, BackendFlag flags)
+    {
+        ref BackendEntry entry = ref EntryOf(id);
+        Volatile.Write(ref Unsafe.As<BackendFlag, byte>(ref entry.Flags), (byte)(flags | BackendFlag.Present));
+        _hops.Follow(id, in entry);
+    }
 
     /// <summary>Takes a backend away that no slot names. Before its id is given again,
     /// <see cref="ServiceTable.Forget"/> what flow tables say of it.</summary>
-    public void Remove(uint id) => Clear(ref EntryOf(id));
+    public void Remove(uint id)
+    {
+        Clear(ref EntryOf(id));
+        _hops.Follow(id, default);
+    }
 
     /// <summary>Null: there is no such backend.</summary>
     public BackendRow? Get(uint id)
@@ -105,7 +131,21 @@ public sealed class BackendTable : IDisposable
         return rows;
     }
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _hops.Dispose();
+    }
+
+    /// <summary>As it lies in memory, with two bytes of zero behind it.</summary>
+    internal static ulong WordOf(ReadOnlySpan<byte> mac)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(mac.Length, MacLength);
+        Span<byte> word = stackalloc byte[sizeof(ulong)];
+        word.Clear();
+        mac.CopyTo(word);
+        return MemoryMarshal.Read<ulong>(word);
+    }
 
     private static void Clear(ref BackendEntry entry)
     {
@@ -124,16 +164,6 @@ public sealed class BackendTable : IDisposable
 
     /// <summary>A MAC and the two bytes of padding after it: 8 bytes, aligned.</summary>
     private static ref ulong MacWord(ref InlineArray6<byte> mac) => ref Unsafe.As<InlineArray6<byte>, ulong>(ref mac);
-
-    private static ulong WordOf(byte[] mac)
-    {
-        ArgumentNullException.ThrowIfNull(mac);
-        ArgumentOutOfRangeException.ThrowIfNotEqual(mac.Length, MacLength);
-        Span<byte> word = stackalloc byte[sizeof(ulong)];
-        word.Clear();
-        mac.CopyTo(word);
-        return MemoryMarshal.Read<ulong>(word);
-    }
 
     private ref BackendEntry EntryOf(uint id)
     {

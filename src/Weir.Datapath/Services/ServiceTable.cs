@@ -8,13 +8,14 @@ using Weir.Net;
 
 namespace Weir.Datapath;
 
-/// <summary>The frontends of services: weir_service, weir_frontend, weir_slot, weir_change and weir_lb_stats. All of it
-/// is in the kernel; nothing here is remembered but how many there are.</summary>
+/// <summary>The frontends of services: weir_service, weir_frontend, weir_slot, weir_change and weir_lb_stats, and the buckets
+/// that plain packets find them by. All of it is in the kernel; nothing here is remembered but how many there are.</summary>
 public sealed class ServiceTable : IDisposable
 {
     private readonly Lock _lock = new();
     private readonly LbFlags _flags;
     private readonly BpfMap<ServiceKey, ServiceEntry> _services;
+    private readonly ServiceBuckets _buckets;
     private readonly BpfMapMemory<FrontendEntry> _frontends;
     private readonly BpfMapMemory<ServiceSlot> _slots;
     private readonly BpfMapMemory<ChangeEntry> _changes;
@@ -33,7 +34,10 @@ public sealed class ServiceTable : IDisposable
         _changes = new(maps[MapNames.Change]);
         _stats = new(maps[MapNames.LbStats]);
         _flows = new(maps[MapNames.Moved], maps[MapNames.Affinity], [maps[MapNames.Nat], maps[MapNames.NatOpen], maps[MapNames.NatUdp]], maps[MapNames.Sock]);
-        _count = List().Count;
+        List<KeyValuePair<ServiceKey, ServiceEntry>> known = _services.ToList();
+        _buckets = new(maps[MapNames.Plain]);
+        _buckets.Follow(known);
+        _count = known.Count;
         _flags.Set(LbFlag.Services, _count > 0);
     }
 
@@ -41,6 +45,8 @@ public sealed class ServiceTable : IDisposable
     public uint MaxFrontends => (uint)_frontends.Count;
 
     public uint MaxSlots => (uint)_slots.Count;
+
+    internal ServiceBuckets Buckets => _buckets;
 
     /// <summary>The address of a frontend, also of one that is gone as long as nothing has its number. Null: it never
     /// had any.</summary>
@@ -83,6 +89,7 @@ public sealed class ServiceTable : IDisposable
             Thread.MemoryBarrier();
             bool known = _services.TryGet(in key, out _);
             _services.Set(in key, in entry);
+            _buckets.Put(in key, in entry);
             _count += known ? 0 : 1;
             _flags.Set(LbFlag.Services, true);
         }
@@ -100,9 +107,19 @@ public sealed class ServiceTable : IDisposable
                 return false;
             }
 
+            _buckets.Remove(in key);
             _count--;
             _flags.Set(LbFlag.Services, _count > 0);
             return true;
+        }
+    }
+
+    /// <summary>From time to time: plain packets find what they did not find room for before.</summary>
+    public void Settle()
+    {
+        lock (_lock)
+        {
+            _buckets.Settle();
         }
     }
 
@@ -216,6 +233,7 @@ public sealed class ServiceTable : IDisposable
 
     public void Dispose()
     {
+        _buckets.Dispose();
         _frontends.Dispose();
         _slots.Dispose();
         _changes.Dispose();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Bpf.Btf;
 using Weir.Datapath.Abi;
 using Weir.Net;
 using Weir.Policy;
@@ -146,7 +147,7 @@ public sealed class MapUpgradeTests : IDisposable
         foreach (BpfMapSpec spec in specs)
         {
             using BpfMap map = Open(spec.Name);
-            bool cannot = spec.Type is BpfMapType.RingBuffer or BpfMapType.SocketMap or BpfMapType.ArrayOfMaps;
+            bool cannot = spec.Type is BpfMapType.RingBuffer or BpfMapType.SocketMap or BpfMapType.ArrayOfMaps || spec.Name == MapNames.Plain;
             Assert.True(cannot || map.TypesId != 0, $"{spec.Name} does not say where its fields are");
             if (MapWriters.Of(spec.Name) == MapWriter.Counters)
             {
@@ -155,6 +156,21 @@ public sealed class MapUpgradeTests : IDisposable
         }
 
         Assert.True(specs.Single(spec => spec.Inner is not null).Inner!.CanHaveTypes);
+    }
+
+    /// <summary>Programs of another version read the map while this one writes it: what has another layout has another name, too.</summary>
+    [Fact]
+    public void PlainTables_AreLaidOut_AsTheirNameSays()
+    {
+        Assert.Equal("weir_plain", MapNames.Plain);
+        Assert.Equal(
+            (3, 32768, 15, 17, 2, 20, 25, 16384),
+            ((int)BucketLayout.Ways, (int)BucketLayout.Count, (int)BucketLayout.Bits, (int)BucketLayout.MaskBits, (int)BucketLayout.ModeBits, (int)BucketLayout.IdBits, (int)BucketLayout.SlotBits, (int)HopLayout.Count));
+        BtfReader types = BtfReader.FromElf(DatapathObject.EndpointImage);
+        Assert.Equal("way[0].key@0 way[0].value@8 way[1].key@16 way[1].value@24 way[2].key@32 way[2].value@40 more@48", Fields("service_bucket"));
+        Assert.Equal("mac@0 source_mac@8 source@16 outer@20 ifindex@24 sum@28 flags@30", Fields("backend_hop"));
+
+        string Fields(string type) => string.Join(' ', TypeLayout.Of(types, types.Find(BtfKind.Struct, type)!.Id).Fields.Select(field => $"{field.Path}@{field.Offset}"));
     }
 
     private static void AssertSame(string name, SortedDictionary<string, string> before, SortedDictionary<string, string> now)

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Services by cache lines: one of IPv4 is found by one multiplication and one line, where a lookup
+ * in weir_service takes more instructions than all else that is done for the common packet.
+ *
+ * The agent writes under the eyes of programs, aligned words only: first the value of a way, then
+ * its key. Another value of the same key is one word. A way whose key was taken away gets no
+ * other's before every program that may have read that key is over. */
+#pragma once
+#include "balance.h"
+#include "bucket.h"
+#include "scratch.h"
+
+/* The way of the key. Null: it has none; "more" says whether weir_service may know it. */
+static __always_inline const struct bucket_way *bucket_find(__u64 key, bool *more)
+{
+	const struct service_bucket *bucket = &weir_plain.bucket[bucket_index(key)];
+	const struct bucket_way *way = bucket->way;
+
+	if (way->key == key || (++way)->key == key || (++way)->key == key)
+		return way;
+	*more = bucket->more;
+	return 0;
+}
+
+/* The service of a key that its bucket does not have. */
+static __noinline struct service_entry *bucket_overflow(__u64 key)
+{
+	struct ip_addr addr;
+
+	ip_addr_set_v4(&addr, (__be32)(key >> 32));
+	return service_find(&addr, bucket_port(key), (__u8)key);
+}
+
+/* The service that a value stands for. */
+static __always_inline const struct service_entry *bucket_service(__u64 value)
+{
+	struct scratch *s = scratch_get();
+
+	if (!s)
+		return 0;
+	s->service = (struct service_entry){
+	    .slots = bucket_slot(value, 0),
+	    .slot_mask = bucket_mask(value),
+	    .frontend_id = bucket_frontend_id(value),
+	    .mode = bucket_mode(value),
+	};
+	return &s->service;
+}
