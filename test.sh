@@ -15,6 +15,7 @@ need_kernel
 setup_build
 setup_docker
 setup_tests
+setup_release
 if [ "$#" -eq 0 ] || [[ " $* " == *" Weir.EndToEnd.Tests "* ]]; then
     setup_real_clients
 fi

@@ -2,6 +2,8 @@
 # What build.sh, test.sh, demo.sh and the benchmarks share. Sourced, never run; sets nothing at once.
 #   need_root, need_kernel         end with one line where Weir cannot run
 #   setup_build, setup_docker, setup_tests, setup_real_clients, setup_vm      install what is missing
+#   setup_cross FOLDER             what it takes to compile for aarch64: its libraries go to that folder
+#   setup_release                  what it takes to pack a release
 #   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
@@ -107,6 +109,44 @@ setup_build() {
     command -v cc > /dev/null || missing+=(gcc libc6-dev)
     install_packages "${missing[@]}"
     setup_dotnet
+}
+
+# What it takes to compile Weir for aarch64 elsewhere: a linker, and that processor's libraries as the archive of this very
+# system has them. They are unpacked into a folder; nothing of them is installed, and no foreign processor is set up.
+#   setup_cross FOLDER
+setup_cross() {
+    local folder=$1 clang version lists package
+    clang=$(basename "$(find_clang)")
+    version=${clang#clang}
+    command -v "ld.lld$version" > /dev/null || install_packages "lld$version"
+    [ ! -e "$folder/usr/lib/aarch64-linux-gnu/libbpf.a" ] || return 0
+    echo "fetching aarch64's libraries to $folder"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    lists=$(mktemp -d "${TMPDIR:-/tmp}/weir-cross.XXXXXX")
+    mkdir -p "$lists/lists/partial" "$lists/archives/partial"
+    # An archive and a status of its own: as if nothing were installed, so that all that is needed comes along.
+    local apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o Dir::State::status=/dev/null
+        -o "Dir::State::lists=$lists/lists" -o "Dir::Cache::archives=$lists/archives" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
+        -o APT::Sandbox::User=root -o APT::Update::Post-Invoke= -o APT::Update::Post-Invoke-Success=)
+    try_again "${apt[@]}" update
+    try_again "${apt[@]}" install -y --download-only --no-install-recommends libbpf-dev libelf-dev zlib1g-dev libc6-dev iptables \
+        "libgcc-$(cc -dumpversion | cut -d . -f 1)-dev" > /dev/null
+    for package in "$lists"/archives/*.deb; do
+        dpkg-deb -x "$package" "$folder"
+    done
+    rm -rf "$lists"
+}
+
+# What it takes to pack a release, beside what it takes to compile it.
+setup_release() {
+    local missing=()
+    command -v rpmbuild > /dev/null || missing+=(rpm)
+    command -v python3 > /dev/null || missing+=(python3-minimal)
+    command -v readelf > /dev/null || missing+=(binutils)
+    command -v xz > /dev/null || missing+=(xz-utils)
+    command -v iptables > /dev/null || missing+=(iptables)
+    install_packages "${missing[@]}"
 }
 
 setup_dotnet() {

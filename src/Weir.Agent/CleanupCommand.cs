@@ -21,6 +21,8 @@ internal static class CleanupCommand
         var command = new Command("cleanup", "Remove every trace of Weir: links, programs, maps, routes, iptables chains, sysctls, state (as root; no agent may run).");
         var yes = new Option<bool>("--yes", "-y") { Description = "do not ask" };
         command.Options.Add(yes);
+        var keep = new Option<bool>("--keep-state") { Description = "leave networks, policy and record: an agent that is started later goes on with them, as after a restart of the host" };
+        command.Options.Add(keep);
         var flags = new AgentFlags(command, setting => _settings.Contains(setting.Name));
         command.SetAction(parsed =>
         {
@@ -36,7 +38,7 @@ internal static class CleanupCommand
 
             try
             {
-                return Run(config, parsed.GetValue(yes));
+                return Run(config, parsed.GetValue(yes), parsed.GetValue(keep));
             }
             catch (LinuxException e) when (e.Number == Errno.TryAgain)
             {
@@ -50,7 +52,7 @@ internal static class CleanupCommand
         return command.WithExample("sudo weir cleanup", "sudo weir cleanup --yes", "sudo weir cleanup --config /etc/weir/agent.yaml");
     }
 
-    private static int Run(AgentConfig config, bool yes)
+    private static int Run(AgentConfig config, bool yes, bool keepsState)
     {
         string pins = config.Datapath.PinRoot;
 
@@ -58,14 +60,14 @@ internal static class CleanupCommand
         using FileLock? alone = File.Exists(AgentHost.LockFile(config.RunFolder)) ? FileLock.Acquire(AgentHost.LockFile(config.RunFolder)) : null;
         using FileLock? pinsAlone = Directory.Exists(pins) ? FileLock.AcquireFolder(pins) : null;
         using RecordStore? store = OpenStore(config.StateFolder, out bool isDamaged);
-        IReadOnlyList<string> found = [.. Cleanup.Find(store, pins), .. OwnFolders.Find(config)];
+        IReadOnlyList<string> found = [.. Cleanup.Find(store, pins), .. OwnFolders.Find(config, keepsState)];
         if (found.Count == 0)
         {
             Console.WriteLine("No trace of Weir is here.");
             return ExitCodes.Fine;
         }
 
-        if (!yes && !Ask(found))
+        if (!yes && !Ask(found, keepsState))
         {
             Console.WriteLine("Nothing was removed.");
             return ExitCodes.Failed;
@@ -73,13 +75,13 @@ internal static class CleanupCommand
 
         StopProxy(config.RunFolder);
         Cleanup.Run(store, pins);
-        IReadOnlyList<string> left = OwnFolders.Remove(config);
+        IReadOnlyList<string> left = OwnFolders.Remove(config, keepsState);
         foreach (string folder in left)
         {
             Console.Error.WriteLine($"weir cleanup: {folder} stays: others than its owner may enter it, so it may have more in it than Weir's records");
         }
 
-        Console.WriteLine(isDamaged ? "What could be found is removed." : left.Count == 0 ? "Every trace of Weir is removed." : "Every other trace of Weir is removed.");
+        Console.WriteLine(isDamaged ? "What could be found is removed." : keepsState ? $"Every trace of Weir but {config.StateFolder} is removed." : left.Count == 0 ? "Every trace of Weir is removed." : "Every other trace of Weir is removed.");
         return left.Count == 0 && !isDamaged ? ExitCodes.Fine : ExitCodes.Failed;
     }
 
@@ -104,7 +106,7 @@ internal static class CleanupCommand
         }
     }
 
-    private static bool Ask(IReadOnlyList<string> found)
+    private static bool Ask(IReadOnlyList<string> found, bool keepsState)
     {
         Console.WriteLine("This removes:");
         foreach (string line in found)
@@ -112,7 +114,7 @@ internal static class CleanupCommand
             Console.WriteLine("  " + line);
         }
 
-        Console.Write($"{(Cleanup.HasLinks() ? "Containers on weir networks lose their network. " : "")}Remove every trace? [y/N] ");
+        Console.Write($"{(Cleanup.HasLinks() ? "Containers on weir networks lose their network. " : "")}Remove {(keepsState ? "all this" : "every trace")}? [y/N] ");
         return Console.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
     }
 

@@ -10,15 +10,15 @@ internal static class OwnFolders
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>What there is of the configured agent's.</summary>
-    internal static IEnumerable<string> Find(AgentConfig config) =>
-        [.. Folders(config).Where(Directory.Exists), .. Files(config).Where(File.Exists)];
+    internal static IEnumerable<string> Find(AgentConfig config, bool keepsState) =>
+        [.. Folders(config, keepsState).Where(Directory.Exists), .. Files(config).Where(File.Exists)];
 
     /// <summary>Removes it, and the agent's folder if nothing else is in it.</summary>
     /// <returns>What stays, since others can reach it and so may have things in it.</returns>
-    internal static IReadOnlyList<string> Remove(AgentConfig config)
+    internal static IReadOnlyList<string> Remove(AgentConfig config, bool keepsState)
     {
         List<string> left = [];
-        foreach (string folder in Folders(config).Where(Directory.Exists))
+        foreach (string folder in Folders(config, keepsState).Where(Directory.Exists))
         {
             if (File.GetUnixFileMode(folder) == OwnerOnly)
             {
@@ -52,7 +52,9 @@ internal static class OwnFolders
         }
     }
 
-    private static string[] Folders(AgentConfig config) => [config.StateFolder, AgentHost.StateIn(config.RunFolder)];
+    /// <summary>What outlives the host's restart stays where it is kept.</summary>
+    private static string[] Folders(AgentConfig config, bool keepsState) =>
+        keepsState ? [AgentHost.StateIn(config.RunFolder)] : [config.StateFolder, AgentHost.StateIn(config.RunFolder)];
 
     private static string[] Files(AgentConfig config) =>
         [config.Socket, config.ReadSocket, config.PluginSocket, .. HubbleDoor.SocketOf(config) is { Length: > 0 } hubble ? [hubble] : Array.Empty<string>(), ProxyCommand.SocketIn(config.RunFolder), AgentHost.LockFile(config.RunFolder)];

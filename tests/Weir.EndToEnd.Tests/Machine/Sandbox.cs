@@ -9,14 +9,15 @@ namespace Weir.EndToEnd.Tests.Machine;
 /// system and tree of cgroup2 of its own. Everything in it dies on dispose; the real host is never touched.</summary>
 public class Sandbox : IDisposable
 {
-    private static readonly string _script = Path.Combine(Metadata("RepoRoot"), "scripts/sandbox.sh");
+    /// <summary>Makes the namespaces.</summary>
+    protected static string Script { get; } = Path.Combine(Metadata("RepoRoot"), "scripts/sandbox.sh");
 
     private readonly Process _init;
     private readonly Lazy<string> _group;
 
     // A shell that waits reaps whoever dies without a parent; dockerd's end is waited for so.
     public Sandbox()
-        : this(_script, "ready", "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done")
+        : this(Script, "ready", "bash", "-c", "echo ready; while :; do sleep 3600 & wait $!; done")
     {
     }
 
@@ -128,7 +129,7 @@ public class Sandbox : IDisposable
 
     private string GroupOf()
     {
-        using Process process = Process.Start(new ProcessStartInfo(_script, ["--group", Pid.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
+        using Process process = Process.Start(new ProcessStartInfo(Script, ["--group", Pid.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
         string group = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();
         return $"{group}/cgroup.procs";
