@@ -256,8 +256,28 @@ public sealed class Datapath : IDatapath, IDisposable
     {
         lock (_lock)
         {
-            ListenerProgram.Attach(_maps, _options.PinRoot);
-            _held.Hold(ListenerProgram.PinOf(_options.PinRoot));
+            // It looks flows up, as those programs do that wait.
+            string pin = ListenerProgram.PinOf(_options.PinRoot);
+            BpfObject loaded = ListenerProgram.Load(_maps);
+            var listener = new WaitingAttachment(
+                0,
+                () =>
+                {
+                    ListenerProgram.Attach(loaded, _options.PinRoot);
+                    _held.Hold(pin);
+                },
+                [loaded]);
+            Forget(pin);
+            if (_maps.AreReplaced && File.Exists(pin))
+            {
+                _waiting[pin] = listener;
+                return;
+            }
+
+            using (listener)
+            {
+                listener.Attach();
+            }
         }
     }
 
@@ -268,7 +288,8 @@ public sealed class Datapath : IDatapath, IDisposable
         {
             lock (_lock)
             {
-                return _held.IsAttached(ListenerProgram.PinOf(_options.PinRoot));
+                string pin = ListenerProgram.PinOf(_options.PinRoot);
+                return _waiting.ContainsKey(pin) || _held.IsAttached(pin);
             }
         }
     }

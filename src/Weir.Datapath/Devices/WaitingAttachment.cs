@@ -6,7 +6,7 @@ namespace Weir.Datapath;
 /// <summary>Programs that are loaded, and will be attached together with all others.</summary>
 /// <param name="attach">Attaches them.</param>
 /// <param name="programs">Hold them until then.</param>
-internal sealed class WaitingAttachment(int ifindex, Action attach, FileDescriptor[] programs) : IDisposable
+internal sealed class WaitingAttachment(int ifindex, Action attach, IDisposable[] programs) : IDisposable
 {
     /// <summary>The device's number.</summary>
     internal int Ifindex => ifindex;

@@ -21,6 +21,7 @@ internal sealed class MapReplacement : IDisposable
     private readonly BpfMapSpec _wanted;
     private readonly MapWriter _writer;
     private readonly MapField? _created;
+    private readonly MapField? _packets;
     private readonly MapField? _clock;
     private readonly string _pin;
 
@@ -30,6 +31,7 @@ internal sealed class MapReplacement : IDisposable
         _wanted = wanted;
         _writer = MapWriters.Of(wanted.Name);
         _created = layout?.Value.Find("created_ns");
+        _packets = layout?.Value.Find("packets");
         _clock = layout?.Value.Find("expires_ns") ?? layout?.Value.Find("last_ns");
         _pin = pin;
     }
@@ -224,13 +226,18 @@ internal sealed class MapReplacement : IDisposable
 
     private bool IsWorthKeeping(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong nowNs) =>
         IsArray ? MemoryMarshal.Read<uint>(key) < Now.Spec.MaxEntries && value.ContainsAnyExcept((byte)0)
-        : _clock is not { Path: "expires_ns" } || TimeOf(_clock, value) >= nowNs;
+        : _clock is not { Path: "expires_ns" } || NumberIn(_clock, value) >= nowNs;
 
-    /// <summary>The flow as old programs know it: who opened it, if new ones met a packet of its before its entry; or they saw it last.</summary>
-    private bool IsRather(ReadOnlySpan<byte> value, ReadOnlySpan<byte> known) => TimeOf(_created, value) is var created && TimeOf(_created, known) is var knownCreated
-        && (created == knownCreated ? TimeOf(_clock, value) > TimeOf(_clock, known) : created < knownCreated);
+    /// <summary>The flow as old programs know it: who opened it, if new ones met a packet of its before its entry; or they saw more of it, or
+    /// saw it last. Not by when it expires: that is sooner once it is answered.</summary>
+    private bool IsRather(ReadOnlySpan<byte> value, ReadOnlySpan<byte> known) => NumberIn(_created, value) is var created && NumberIn(_created, known) is var knownCreated
+        && (created != knownCreated ? created < knownCreated
+            : _packets is not null ? NumberIn(_packets, value) >= NumberIn(_packets, known)
+            : NumberIn(_clock, value) > NumberIn(_clock, known));
 
-    private static ulong TimeOf(MapField? clock, ReadOnlySpan<byte> value) => clock is { } field ? BinaryPrimitives.ReadUInt64LittleEndian(value[field.Offset..]) : 0;
+    private static ulong NumberIn(MapField? field, ReadOnlySpan<byte> value) => field is not { } place ? 0
+        : place.Size == sizeof(ulong) ? BinaryPrimitives.ReadUInt64LittleEndian(value[place.Offset..])
+        : BinaryPrimitives.ReadUInt32LittleEndian(value[place.Offset..]);
 
     private static long CountOf(BpfMap map)
     {

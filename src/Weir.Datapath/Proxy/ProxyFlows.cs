@@ -71,7 +71,7 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         ArgumentNullException.ThrowIfNull(destination);
         CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
         flow = default;
-        if ((!_maps.TryGet(in key, out CtEntry entry) && (!AreReplaced(LookAgainMs) || !_maps.TryGet(in key, out entry)))
+        if ((!_maps.TryGet(in key, out CtEntry entry) && (!AreReplaced(LookAgainMs) || !_maps.TryGet(in key, out entry)) && !TryGetBefore(in key, out entry))
             || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
             || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
         {
@@ -87,6 +87,30 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
             entry.HttpIngress,
             entry.Revision);
         return true;
+    }
+
+    /// <summary>Programs that are not replaced yet write into the maps of before.</summary>
+    private bool TryGetBefore(in CtKey key, out CtEntry entry)
+    {
+        if (!File.Exists(Path.Combine(_pinRoot, MapNames.Ct + MapReplacement.BeforeSuffix)))
+        {
+            return _maps.TryGet(in key, out entry); // what they wrote is taken over by now
+        }
+
+        entry = default;
+
+        lock (_reopening)
+        {
+            for (int i = _all.Count - 2; i >= 0; i--)
+            {
+                if (_all[i].TryGet(in key, out entry))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether an agent has put others in the place of the maps in hand: then those are in hand.</summary>

@@ -10,10 +10,9 @@ internal static class ListenerProgram
 
     internal static string PinOf(string pinRoot) => Path.Combine(pinRoot, Name);
 
+    /// <summary>Loads it; nothing is attached yet.</summary>
+    internal static BpfObject Load(DatapathMaps maps) => ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Listener, Name, maps);
+
     /// <summary>Attaches it to the host's namespace, in place of an older one.</summary>
-    internal static void Attach(DatapathMaps maps, string pinRoot)
-    {
-        using BpfObject program = ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Listener, Name, maps);
-        BpfLink.AttachSocketLookup(program.Program(Name), PinOf(pinRoot));
-    }
+    internal static void Attach(BpfObject loaded, string pinRoot) => BpfLink.AttachSocketLookup(loaded.Program(Name), PinOf(pinRoot));
 }

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Bpf.Btf;
 using Weir.Datapath.Abi;
+using Weir.Linux;
 using Weir.Net;
 using Weir.Policy;
 using Weir.Testing;
@@ -171,6 +172,24 @@ public sealed class MapUpgradeTests : IDisposable
         Assert.Equal("mac@0 source_mac@8 source@16 outer@20 ifindex@24 sum@28 flags@30", Fields("backend_hop"));
 
         string Fields(string type) => string.Join(' ', TypeLayout.Of(types, types.Find(BtfKind.Struct, type)!.Id).Fields.Select(field => $"{field.Path}@{field.Offset}"));
+    }
+
+    [PrivilegedFact]
+    public void FlowThatGoesOn_InTheOldMap_IsTakenOverAsItIsThere()
+    {
+        using var version = VersionImages.WithOtherLayouts();
+        Datapath.Open(Options).Dispose();
+        using BpfMap old = Open(MapNames.Ct);
+        var flows = new BpfMap<CtKey, CtEntry>(old);
+        ulong now = Clock.MonotonicNs();
+        var key = new CtKey { PortA = 1, PortB = 2, Protocol = 6 };
+        flows.Set(in key, new CtEntry { CreatedNs = now, ExpiresNs = now + 120_000_000_000, Packets = 1 });
+        using DatapathMaps other = DatapathMaps.Open(Options, version.Images);
+        flows.Set(in key, new CtEntry { CreatedNs = now, ExpiresNs = now + 60_000_000_000, Packets = 2, Flags = CtFlag.Replied });
+
+        other.EndReplacements();
+
+        Assert.Contains("0:flags[0]=2 0:packets[0]=2", Assert.Single(MapContent.Read(other[MapNames.Ct])).Value, StringComparison.Ordinal);
     }
 
     private static void AssertSame(string name, SortedDictionary<string, string> before, SortedDictionary<string, string> now)

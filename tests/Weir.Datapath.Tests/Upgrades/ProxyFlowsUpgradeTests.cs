@@ -14,6 +14,7 @@ namespace Weir.Datapath.Tests.Upgrades;
 public sealed class ProxyFlowsUpgradeTests : IDisposable
 {
     private static readonly IPEndPoint _client = IPEndPoint.Parse("10.0.0.1:40000");
+    private static readonly IPEndPoint _later = IPEndPoint.Parse("10.0.0.1:40001");
     private static readonly IPEndPoint _server = IPEndPoint.Parse("10.0.0.2:80");
     private readonly TestPins _pins = new();
 
@@ -28,9 +29,10 @@ public sealed class ProxyFlowsUpgradeTests : IDisposable
         using Datapath datapath = Datapath.Open(Options);
         datapath.BumpRevision();
         var expected = new ProxyFlow(new Identity(300), new Identity(301), 1, 2, 7, 8, 1);
-        using (BpfMap ct = BpfMap.OpenPinned(Path.Combine(_pins.Root, MapNames.Ct))!)
+        using BpfMap ct = BpfMap.OpenPinned(Path.Combine(_pins.Root, MapNames.Ct))!;
+        void Open(IPEndPoint client)
         {
-            CtKey key = CtKeys.Of(_client, _server, IpProtocol.Tcp, out bool sourceIsB);
+            CtKey key = CtKeys.Of(client, _server, IpProtocol.Tcp, out bool sourceIsB);
             new BpfMap<CtKey, CtEntry>(ct).Set(in key, new CtEntry
             {
                 ExpiresNs = long.MaxValue,
@@ -45,13 +47,13 @@ public sealed class ProxyFlowsUpgradeTests : IDisposable
             });
         }
 
+        Open(_client);
         using ProxyFlows before = ProxyFlows.Open(_pins.Root);
         Assert.True(before.TryFind(_client, _server, out ProxyFlow found));
         Assert.Equal(expected, found);
         Assert.Equal(1u, before.Revision);
 
         using DatapathMaps other = DatapathMaps.Open(Options, version.Images);
-        other.EndReplacements();
         BpfMap settings = other[MapNames.Settings];
         int revision = MapLayout.Of(LoadedTypes.Read(settings.TypesId), settings.Spec)!.Value.Find("revision")!.Value.Offset;
         byte[] value = new byte[settings.UserValueSize];
@@ -59,9 +61,16 @@ public sealed class ProxyFlowsUpgradeTests : IDisposable
         settings.Update(new byte[4], value);
 
         Assert.True(SpinWait.SpinUntil(() => before.Revision == 2, TimeSpan.FromSeconds(20)), "the proxy goes by maps that nobody writes any more");
+        // What a program of before opens still.
+        Open(_later);
+        Assert.True(before.TryFind(_later, _server, out found));
+        Assert.Equal(expected, found);
+
+        other.EndReplacements();
         using ProxyFlows after = ProxyFlows.Open(_pins.Root);
         foreach (ProxyFlows proxy in (ProxyFlows[])[before, after])
         {
+            Assert.True(proxy.TryFind(_later, _server, out _));
             Assert.True(proxy.TryFind(_client, _server, out found));
             Assert.Equal(expected, found);
             Assert.False(proxy.TryFind(_server, _client, out _));
