@@ -14,6 +14,7 @@ internal sealed class DatapathMaps : IDisposable
     private const uint TakingOver = (uint)SettingsFlag.TakingOver;
 
     private readonly Dictionary<string, BpfMap> _maps = [];
+    private readonly HashSet<string> _asWanted = []; // pinned maps that serve as they are
     private readonly List<MapReplacement> _replacements = [];
     private readonly string _pinRoot;
     private readonly MapTypesRead _read;
@@ -183,9 +184,15 @@ internal sealed class DatapathMaps : IDisposable
             if (BpfMap.OpenPinned(PinOf(spec.Name)) is { } map)
             {
                 _maps.Add(spec.Name, map);
+                if (IsAsWanted(map, spec))
+                {
+                    _asWanted.Add(spec.Name);
+                    continue;
+                }
+
                 IReadOnlyList<string> reasons = WhyNot(map, spec);
                 shapes.AddRange(reasons);
-                if (reasons.Count == 0 && !IsAsWanted(map, spec) && spec.Inner is null && MapReplacement.WhyNot(map, spec, _read) is { } full)
+                if (reasons.Count == 0 && spec.Inner is null && MapReplacement.WhyNot(map, spec, _read) is { } full)
                 {
                     sizes.Add(full);
                 }
@@ -234,7 +241,7 @@ internal sealed class DatapathMaps : IDisposable
         }
 
         MapReplacement? unfinished = MapReplacement.Find(map, spec, pin, _read);
-        if (!IsAsWanted(map, spec))
+        if (!_asWanted.Contains(spec.Name))
         {
             _replacements.Add(MapReplacement.Begin(map, spec, pin, Types, _read, unfinished));
             _maps[spec.Name] = _replacements[^1].Now;

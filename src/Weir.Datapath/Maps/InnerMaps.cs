@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Bpf.Btf;
@@ -10,27 +11,26 @@ namespace Weir.Datapath;
 /// <summary>The maps in a map of maps, which the kernel takes only if they are like the one that it was made with.</summary>
 internal static class InnerMaps
 {
-    /// <summary>Whether those that are there are as they are to be, and others may be put beside them.</summary>
+    private const int LookersAtOnce = 64;
+
+    /// <summary>What a lookup takes where it waits for nobody is a thousandth of that.</summary>
+    private static readonly TimeSpan _slow = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>Whether those that are there are as they are to be, and others may be put beside them. One tells of all: whoever
+    /// put it there puts no other beside it.</summary>
     internal static bool Fit(BpfMap outer, BpfMapSpec wanted, LoadedTypes types, MapTypesRead read)
     {
-        bool isEmpty = true;
-        foreach (uint id in Ids(outer).Select(row => row.Id).Distinct())
+        foreach ((_, uint id) in Ids(outer, onlyOne: true))
         {
             using BpfMap? inner = BpfMap.OpenById(id);
-            if (inner is null)
+            if (inner is not null)
             {
-                continue;
-            }
-
-            isEmpty = false;
-            if (inner.Spec.Type != wanted.Type || inner.Spec.Flags != wanted.Flags || inner.Spec.KeySize != wanted.KeySize || inner.Spec.ValueSize != wanted.ValueSize
-                || (read.LayoutOf(inner) is { } layout && !layout.Equals(read.LayoutOf(wanted))))
-            {
-                return false;
+                return inner.Spec.Type == wanted.Type && inner.Spec.Flags == wanted.Flags && inner.Spec.KeySize == wanted.KeySize && inner.Spec.ValueSize == wanted.ValueSize
+                    && (read.LayoutOf(inner) is not { } layout || layout.Equals(read.LayoutOf(wanted)));
             }
         }
 
-        return !isEmpty || TakesSuch(outer, wanted, types);
+        return TakesSuch(outer, wanted, types);
     }
 
     /// <summary>What keeps them from being converted.</summary>
@@ -96,15 +96,47 @@ internal static class InnerMaps
         }
     }
 
-    /// <summary>By slot. One by one: older kernels' batches end at an empty slot.</summary>
-    private static IEnumerable<(uint Slot, uint Id)> Ids(BpfMap outer)
+    /// <summary>By slot, in order. One by one, since older kernels' batches end at an empty slot; and by many at once where each waits
+    /// until every program that runs has ended, as in Linux before 6.8 (maybe_wait_bpf_programs): they wait together.</summary>
+    /// <param name="onlyOne">One of them is enough, whichever.</param>
+    private static List<(uint Slot, uint Id)> Ids(BpfMap outer, bool onlyOne = false)
     {
-        byte[] id = new byte[sizeof(uint)];
-        for (uint slot = 0; slot < outer.Spec.MaxEntries; slot++)
+        const int Tried = 8;
+        List<(uint Slot, uint Id)> found = [];
+        int last = -1;
+        long began = Stopwatch.GetTimestamp();
+        while (last + 1 < Tried && !IsEnough())
         {
-            if (outer.TryLookup(BitConverter.GetBytes(slot), id))
+            Look();
+        }
+
+        int lookers = Stopwatch.GetElapsedTime(began) > Tried * _slow ? LookersAtOnce : 1;
+        Task[] others = [.. Enumerable.Range(0, lookers - 1).Select(_ => Task.Factory.StartNew(LookOn, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default))];
+        LookOn();
+        Task.WaitAll(others);
+        found.Sort((one, other) => one.Slot.CompareTo(other.Slot));
+        return found;
+
+        bool IsEnough() => Volatile.Read(ref last) >= outer.Spec.MaxEntries || (onlyOne && found.Count > 0);
+
+        void LookOn()
+        {
+            while (!IsEnough())
             {
-                yield return (slot, BitConverter.ToUInt32(id));
+                Look();
+            }
+        }
+
+        void Look()
+        {
+            Span<byte> id = stackalloc byte[sizeof(uint)];
+            uint slot = (uint)Interlocked.Increment(ref last);
+            if (slot < outer.Spec.MaxEntries && outer.TryLookup(BitConverter.GetBytes(slot), id))
+            {
+                lock (found)
+                {
+                    found.Add((slot, BitConverter.ToUInt32(id)));
+                }
             }
         }
     }

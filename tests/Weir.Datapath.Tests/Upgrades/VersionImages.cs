@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
@@ -31,6 +32,9 @@ internal sealed class VersionImages : IDisposable
         ("lib/maps.h", "MAX_LOCAL = 8192", "MAX_LOCAL = 9000"),
     ];
 
+    /// <summary>What was compiled of that version: the compiler takes longer than most tests.</summary>
+    private static readonly ConcurrentDictionary<string, byte[]> _compiled = new(StringComparer.Ordinal);
+
     private readonly DirectoryInfo _sources = Directory.CreateTempSubdirectory("weir-version-");
 
     /// <param name="changes">File below bpf/, what is there once, what is to be there.</param>
@@ -55,9 +59,14 @@ internal sealed class VersionImages : IDisposable
         Images = new DatapathImages(Compile);
     }
 
-    internal DatapathImages Images { get; }
+    internal DatapathImages Images { get; private set; }
 
-    internal static VersionImages WithOtherLayouts() => new(_otherLayouts);
+    internal static VersionImages WithOtherLayouts()
+    {
+        var version = new VersionImages(_otherLayouts);
+        version.Images = new DatapathImages(name => _compiled.GetOrAdd(name, version.Compile));
+        return version;
+    }
 
     public void Dispose() => _sources.Delete(recursive: true);
 
