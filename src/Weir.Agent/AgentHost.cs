@@ -62,7 +62,7 @@ internal sealed class AgentHost : IDisposable
         _runtime = OpenStore(StateIn(config.RunFolder), isDurable: false, storeLog);
         _datapath = Datapath.Datapath.Open(config.Datapath);
         _peers = new PeerDoors(config.Control.Cluster, config.NodePort, config.StateFolder, () => _control!.Cluster!.Nodes);
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder, config);
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(Listen);

@@ -48,7 +48,7 @@ internal sealed class UiServer : IAsyncDisposable
             },
             ["map"] = context => new MapStream(link, context).RunAsync(),
         };
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         builder.WebHost.UseKestrelCore();
         builder.WebHost.ConfigureKestrel(Listen);
         builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(1));

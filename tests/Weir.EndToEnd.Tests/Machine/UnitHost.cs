@@ -40,7 +40,7 @@ public sealed class UnitHost : IDisposable
         Machine.Sandbox.Run([.. Become(groups), Sandbox.Weir, .. arguments], folder: "/");
 
     /// <summary>The same, until it is disposed of.</summary>
-    internal BackgroundCommand StartAsSomebody(uint[] groups, params string[] arguments) => Machine.Sandbox.Start([.. Become(groups), Sandbox.Weir, .. arguments]);
+    internal BackgroundCommand StartAsSomebody(uint[] groups, params string[] arguments) => Machine.Sandbox.Start(["env", "-C", "/", .. Become(groups), Sandbox.Weir, .. arguments]);
 
     private static string[] Become(uint[] groups)
     {
