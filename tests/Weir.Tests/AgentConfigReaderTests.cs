@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Text.RegularExpressions;
 using Weir.Agent;
 using Weir.Control;
 using Weir.Policy;
@@ -111,9 +112,20 @@ public sealed class AgentConfigReaderTests : IDisposable
     public void ShippedFile_TellsTheDefaults()
     {
         string root = AppContext.BaseDirectory[..AppContext.BaseDirectory.IndexOf("/tests/", StringComparison.Ordinal)];
-        AgentConfig config = AgentConfigReader.Read(Path.Combine(root, "deploy/agent.yaml"), _ => null, new Dictionary<string, string>(), out IReadOnlyList<string> problems);
-        Assert.Empty(problems);
-        Assert.Equal(new AgentConfig(), config);
+        string shipped = File.ReadAllText(Path.Combine(root, "deploy/agent.yaml"));
+        string set = Regex.Replace(shipped, "(?m)^#(?=[a-z])", "");
+        Assert.Equal(AgentSetting.All.Count(setting => Regex.IsMatch(set, $"(?m)^{setting.Name}:")), Regex.Count(set, "(?m)^[a-z0-9-]+:"));
+        Assert.InRange(Regex.Count(set, "(?m)^[a-z0-9-]+:"), 20, AgentSetting.All.Count);
+        foreach (string text in new[] { shipped, set })
+        {
+            File.WriteAllText(_file, text);
+            AgentConfig config = Read(out IReadOnlyList<string> problems);
+            Assert.Empty(problems);
+            Assert.Equal(new AgentConfig(), config);
+        }
+
+        // As it is, it sets nothing: an older version takes it, too.
+        Assert.DoesNotMatch("(?m)^[^#\n]", shipped);
     }
 
     private AgentConfig Read(out IReadOnlyList<string> problems) => AgentConfigReader.Read(_file, _ => null, new Dictionary<string, string>(), out problems);
