@@ -47,7 +47,14 @@ public sealed class ShopTests(DockerHost host)
             MustTell("--type drop", @"drop shop[_-]report[_-]1 .* → shop[_-]db[_-]1 .*5432/tcp.* ingress at shop[_-]db[_-]1: policy denied");
             Assert.DoesNotMatch(@"drop shop[_-](web|api)", host.Weir("flows", "--since", "10m", "--type", "drop").OrFail().Output);
 
-            CommandResult Ask(string service) => host.Sandbox.Run([.. compose, "exec", "-T", service, "timeout", "2", "wget", "-qO-", "http://db:5432/"]);
+            // What the example comes with: requests, too.
+            host.DeletePolicies();
+            host.Weir("policy", "apply", "-f", Path.Combine(Sandbox.RepoRoot, "examples/shop/policy/")).OrFail();
+            Wait.Until(() => !Ask("report").Succeeded && !Ask("web", "api:8080/").Succeeded, 20, () => host.Weir("policy", "get").All);
+            Assert.Equal(("rows", "order 3"), (Ask("api").Output.Trim(), Ask("web", "api:8080/orders/3").Output.Trim()));
+            MustTell("--type l7", @"http shop[_-]web[_-]1 .* → shop[_-]api[_-]1 .* GET / .*: 403 refused.*examples/shop/policy/api.yaml:");
+
+            CommandResult Ask(string service, string whom = "db:5432/") => host.Sandbox.Run([.. compose, "exec", "-T", service, "timeout", "2", "wget", "-qO-", $"http://{whom}"]);
         }
         finally
         {
