@@ -187,7 +187,7 @@ case "$kind" in
         (cd "$here/files" && find usr -type f) | LC_ALL=C sort | while read -r file; do
             case "$file" in
                 usr/lib/systemd/*)
-                    to=/etc/systemd/system/weir.service
+                    to=/etc/systemd/system/${file#usr/lib/systemd/system/}
                     mkdir -p "$(dirname "$to")"
                     sed 's|/usr/bin/weir|/usr/local/bin/weir|' "$here/files/$file" > "$to"
                     ;;

@@ -12,6 +12,7 @@ umask 022
 install -D -m 0755 "$weir" "$folder/usr/bin/weir"
 install -d "$folder/usr/lib/systemd/system"
 sed 's|/usr/local/bin/weir|/usr/bin/weir|' deploy/weir.service > "$folder/usr/lib/systemd/system/weir.service"
+install -D -m 0644 deploy/docker.service.d/weir.conf "$folder/usr/lib/systemd/system/docker.service.d/weir.conf"
 install -D -m 0644 deploy/agent.yaml "$folder/etc/weir/agent.yaml"
 
 scripts/man-pages.sh "$runs" "$folder/usr/share/man/man1"

@@ -91,6 +91,15 @@ public sealed class ReleaseTests(Packages packages) : IClassFixture<Packages>
         Assert.NotEqual(before, host.Do("systemctl show -p MainPID --value weir"));
         MustHold(host);
 
+        // As after a reboot, of which nothing in the kernel is left: whichever is started first, Docker's containers come up.
+        foreach (string start in new[] { "systemctl start docker.service", "systemctl start weir.service docker.service" })
+        {
+            host.Do("systemctl stop docker.service docker.socket containerd.service weir.service; weir cleanup --yes --keep-state");
+            host.Do(start);
+            Assert.Equal("active", host.Do("systemctl is-active weir"));
+            MustHold(host);
+        }
+
         // Removed: nothing of it runs or is in the kernel. What was decided is kept, and is there when it comes back.
         host.Do("docker stop -t 0 api web other; /usr/share/weir/install.sh --remove");
         Assert.Equal("/etc/weir/agent.yaml", host.Do("ls /etc/weir/agent.yaml; ls -d /usr/bin/weir /run/weir /sys/fs/bpf/weir 2> /dev/null || true; iptables-save | grep WEIR || true; ip -o link | grep ': weir' || true"));
