@@ -5,7 +5,7 @@
  *   netbench crr ADDRESS PORT SECONDS    a connection for each byte
  *   netbench first ADDRESS PORT          until the first connection that is let in, a new one every 5 ms
  *   netbench sink PORT COUNT             takes UDP packets at so many ports and looks at none
- *   netbench flows ADDRESS PORT SECONDS RATE   UDP packets of which each is a new flow, to those ports
+ *   netbench flows ADDRESS PORT SECONDS RATE   UDP packets of which each is a new flow, to 64 ports by turns
  * Prints the rate, for "first" the milliseconds since it was started, for "flows" how many there were. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -135,6 +135,8 @@ static int sink(const char *port, int count)
 	return 0;
 }
 
+enum { FLOW_PORTS = 64 };
+
 /* By a raw socket: a port of its own for each packet, and no socket. */
 static int flows(struct sockaddr_in *to, double seconds, double rate)
 {
@@ -154,8 +156,8 @@ static int flows(struct sockaddr_in *to, double seconds, double rate)
 		struct timespec pause = { .tv_nsec = 200000 };
 
 		for (; (double)sent < passed * rate; sent++) {
-			packet.head.source = htons((unsigned short)(1024 + sent % 64512));
-			packet.head.dest = htons((unsigned short)(first + sent / 64512));
+			packet.head.source = htons((unsigned short)(1024 + sent / FLOW_PORTS % 64512));
+			packet.head.dest = htons((unsigned short)(first + sent % FLOW_PORTS));
 			if (sendto(s, &packet, sizeof(packet), 0, (struct sockaddr *)to, sizeof(*to)) < 0) {
 				if (errno != ENOBUFS && errno != EPERM)
 					fail("sendto");
