@@ -81,7 +81,7 @@ public sealed class DeviceTests : IDisposable
         MustAnswer("world", "198.51.100.50:8080");
         Assert.Contains("198.51.100.255/32", _host.Weir("ip", "list").OrFail().Output, StringComparison.Ordinal); // its network's broadcast address is the host's, too
         Shell("ip route del local 198.51.100.50 dev lo; ip -n world route del 198.51.100.50");
-        Wait.Until(() => !_host.Weir("service", "list").OrFail().Output.Contains("198.51.100.50", StringComparison.Ordinal), 10, Devices);
+        Wait.Until(() => !_host.Weir("service", "list").OrFail().Output.Contains("198.51.100.50", StringComparison.Ordinal), 30, Devices);
     }
 
     [PrivilegedFact]
