@@ -142,17 +142,17 @@ public sealed class HandOverTrafficTests
         hosts.Python(hosts.A.Place, Forge, "192.0.2.77", b, "198.51.100.9", Vip4); // no node's address
         hosts.Python(hosts.A.Place, Forge, a, b, "198.51.100.9", "203.0.113.99"); // no service
         hosts.Python(hosts.A.Place, Forge, a, b, hosts.B.Address(false), Vip4); // its own container
-        Assert.True(SpinWait.SpinUntil(() => hosts.B.Dropped(DropReason.NoBackend) == 1 && hosts.B.Dropped(DropReason.SpoofedEndpoint) == 1, TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(() => hosts.B.Dropped(DropReason.NoBackend) == 1 && hosts.B.Dropped(DropReason.SpoofedEndpoint) == 1, TimeSpan.FromSeconds(20)));
         Assert.Empty(hosts.B.Datapath.ListConntrack());
 
         // Where the tables differ, nobody sends it round.
         hosts.B.Datapath.Backends.SetFlags(1, BackendFlag.Present | BackendFlag.Node);
         hosts.Python(hosts.A.Place, Forge, a, b, "198.51.100.9", Vip4);
-        Assert.True(SpinWait.SpinUntil(() => hosts.B.Dropped(DropReason.NoBackend) == 2, TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(() => hosts.B.Dropped(DropReason.NoBackend) == 2, TimeSpan.FromSeconds(20)));
 
         hosts.B.Datapath.Backends.SetFlags(1, BackendFlag.Present | BackendFlag.Local);
         hosts.Python(hosts.A.Place, Forge, a, b, "198.51.100.9", Vip4);
-        Assert.True(SpinWait.SpinUntil(() => hosts.B.Datapath.ListConntrack().Count == 1, TimeSpan.FromSeconds(5)));
+        Assert.True(SpinWait.SpinUntil(() => hosts.B.Datapath.ListConntrack().Count == 1, TimeSpan.FromSeconds(20)));
     }
 
     /// <summary>Puts a client in front of both hosts, by a link to each: its way to the service goes by the first.</summary>

@@ -97,7 +97,7 @@ public sealed class AuditTests : IDisposable
 
     private string Explain(string from) => _host.Weir("policy", "explain", "--from", from, "--to", _api, "--port", "8080/tcp").OrFail().Output;
 
-    private string Curl(string from, string rest) => _host.InNetworkOf(from, "curl", "-sS", "-i", "-m", "2", $"http://{_address}{rest}").All;
+    private string Curl(string from, string rest) => _host.InNetworkOf(from, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}{rest}").All;
 
     private string WaitFor(string pattern)
     {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Diagnostics;
 using Weir.EndToEnd.Tests.Machine;
 using Weir.Testing;
 using Xunit;
@@ -199,9 +198,7 @@ public sealed class DeviceTests : IDisposable
 
     private void MustBeRefused(string where)
     {
-        long began = Stopwatch.GetTimestamp();
         CommandResult result = From("world", where);
         Assert.Contains("refused", result.All, StringComparison.Ordinal);
-        Assert.InRange(Stopwatch.GetElapsedTime(began).TotalSeconds, 0, 1.5);
     }
 }

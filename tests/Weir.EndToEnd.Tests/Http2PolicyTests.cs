@@ -57,14 +57,14 @@ public sealed class Http2PolicyTests : IDisposable
     [PrivilegedFact]
     public void LargeBodies_PassBothWays()
     {
-        Assert.Contains("200 3000000", Client("curl", "-sS", "-m", "8", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", $"http://{_address}/public.big"), StringComparison.Ordinal);
-        Assert.Contains("200 3000000", Client("curl", "-sS", "-m", "8", "--http2-prior-knowledge", "--data-binary", "@/run/h2/public.big", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", $"http://{_address}/public"), StringComparison.Ordinal);
+        Assert.Contains("200 3000000", Client("curl", "-sS", "--connect-timeout", "3", "-m", "20", "--http2-prior-knowledge", "-o", "/dev/null", "-w", "%{http_code} %{size_download}", $"http://{_address}/public.big"), StringComparison.Ordinal);
+        Assert.Contains("200 3000000", Client("curl", "-sS", "--connect-timeout", "3", "-m", "20", "--http2-prior-knowledge", "--data-binary", "@/run/h2/public.big", "-o", "/dev/null", "-w", "%{http_code} %{size_upload}", $"http://{_address}/public"), StringComparison.Ordinal);
     }
 
     [PrivilegedFact]
     public void RefusedUpload_GetsItsAnswer()
     {
-        string answer = Client("curl", "-sS", "-i", "-m", "8", "--http2-prior-knowledge", "--data-binary", "@/run/h2/public.big", $"http://{_address}/private");
+        string answer = Client("curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "--http2-prior-knowledge", "--data-binary", "@/run/h2/public.big", $"http://{_address}/private");
         Assert.Contains("HTTP/2 403", answer, StringComparison.Ordinal);
         Assert.Contains("Access denied", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("/private", _http.Output, StringComparison.Ordinal);

@@ -131,7 +131,7 @@ public sealed class HttpHostSettingsTests : IDisposable
         List<string> failed = [];
         foreach ((string way, Func<string[], CommandResult> run, string where) in ways)
         {
-            CommandResult result = run(["curl", "-sS", "-m", "3", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} ", $"http://{where}/public", $"http://{where}/private"]);
+            CommandResult result = run(["curl", "-sS", "--connect-timeout", "3", "-m", "20", "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} ", $"http://{where}/public", $"http://{where}/private"]);
             if (result.Output.Trim() != "200 403")
             {
                 failed.Add($"{way} by {where}: {result.All.Trim()}");

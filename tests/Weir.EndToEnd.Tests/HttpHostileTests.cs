@@ -131,7 +131,7 @@ public sealed partial class HttpHostileTests : IDisposable
     private static partial Regex Resident();
 
     private void OthersAreServed() => Wait.Until(
-        () => _host.InNetworkOf(_other, "curl", "-sS", "-i", "-m", "3", $"http://{_address}/x").Output.Contains("200 OK", StringComparison.Ordinal),
+        () => _host.InNetworkOf(_other, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}/x").Output.Contains("200 OK", StringComparison.Ordinal),
         10,
         () => _host.Weir("status").All + _host.Agent.Log);
 

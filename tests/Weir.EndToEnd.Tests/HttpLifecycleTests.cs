@@ -179,7 +179,7 @@ public sealed class HttpLifecycleTests : IDisposable
 
     private string ProxyPid() => _host.Sandbox.Run(["pgrep", "-n", "-f", "weir [p]roxy"]).OrFail().Output.Trim();
 
-    private string Curl(string path) => _host.InNetworkOf(_client, "curl", "-sS", "-i", "-m", "2", $"http://{_address}:8080{path}").All;
+    private string Curl(string path) => _host.InNetworkOf(_client, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}:8080{path}").All;
 
     private BackgroundCommand Ask(string path) => _host.Sandbox.Start(
         "nsenter", "-t", _host.PidOf(_client), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/keep_alive.py"), _address, "8080", path);

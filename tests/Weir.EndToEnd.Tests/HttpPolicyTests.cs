@@ -273,16 +273,16 @@ public sealed class HttpPolicyTests : IDisposable
             """);
         foreach (string address in (string[])[_address, $"[{_address6}]"])
         {
-            CommandResult fetched = _host.Sandbox.Run(["curl", "-sS", "-i", "-m", "3", $"http://{address}/public"]);
+            CommandResult fetched = _host.Sandbox.Run(["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{address}/public"]);
             Assert.True(fetched.Output.Contains("200 OK", StringComparison.Ordinal), fetched.All);
-            Assert.Contains("403", _host.Sandbox.Run(["curl", "-sS", "-i", "-m", "3", $"http://{address}/private"]).Output, StringComparison.Ordinal);
+            Assert.Contains("403", _host.Sandbox.Run(["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{address}/private"]).Output, StringComparison.Ordinal);
         }
 
         _host.Sandbox.Run(["ip", "-n", "world", "route", "replace", _address, "via", DockerHost.HostAddress]).OrFail();
-        CommandResult world = _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-sS", "-i", "-m", "3", $"http://{_address}/public"]);
+        CommandResult world = _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}/public"]);
         Assert.True(world.Output.Contains("200 OK", StringComparison.Ordinal), world.All);
         Assert.StartsWith(DockerHost.WorldAddress, _http.Requests[^1].Peer, StringComparison.Ordinal);
-        Assert.Contains("403", _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-sS", "-i", "-m", "3", $"http://{_address}/x"]).Output, StringComparison.Ordinal);
+        Assert.Contains("403", _host.Sandbox.Run(["ip", "netns", "exec", "world", "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}/x"]).Output, StringComparison.Ordinal);
     }
 
     [PrivilegedFact]
@@ -347,7 +347,7 @@ public sealed class HttpPolicyTests : IDisposable
             """);
     }
 
-    private string Curl(params string[] arguments) => _host.InNetworkOf(_client, ["curl", "-sS", "-m", "5", .. arguments]).All;
+    private string Curl(params string[] arguments) => _host.InNetworkOf(_client, ["curl", "-sS", "--connect-timeout", "3", "-m", "20", .. arguments]).All;
 
     private int Requests(string verdict) => int.Parse(
         Regex.Match(_host.Weir("metrics", "--prometheus").OrFail().Output, $"weir_http_requests_total{{verdict=\"{verdict}\"}} ([0-9]+)").Groups[1].Value,

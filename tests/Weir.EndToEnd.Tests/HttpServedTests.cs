@@ -39,16 +39,16 @@ public sealed class HttpServedTests : IDisposable
     {
         string[][] clients =
         [
-            ["curl", "-sS", "-i", "-m", "5", "-g", $"http://{_address}/x?q=\"<>\\{{}}|^`"],
-            ["curl", "-sS", "-i", "-m", "5", $"http://{_address}/caf\u00e9?q=\u00e9"],
-            ["curl", "-sS", "-i", "-m", "5", "--path-as-is", $"http://{_address}/x/./y/../z"],
-            ["curl", "-sS", "-i", "-m", "5", $"http://{_address}/x%0Ay%09z%7F"],
-            ["curl", "-sS", "-i", "-m", "5", "--http2", "-d", "hello", $"http://{_address}/x"],
-            ["curl", "-sS", "-i", "-m", "5", "--http2", "-H", "Transfer-Encoding: chunked", "-d", "hello", $"http://{_address}/x"],
-            ["curl", "-sS", "-i", "-m", "5", "-x", $"http://{_address}:80", "-H", $"Host: {_address}", $"http://{_address}:80/x"],
-            ["curl", "-sS", "-i", "-m", "5", "-0", "-H", "Host:", "-x", $"http://{_address}:80", $"http://{_address}/x"],
-            ["curl", "-sS", "-i", "-m", "5", "-0", $"http://{_address}/x"],
-            ["curl", "-sS", "-i", "-m", "5", "-H", "Connection: close", $"http://{_address}/big", "-o", "/dev/null", "-w", "%{http_code} %{size_download}"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "-g", $"http://{_address}/x?q=\"<>\\{{}}|^`"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}/caf\u00e9?q=\u00e9"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "--path-as-is", $"http://{_address}/x/./y/../z"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}/x%0Ay%09z%7F"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "--http2", "-d", "hello", $"http://{_address}/x"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "--http2", "-H", "Transfer-Encoding: chunked", "-d", "hello", $"http://{_address}/x"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "-x", $"http://{_address}:80", "-H", $"Host: {_address}", $"http://{_address}:80/x"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "-0", "-H", "Host:", "-x", $"http://{_address}:80", $"http://{_address}/x"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "-0", $"http://{_address}/x"],
+            ["curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", "-H", "Connection: close", $"http://{_address}/big", "-o", "/dev/null", "-w", "%{http_code} %{size_download}"],
             ["wget", "-q", "-S", "-O", "-", "-T", "5", "-t", "1", $"http://{_address}/x"],
             ["python3", "-c", $"import urllib.request as u; print(u.urlopen(u.Request('http://{_address}/x', data=b'abc'), timeout=5).read())"],
         ];

@@ -194,5 +194,5 @@ public sealed class HubbleTests : IDisposable
         return Assert.Single(flows);
     }
 
-    private void Curl(string rest) => _host.InNetworkOf(_client, "curl", "-sS", "-m", "2", "-o", "/dev/null", $"http://{_address}{rest}");
+    private void Curl(string rest) => _host.InNetworkOf(_client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", "-o", "/dev/null", $"http://{_address}{rest}");
 }

@@ -184,7 +184,7 @@ public sealed class LoadBalancerTests : IDisposable
                       rules: {http: [{method: GET, path: /}]}
             """));
         Assert.Equal(_servers[0], FromWorld());
-        string refused = _host.Sandbox.RunElsewhere("world", "curl", "-s", "-i", "-m", "3", $"http://{Vip}/private").Output;
+        string refused = _host.Sandbox.RunElsewhere("world", "curl", "-s", "-i", "--connect-timeout", "3", "-m", "20", $"http://{Vip}/private").Output;
         Assert.Contains("403", refused, StringComparison.Ordinal);
         Assert.Contains("Access denied", refused, StringComparison.Ordinal);
     }

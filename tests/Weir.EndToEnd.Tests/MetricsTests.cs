@@ -105,5 +105,5 @@ public sealed class MetricsTests : IDisposable
 
     private string Page() => _host.Sandbox.Run(["curl", "-sS", $"http://{Address}/metrics"]).OrFail().Output;
 
-    private void Curl(string url) => _host.InNetworkOf(_client, "curl", "-sS", "-m", "2", "-o", "/dev/null", url);
+    private void Curl(string url) => _host.InNetworkOf(_client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", "-o", "/dev/null", url);
 }

@@ -121,5 +121,5 @@ public sealed class RecordTests : IDisposable
 
     private string Flows(params string[] options) => _host.Weir(["flows", .. options]).OrFail().Output;
 
-    private string Curl(string rest) => _host.InNetworkOf(_client, "curl", "-sS", "-m", "2", $"http://{_address}{rest}").All;
+    private string Curl(string rest) => _host.InNetworkOf(_client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", $"http://{_address}{rest}").All;
 }

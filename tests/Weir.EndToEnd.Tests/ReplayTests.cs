@@ -224,7 +224,7 @@ public sealed class ReplayTests : IDisposable
     private static string ShapeOf(string path) => Regex.Replace(path, @"\?.*", "?*") is var shape ? Regex.Replace(shape, @"/\d+", "/*") : "";
 
     private string Curl(string client, params string[] arguments) =>
-        _host.InNetworkOf(client, ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-m", "2", .. arguments]).Output.Trim();
+        _host.InNetworkOf(client, ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--connect-timeout", "3", "-m", "20", .. arguments]).Output.Trim();
 
     private CommandResult Try(string draft, string since, string until) =>
         _host.Weir("policy", "apply", "--dry-run", "--replace", "--since", since, "--until", until, "-o", "json", "-f", WriteFile("draft.yaml", draft));

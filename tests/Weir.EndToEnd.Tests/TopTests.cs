@@ -101,5 +101,5 @@ public sealed class TopTests : IDisposable
         return JsonDocument.Parse(top.Output).RootElement.GetProperty("pairs")[0];
     }
 
-    private void Curl() => _host.InNetworkOf(_client, "curl", "-sS", "-m", "2", $"http://{_address}:8080/");
+    private void Curl() => _host.InNetworkOf(_client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", $"http://{_address}:8080/");
 }

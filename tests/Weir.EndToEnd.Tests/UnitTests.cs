@@ -31,7 +31,7 @@ public sealed class UnitTests(UnitHost host) : IClassFixture<UnitHost>
         Wait.Until(() => Get(client, address, "index.html"), 10, () => Machine.Agent.Log);
         Assert.True(Get(client, address, "index.html"));
         Assert.False(Get(client, address, "other"));
-        Assert.Contains("hello", Machine.Sandbox.Run(["curl", "-s", "-m", "5", "http://127.0.0.1:80/index.html"]).Output, StringComparison.Ordinal);
+        Assert.Contains("hello", Machine.Sandbox.Run(["curl", "-s", "--connect-timeout", "3", "-m", "20", "http://127.0.0.1:80/index.html"]).Output, StringComparison.Ordinal);
         Machine.Weir("service", "update", "--name", "shop", "--frontend", "203.0.113.10:80/tcp", "--backends", "10.99.0.1:80").OrFail();
         Machine.Weir("prefilter", "add", "192.0.2.9").OrFail();
         string network2 = Machine.MakeNetwork();

@@ -243,17 +243,17 @@ public sealed class WatchdogTests : IClassFixture<WatchdogTests.Machine>
             Ipv4Works();
             Host.MustReach(Client, ServerAddress6);
             Host.MustReach(Client, DockerHost.WorldAddress6);
-            Must("host to container (IPv6)", Host.Sandbox.Run(["curl", "-sS", "-m", "2", $"http://[{ServerAddress6}]/"]), "hello");
-            Must("HTTP policy (IPv6)", Host.InNetworkOf(Client, "curl", "-sS", "-m", "2", "-i", $"http://[{ServerAddress6}]:8080/allowed"), "X-Target: /allowed");
+            Must("host to container (IPv6)", Host.Sandbox.Run(["curl", "-sS", "--connect-timeout", "3", "-m", "20", $"http://[{ServerAddress6}]/"]), "hello");
+            Must("HTTP policy (IPv6)", Host.InNetworkOf(Client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", "-i", $"http://[{ServerAddress6}]:8080/allowed"), "X-Target: /allowed");
         }
 
         public void Ipv4Works()
         {
             Host.MustReach(Client, ServerAddress);
             Host.MustReach(Client, DockerHost.WorldAddress);
-            Must("host to container", Host.Sandbox.Run(["curl", "-sS", "-m", "2", $"http://{ServerAddress}/"]), "hello");
-            Must("HTTP policy", Host.InNetworkOf(Client, "curl", "-sS", "-i", "-m", "2", $"http://{ServerAddress}:8080/allowed"), "X-Target: /allowed");
-            Must("HTTP policy's refusal", Host.InNetworkOf(Client, "curl", "-sS", "-m", "2", $"http://{ServerAddress}:8080/other"), "Access denied");
+            Must("host to container", Host.Sandbox.Run(["curl", "-sS", "--connect-timeout", "3", "-m", "20", $"http://{ServerAddress}/"]), "hello");
+            Must("HTTP policy", Host.InNetworkOf(Client, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{ServerAddress}:8080/allowed"), "X-Target: /allowed");
+            Must("HTTP policy's refusal", Host.InNetworkOf(Client, "curl", "-sS", "--connect-timeout", "3", "-m", "20", $"http://{ServerAddress}:8080/other"), "Access denied");
         }
 
         /// <summary>What Weir has in the host, as text.</summary>

@@ -174,7 +174,7 @@ public sealed class RtnetlinkSocketTests : IDisposable
             using var monitor = new RtnetlinkMonitor();
             Assert.False(monitor.Wait(TimeSpan.Zero));
             links.CreateVeth("weir00000001", "wc00000001", _mac, _peerMac, 1500);
-            Assert.True(monitor.Wait(TimeSpan.FromSeconds(5)));
+            Assert.True(monitor.Wait(TimeSpan.FromSeconds(20)));
             Assert.False(monitor.Wait(TimeSpan.Zero));
         });
     }

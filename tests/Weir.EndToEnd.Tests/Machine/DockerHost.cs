@@ -168,7 +168,7 @@ public sealed class DockerHost : IDisposable
         Sandbox.Run(["docker", "exec", container, .. command]);
 
     /// <summary>The body of http://HOST/, seen from a container.</summary>
-    public CommandResult Fetch(string container, string host, double seconds = 2) =>
+    public CommandResult Fetch(string container, string host, double seconds = 5) =>
         Exec(container, "timeout", seconds.ToString(), "wget", "-qO-", host.Contains(':', StringComparison.Ordinal) ? $"http://[{host}]/" : $"http://{host}/");
 
     public void MustReach(string container, string host)

@@ -59,7 +59,7 @@ public class Sandbox : IDisposable
 
     /// <summary>Runs a command to its end.</summary>
     /// <param name="seconds">It is killed after that.</param>
-    public CommandResult Run(string[] command, string? input = null, int seconds = 60, string? folder = null) =>
+    public CommandResult Run(string[] command, string? input = null, int seconds = 120, string? folder = null) =>
         Run(StartInfo(command, folder), command, input, seconds * Patience);
 
     /// <summary>Runs a command in a network namespace of the sandbox as another machine would: what the sandbox's
@@ -88,7 +88,7 @@ public class Sandbox : IDisposable
     }
 
     /// <summary>Runs a script by bash in the root of the clone, with scripts/setup.sh at hand; it must succeed.</summary>
-    public string Shell(string script, int seconds = 60) =>
+    public string Shell(string script, int seconds = 120) =>
         Run(["bash", "-c", $"set -euo pipefail; . scripts/setup.sh; {script}"], seconds: seconds).OrFail().Output;
 
     /// <summary>Starts a command that runs on.</summary>

@@ -23,7 +23,8 @@ import time
 BULK = bytes(range(256)) * 1200  # more than the largest packet, even of BIG TCP
 DATAGRAMS = [b"x" * 100, b"y" * 3000]  # the second comes in fragments
 CLOSED_AFTER = 1.2  # seconds
-OPEN_WITHIN = 10
+ANSWERED_WITHIN = 10
+OPEN_WITHIN = 30
 
 
 def tcp(door, limit, state):
@@ -115,7 +116,7 @@ def try_door(door, outcomes, patience):
     end = time.monotonic() + OPEN_WITHIN * patience
     shut = door["expect"] == "closed"
     while True:
-        outcomes[door["name"]] = outcome = attempt(door, (CLOSED_AFTER if shut else 3) * patience)
+        outcomes[door["name"]] = outcome = attempt(door, (CLOSED_AFTER if shut else ANSWERED_WITHIN) * patience)
         if shut or outcome == door["expect"] or time.monotonic() > end:
             return
         time.sleep(0.2)
