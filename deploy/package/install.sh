@@ -170,8 +170,9 @@ case "$kind" in
         # No archive is asked, unless OpenSSL or another of the few things that it needs is missing.
         if [ "$kind" = rpm ]; then
             rpm -U --oldpackage --replacepkgs "$file"
-        elif ! dpkg -i "$file"; then
-            apt-get install -y -f --no-install-recommends
+        # Settings that were there first stay, and nobody is asked.
+        elif ! dpkg --force-confdef --force-confold -i "$file"; then
+            apt-get -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold install -y -f --no-install-recommends
         fi
         weir=/usr/bin/weir
         ;;
