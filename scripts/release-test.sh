@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Looks at what release.sh made, which takes longer than a test may: on a fresh Debian made by debootstrap it is installed, upgraded
-# and removed (no systemd runs there: files, groups and links are looked at; ReleaseTests have one that runs), and the other
-# processor's executable runs under emulation. With --twice: the same commit is built again in another folder and compared.
-#   sudo scripts/release-test.sh [--twice] [SUITE]      bookworm if not told
+# Looks at what release.sh made, which takes longer than a test may. On fresh machines (Debian 12 and 13, Ubuntu 22.04 and 24.04, each
+# with its own systemd and its own Docker, in sandboxes) every line that a user types is typed: installed, used, installed again,
+# switched off and on, removed, purged. The other processor's executable runs under emulation. With --twice: the same commit is built
+# again in another folder and compared.
+#   sudo scripts/release-test.sh [--twice] [SUITE...]      bookworm trixie jammy noble if none is told
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/setup.sh
@@ -12,19 +13,153 @@ if [ "${1:-}" = --twice ]; then
     twice=yes
     shift
 fi
-suite=${1:-bookworm}
+suites=("$@")
+[ "$#" -gt 0 ] || suites=(bookworm trixie jammy noble)
 release=$PWD/out/release
 version=$(cat out/weir.version)
 own=$(uname -m)
+archive=weir-$version-linux-$own
+deb=weir_${version}_$(dpkg --print-architecture).deb
 work=$(mktemp -d)
-trap 'umount "$work/root/proc" 2> /dev/null || true; rm -rf --one-file-system "$work"' EXIT
-missing=()
-command -v debootstrap > /dev/null || missing+=(debootstrap)
-command -v qemu-aarch64-static > /dev/null || missing+=(qemu-user-static)
-without_services install_packages "${missing[@]}"
+machine=
+trap 'switch_off; rm -rf --one-file-system "$work"' EXIT
 
 ok() { echo "ok  $*"; }
 
+# Boots the machine whose root is $root, with what it changed before.
+switch_on() {
+    local launcher state=
+    scripts/sandbox.sh scripts/release/fresh.sh "$root" "$work/$suite" < /dev/null > "$work/boot.log" 2>&1 &
+    launcher=$!
+    for _ in $(seq 600); do
+        machine=$(tr -d ' ' < "/proc/$launcher/task/$launcher/children") || { cat "$work/boot.log" >&2; return 1; }
+        [ -z "$machine" ] || state=$(on 'systemctl is-system-running' 2> /dev/null) || true
+        [ "$state" != running ] || return 0
+        sleep 0.2
+    done
+    echo "$suite does not boot: $state" >&2
+    on 'systemctl --failed' >&2 || true
+    return 1
+}
+
+# As when the power fails.
+switch_off() {
+    [ -n "$machine" ] || return 0
+    kill -9 "$machine" 2> /dev/null || true
+    machine=
+    wait
+}
+
+# Types a line there.
+on() {
+    scripts/sandbox.sh --enter "$machine" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 TMPDIR=/tmp bash -euo pipefail -c "cd /root; $1"
+}
+
+# The line's output must have this.
+says() {
+    local said
+    said=$(on "$1" 2>&1) || { echo "$suite: '$1' failed: $said" >&2; return 1; }
+    grep -qF -- "$2" <<< "$said" || { echo "$suite: '$1' does not say '$2', but: $said" >&2; return 1; }
+}
+
+# What of Weir is on the machine, beside logs of who installed it, and what systemd takes away at the next boot: it knows boots by
+# the kernel's number, which here is always the same.
+traces() {
+    (cd "$work/$suite/upper" && find . ! -type c \( -iname '*weir*' -o -path '*weir*' \) -not -path './var/log/*' -not -path './var/lib/dpkg/*' -not -path './root/*' \
+        -not -path './var/tmp/systemd-private-*')
+    on 'grep weir /etc/group /etc/gshadow; ls -d /run/weir /sys/fs/bpf/weir 2> /dev/null; ip -o link | grep -o ": weir[^:]*"; iptables-save | grep WEIR; systemctl list-units --all --plain --no-legend | grep weir' || true
+}
+
+without_traces() {
+    [ -z "$(traces)" ] || { echo "$suite: what is left of Weir:" >&2; traces >&2; return 1; }
+}
+
+use_docker() {
+    on '. /root/setup.sh; make_image weir-busybox
+        docker network create --driver weir --ipam-driver weir app > /dev/null
+        for role in api web other; do
+            docker run -d --name $role --restart always --network app -l role=$role -p 80 weir-busybox \
+                sh -c "echo hello > /www/index.html; exec httpd -f -p 80 -h /www" > /dev/null
+        done
+        weir policy apply -f /root/policy.yaml > /dev/null'
+    holds
+}
+
+# web reaches api, other does not.
+holds() {
+    on 'for try in $(seq 60); do
+            [ "$(docker exec web timeout 3 wget -qO- http://api/ 2> /dev/null)" != hello ] || break
+            [ "$try" -lt 60 ] || { weir status; weir endpoint list; docker ps -a; journalctl -n 30 -u weir -u docker; exit 1; }
+            sleep 0.5
+        done
+        ! docker exec other timeout 3 wget -qO- http://api/ 2> /dev/null' || { echo "$suite: policy does not hold" >&2; return 1; }
+}
+
+remove_containers() { on 'docker rm -f api web other > /dev/null; docker network rm app > /dev/null'; }
+
+# What fails is counted, while a line is typed: web asks api over and over by new connections.
+nothing_lost() {
+    on 'docker exec web sh -c "rm -f /tmp/end; while [ ! -e /tmp/end ]; do wget -qO- http://api/ > /dev/null 2>&1 && echo ok || echo lost; done > /tmp/asked" & asking=$!
+        '"$1"' > /root/said 2>&1 || { cat /root/said; exit 1; }
+        docker exec web touch /tmp/end; wait $asking
+        docker exec web sh -c "sort /tmp/asked | uniq -c" | tee /root/asked >&2
+        ! grep -q lost /root/asked && grep -q ok /root/asked' || { echo "$suite: requests were lost while '$1'" >&2; return 1; }
+}
+
+try_machine() {
+    local docker
+    rm -rf --one-file-system "${work:?}/$suite"
+    mkdir -p "$work/$suite/upper/root"
+    tar -xzf "$release/$archive.tar.gz" -C "$work/$suite/upper/root"
+    cp scripts/setup.sh "$release/$deb" "$work/$suite/upper/root/"
+    cat > "$work/$suite/upper/root/policy.yaml" << 'END'
+- endpointSelector: {matchLabels: {role: api}}
+  ingress: [{fromEndpoints: [{matchLabels: {role: web}}]}]
+END
+    switch_on
+    docker=$(on 'docker version -f "{{.Server.Version}}"')
+    without_traces
+
+    says "$archive/install.sh" "Weir $version is installed."
+    says 'systemctl is-enabled weir; systemctl is-active weir' active
+    says 'weir check' 'ok '
+    use_docker
+    nothing_lost "$archive/install.sh"
+    says 'cat /root/said' 'installed again'
+    holds
+    ok "$suite, Docker $docker: install.sh, used, install.sh again: no request lost"
+
+    switch_off
+    switch_on
+    says 'systemctl is-active weir' active
+    holds
+    ok "$suite: switched off and on: containers are back, under policy"
+
+    says '/usr/share/weir/install.sh --remove' 'Weir is removed'
+    says 'test ! -e /usr/bin/weir -a ! -e /sys/fs/bpf/weir -a ! -e /run/weir && ls /etc/weir /var/lib/weir' agent.yaml
+    says "apt-get install -y ./$deb" 'Setting up weir'
+    on 'docker restart -t 0 api web other > /dev/null'
+    holds
+    nothing_lost "apt-get install -y --reinstall ./$deb"
+    ok "$suite: removed, and back by apt install ./$deb with networks and policy"
+    remove_containers
+    on 'apt-get purge -y weir > /dev/null 2>&1'
+    without_traces
+    ok "$suite: apt purge: no trace"
+
+    says "$archive/install.sh --plain" "Weir $version is installed."
+    use_docker
+    nothing_lost "$archive/install.sh --plain"
+    remove_containers
+    says "$archive/install.sh --remove --purge" 'with its state, settings and groups'
+    without_traces
+    ok "$suite: install.sh --plain, again, --remove --purge: no trace"
+    switch_off
+}
+
+missing=()
+[ "$own" = aarch64 ] || command -v qemu-aarch64-static > /dev/null || missing+=(qemu-user-static)
+without_services install_packages "${missing[@]}"
 (cd "$release" && sha256sum --quiet -c SHA256SUMS)
 ok "SHA256SUMS"
 for file in "$release"/*.deb; do
@@ -40,27 +175,10 @@ if [ "$twice" = yes ]; then
     ok "built again in another folder: the same bytes"
 fi
 
-debootstrap --variant=minbase --include=systemd "$suite" "$work/root" > "$work/log" 2>&1 || { tail -5 "$work/log" >&2; exit 1; }
-mount -t proc proc "$work/root/proc"
-inside() { chroot "$work/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 bash -euc "$1"; }
-# What of Weir is there, beside the logs of who installed it.
-traces() { inside "find / -xdev -iname '*weir*' -not -path '/proc/*' -not -path '/install/*'; grep -h weir /etc/group /etc/gshadow || true"; }
-archive=weir-$version-linux-$own
-mkdir "$work/root/install"
-tar -xzf "$release/$archive.tar.gz" -C "$work/root/install"
-for flags in "" --plain; do
-    [ -z "$(traces)" ] || { traces >&2; exit 1; }
-    # It ends with the agent, which nobody starts here.
-    inside "/install/$archive/install.sh $flags" > "$work/log"
-    grep -q "Weir $version is installed\." "$work/log"
-    inside "weir --version; getent group weir weir-read; test -L /etc/systemd/system/multi-user.target.wants/weir.service" > /dev/null
-    inside "weir policy test /install/$archive/files/usr/share/doc/weir/examples" > /dev/null
-    inside "/install/$archive/install.sh $flags" | grep -q "installed again"
-    inside "/install/$archive/install.sh --remove" > /dev/null
-    inside "test ! -e /usr/bin/weir -a ! -e /usr/local/bin/weir -a -e /etc/weir/agent.yaml"
-    inside "/install/$archive/install.sh $flags; /install/$archive/install.sh --remove --purge" > /dev/null
-    [ -z "$(traces)" ] || { traces >&2; exit 1; }
-    ok "$suite: install.sh $flags: installed, installed again, removed, purged without a trace"
+for suite in "${suites[@]}"; do
+    root=$PWD/out/roots/$suite
+    scripts/release/root.sh "$suite" "$root"
+    try_machine
 done
 
 if [ -x out/weir-aarch64 ] && [ "$own" != aarch64 ]; then
