@@ -285,7 +285,7 @@ start_dockerd() {
         return
     fi
     WEIR_DOCKER_ROOT=$(mktemp -d "${TMPDIR:-/tmp}/weir-docker.XXXXXX")
-    iptables -S FORWARD 2> /dev/null | sed -n 's/^-P FORWARD //p' > "$WEIR_DOCKER_ROOT/forward-policy"
+    { iptables -S FORWARD 2> /dev/null || true; } | sed -n 's/^-P FORWARD //p' > "$WEIR_DOCKER_ROOT/forward-policy"
     cat /proc/sys/net/ipv4/ip_forward > "$WEIR_DOCKER_ROOT/ip-forward"
     local path
     for path in /sys/class/net/docker0 /etc/docker /var/lib/docker; do

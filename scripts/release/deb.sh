@@ -22,8 +22,7 @@ Architecture: $architecture
 Maintainer: Weir maintainers <weir@localhost>
 Installed-Size: $(du -k --apparent-size -s "$1" | cut -f 1)
 Depends: libc6 (>= 2.34), libssl3 | libssl3t64, passwd
-Recommends: iptables
-Suggests: docker.io | docker-ce
+Suggests: docker.io | docker-ce, iptables
 Section: net
 Priority: optional
 Description: network security for containers, by identity, in the kernel

@@ -18,7 +18,7 @@ Release: 1
 Summary: Network security for containers, by identity, in the kernel
 License: Apache-2.0 AND GPL-2.0-only AND BSD-2-Clause AND LGPL-3.0-or-later AND Zlib AND MIT AND BSD-3-Clause
 Requires: glibc >= 2.34, openssl-libs >= 3.0, shadow-utils
-Recommends: iptables
+Suggests: iptables
 AutoReqProv: no
 
 %description

@@ -28,6 +28,7 @@ public static class Cleanup
             .. SnatPorts.Kept(durable) is { } ports ? new[] { $"ports {ports.Ports} kept for SNAT in sysctl {SnatPorts.Reserved.Replace('/', '.')}" } : [],
             .. ProxyRouting.IsThere() ? new[] { "the routing rule of packets to the proxy" } : [],
             .. Iptables.Picture().Length > 0 ? new[] { "iptables chains WEIR-*" } : [],
+            .. HostRules.HasTable() ? new[] { $"nftables' table {HostRules.Table}" } : [],
             .. Directory.Exists(pinRoot) ? new[] { $"programs and maps in {pinRoot}" } : [],
         ];
     }
@@ -66,7 +67,7 @@ public static class Cleanup
         }
 
         ProxyRouting.Remove();
-        Iptables.Remove();
+        HostRules.Remove();
         if (durable is not null)
         {
             HostSettings.Restore(durable);

@@ -15,6 +15,7 @@ public sealed class HostLimitsTests
     };
 
     private string _missingTool = "";
+    private bool _hasNftables;
     private Version _kernel = new(6, 18);
     private int _mtu = 1500;
 
@@ -57,15 +58,26 @@ public sealed class HostLimitsTests
     public void Ip6tables_IsMissedOnlyWhereThereIsIpv6()
     {
         _missingTool = "ip6tables";
-        Assert.Equal(["ip6tables is not installed"], Find().Select(limit => limit.What));
+        Assert.Equal(["neither ip6tables is installed nor has the kernel nftables"], Find().Select(limit => limit.What));
         _settings.Remove("net/ipv6/conf/all/disable_ipv6");
         Assert.Equal(["IPv6 is off"], Find().Select(limit => limit.What));
+    }
+
+    [Theory]
+    [InlineData("iptables")]
+    [InlineData("ip6tables")]
+    public void Iptables_IsNotMissed_WhereTheKernelHasNftables(string tool)
+    {
+        _missingTool = tool;
+        _hasNftables = true;
+        Assert.Empty(Find());
     }
 
     private IReadOnlyList<HostLimit> Find() => HostLimits.Find(
         new ControlOptions(),
         name => _settings.GetValueOrDefault(name),
         tool => tool != _missingTool,
+        _hasNftables,
         _kernel,
         [new LinkInfo(2, "eth0", new byte[6], _mtu, true, null, 0)]);
 }

@@ -21,6 +21,9 @@ public sealed class HostShapeTests
         new("nft flush ruleset") { Meanwhile = "nft flush ruleset" },
         new("ufw") { Prepare = $"{PrivateUfw}; ufw --force enable > /dev/null", Meanwhile = "ufw reload > /dev/null" },
         new("firewalld") { Prepare = Firewalld, Meanwhile = Firewalld },
+        new("Docker leaves iptables alone") { DockerFlags = "--iptables=false" },
+        new("no iptables") { First = NoIptables, DockerFlags = "--iptables=false" },
+        new("no iptables, nft flush ruleset") { First = NoIptables, DockerFlags = "--iptables=false", Meanwhile = "nft flush ruleset" },
         new("marks of a VPN") { Prepare = "for t in iptables ip6tables; do for c in PREROUTING OUTPUT; do $t -t mangle -A $c -m mark --mark 0 -j MARK --set-mark 51820; done; done" },
     ];
 
@@ -46,6 +49,14 @@ public sealed class HostShapeTests
             $t -P FORWARD DROP
         done
         ip6tables -A INPUT -p icmpv6 -j ACCEPT
+        """;
+
+    /// <summary>As if it had never been installed; its files are the machine's.</summary>
+    private const string NoIptables = """
+        mkdir -p /run/sbin/upper /run/sbin/work
+        mount -t overlay -o lowerdir=/usr/sbin,upperdir=/run/sbin/upper,workdir=/run/sbin/work overlay /usr/sbin
+        rm /usr/sbin/*tables*
+        ! command -v iptables && ! command -v ip6tables
         """;
 
     /// <summary>ufw keeps its rules under /etc, which a sandbox shares with the machine.</summary>

@@ -5,7 +5,7 @@ using Weir.Net;
 
 namespace Weir.Control.Host;
 
-/// <summary>Keeps the chains of <see cref="Iptables"/> as they were applied. Called on the writer's thread, but
+/// <summary>Keeps <see cref="HostRules"/> as they were applied. Called on the writer's thread, but
 /// for the comparison.</summary>
 internal sealed class HostFilter(TimeProvider time)
 {
@@ -24,12 +24,12 @@ internal sealed class HostFilter(TimeProvider time)
     {
         try
         {
-            Iptables.Apply(masqueraded, untranslated);
+            HostRules.Apply(masqueraded, untranslated);
             _generation = NetfilterGeneration.Read();
-            _applied = new Applied(masqueraded, untranslated, Iptables.Picture());
+            _applied = new Applied(masqueraded, untranslated, HostRules.Picture());
             Problem = null;
         }
-        catch (ControlException e)
+        catch (WeirException e)
         {
             Problem = e.Message;
         }
@@ -39,7 +39,7 @@ internal sealed class HostFilter(TimeProvider time)
 
     internal IEnumerable<Expectation> Expect() => _applied is not { } applied ? [] :
     [
-        new Expectation("filter", "a rule for containers' traffic (iptables, WEIR-)", _ => IsSo(applied), () =>
+        new Expectation("filter", $"a rule for containers' traffic ({HostRules.Name})", _ => IsSo(applied), () =>
         {
             Apply(applied.Masqueraded, applied.Untranslated);
             if (Problem is { } problem)
@@ -60,7 +60,7 @@ internal sealed class HostFilter(TimeProvider time)
             return true;
         }
 
-        if (Problem is not null || Iptables.Picture() != applied.Picture)
+        if (Problem is not null || HostRules.Picture() != applied.Picture)
         {
             return false;
         }

@@ -16,22 +16,23 @@ public static class HostLimits
     public static IReadOnlyList<HostLimit> Find(ControlOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return [.. Find(options, Setting, HasTool, Environment.OSVersion.Version, Devices()), .. Firewalld()];
+        return [.. Find(options, Setting, HasTool, NetfilterGeneration.Read() is not null, Environment.OSVersion.Version, Devices()), .. Firewalld()];
     }
 
     /// <param name="setting">The value of a sysctl; null: this kernel has none of that name.</param>
     /// <param name="hasTool">Whether a command is installed.</param>
+    /// <param name="hasNftables">Whether the kernel has them, which do without a command.</param>
     /// <param name="devices">Those that have an address.</param>
     internal static IReadOnlyList<HostLimit> Find(
-        ControlOptions options, Func<string, string?> setting, Func<string, bool> hasTool, Version kernel, IReadOnlyList<LinkInfo> devices)
+        ControlOptions options, Func<string, string?> setting, Func<string, bool> hasTool, bool hasNftables, Version kernel, IReadOnlyList<LinkInfo> devices)
     {
         List<HostLimit> limits = [];
-        AddIf(!hasTool("iptables"), "iptables is not installed",
+        AddIf(!hasNftables && !hasTool("iptables"), "neither iptables is installed nor has the kernel nftables",
             "containers do not reach the world by the host's address", "install iptables, or set masquerade: false");
         bool hasIpv6 = setting("net/ipv6/conf/all/disable_ipv6") == "0";
         AddIf(!hasIpv6, "IPv6 is off",
             "networks with --ipv6 are refused, containers have IPv4 only", "set net.ipv6.conf.all.disable_ipv6 to 0, or boot without ipv6.disable=1");
-        AddIf(hasIpv6 && !hasTool("ip6tables"), "ip6tables is not installed",
+        AddIf(hasIpv6 && !hasNftables && !hasTool("ip6tables"), "neither ip6tables is installed nor has the kernel nftables",
             "containers do not reach the world by IPv6", "install iptables, or set masquerade: false");
         AddIf(setting("net/core/bpf_jit_enable") == "0", "the kernel interprets BPF",
             "every packet costs several times as much", "set net.core.bpf_jit_enable to 1");
@@ -69,7 +70,7 @@ public static class HostLimits
 
     private static string? Setting(string name) => Sysctl.Exists(name) ? Sysctl.Read(name) : null;
 
-    private static bool HasTool(string name) =>
+    internal static bool HasTool(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name)));
 
     /// <summary>Up, with a global address, and none of Weir's own.</summary>

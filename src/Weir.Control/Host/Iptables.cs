@@ -31,30 +31,29 @@ internal static class Iptables
         ("filter", "FORWARD", Forward), ("filter", "INPUT", Input), ("filter", "OUTPUT", Output), ("nat", "POSTROUTING", Postrouting),
     ];
 
-    /// <summary>Puts rules for these ranges in place of those that are there.</summary>
+    /// <summary>Whether this host has the tool of a family.</summary>
+    internal static bool IsInstalled(bool ipv6) => HostLimits.HasTool(Tool(ipv6));
+
+    /// <summary>Puts rules for these ranges of a family in place of those that are there.</summary>
     /// <param name="untranslated">Towards these they keep their addresses.</param>
     /// <exception cref="ControlException">iptables refuses.</exception>
-    internal static void Apply(IReadOnlyCollection<IpPrefix> masqueraded, IReadOnlyCollection<IpPrefix> untranslated)
+    internal static void Apply(bool ipv6, IReadOnlyCollection<IpPrefix> masqueraded, IEnumerable<IpPrefix> untranslated)
     {
-        foreach (bool ipv6 in new[] { false, true })
+        if (ipv6 && (masqueraded.Count == 0 || !Socket.OSSupportsIPv6) && !HasChain(ipv6))
         {
-            IpPrefix[] ranges = [.. masqueraded.Where(prefix => prefix.IsIpv6 == ipv6)];
-            if (ipv6 && (ranges.Length == 0 || !Socket.OSSupportsIPv6) && !HasChain(ipv6))
-            {
-                continue;
-            }
+            return;
+        }
 
-            string tool = Tool(ipv6);
-            Run(tool + "-restore", ["--noflush", "-w", Patience], Rules(ranges, untranslated.Where(prefix => prefix.IsIpv6 == ipv6)));
-            foreach ((string table, string chain, string target) in _jumps)
-            {
-                EnsureJump(tool, table, chain, target);
-            }
+        string tool = Tool(ipv6);
+        Run(tool + "-restore", ["--noflush", "-w", Patience], Rules(masqueraded, untranslated));
+        foreach ((string table, string chain, string target) in _jumps)
+        {
+            EnsureJump(tool, table, chain, target);
         }
     }
 
     /// <summary>Whether the rules are the kernel's older ones, of which nftables knows nothing.</summary>
-    internal static bool IsLegacy => _isLegacy.Value;
+    internal static bool IsLegacy => IsInstalled(ipv6: false) && _isLegacy.Value;
 
     /// <summary>The rules of ours that are there now, as text that is the same as long as they are.</summary>
     internal static string Picture()
@@ -98,7 +97,7 @@ internal static class Iptables
         }
     }
 
-    private static string Rules(IpPrefix[] masqueraded, IEnumerable<IpPrefix> untranslated)
+    private static string Rules(IReadOnlyCollection<IpPrefix> masqueraded, IEnumerable<IpPrefix> untranslated)
     {
         var text = new StringBuilder();
         // Naming a chain empties it; the whole table changes at once.
@@ -113,7 +112,7 @@ internal static class Iptables
             .Append(CultureInfo.InvariantCulture, $"-A {Input} -i lo -m mark --mark 0x{(uint)ProxyMark.MarkToProxy:x} -j ACCEPT\n")
             .Append(CultureInfo.InvariantCulture, $"-A {Output} -m mark --mark 0x{(uint)ProxyMark.MarkFromProxy:x} -j ACCEPT\n")
             .Append("COMMIT\n*nat\n:").Append(Postrouting).Append(" - [0:0]\n");
-        foreach (IpPrefix prefix in masqueraded.Length > 0 ? untranslated : [])
+        foreach (IpPrefix prefix in masqueraded.Count > 0 ? untranslated : [])
         {
             text.Append("-A ").Append(Postrouting).Append(" -d ").Append(prefix).Append(" -j RETURN\n");
         }

@@ -5,7 +5,8 @@ namespace Weir.Control.State;
 /// <summary>Names of the two ends of an endpoint's veth pair. The kernel allows 15 characters.</summary>
 internal static class LinkNames
 {
-    private const string HostPrefix = "weir";
+    /// <summary>Of the host's ends; the overlay's name begins so, too.</summary>
+    internal const string HostPrefix = "weir";
     private const string ContainerPrefix = "wc";
     private const int Digits = 8;
 

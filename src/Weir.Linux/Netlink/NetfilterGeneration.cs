@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 
 namespace Weir.Linux.Netlink;
 
@@ -39,14 +38,5 @@ public static class NetfilterGeneration
         }
 
         return generation;
-    }
-
-    /// <summary>struct nfgenmsg.</summary>
-    [StructLayout(LayoutKind.Sequential)]
-    private struct NetfilterMessage
-    {
-        internal byte Family;
-        internal byte Version;
-        internal ushort Resource;
     }
 }

@@ -12,6 +12,7 @@ internal static class NetlinkFlags
     internal const ushort Exclusive = 0x200;
     internal const ushort Dump = 0x300;
     internal const ushort Create = 0x400;
+    internal const ushort Append = 0x800;
 
     /// <summary>In an answer: the refused request is not repeated in it.</summary>
     internal const ushort Capped = 0x100;

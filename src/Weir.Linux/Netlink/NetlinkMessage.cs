@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
@@ -42,6 +43,9 @@ internal sealed class NetlinkMessage
     }
 
     internal NetlinkMessage UInt32(ushort attribute, uint value) => Bytes(attribute, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)));
+
+    /// <summary>A number as netfilter takes it.</summary>
+    internal NetlinkMessage BigEndian(ushort attribute, uint value) => UInt32(attribute, BinaryPrimitives.ReverseEndianness(value));
 
     internal NetlinkMessage Text(ushort attribute, string value) => Bytes(attribute, Encoding.UTF8.GetBytes(value + "\0"));
 

@@ -91,6 +91,43 @@ internal sealed class NetlinkSocket : IDisposable
         }
     }
 
+    /// <summary>Sends requests of which the kernel does all or none. It answers neither the first nor the last, which say where they begin and end.</summary>
+    internal void Batch(IReadOnlyList<NetlinkMessage> messages, string what)
+    {
+        lock (_lock)
+        {
+            uint first = _sequence + 1;
+            byte[] bytes = [.. messages.SelectMany(message => message.Complete(++_sequence).ToArray())];
+            uint lastAnswered = _sequence - 1;
+            Send(bytes, what);
+            LinuxException? failure = null;
+            while (true)
+            {
+                ReadOnlySpan<byte> answer = Receive(what);
+                while (NextMessage(ref answer, out Header header, out ReadOnlySpan<byte> payload))
+                {
+                    if (header.Type != TypeError || header.Sequence - first > lastAnswered - first)
+                    {
+                        continue;
+                    }
+
+                    int errno = -MemoryMarshal.Read<int>(payload);
+                    failure ??= errno == 0 ? null : new LinuxException(errno, what, Explain(header, payload));
+                    // What is said of the first is said of all.
+                    if (header.Sequence == lastAnswered || header.Sequence == first)
+                    {
+                        if (failure is not null)
+                        {
+                            throw failure;
+                        }
+
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
     /// <summary>Reads a whole table. Starts again if it changed meanwhile.</summary>
     internal void Dump(NetlinkMessage message, string what, Action restart, MessageHandler handler)
     {
@@ -159,15 +196,21 @@ internal sealed class NetlinkSocket : IDisposable
         }
     }
 
-    private unsafe uint Send(NetlinkMessage message, string what)
+    private uint Send(NetlinkMessage message, string what)
     {
         uint sequence = ++_sequence;
-        Span<byte> bytes = message.Complete(sequence);
+        Send(message.Complete(sequence), what);
+        return sequence;
+    }
+
+    private unsafe void Send(ReadOnlySpan<byte> bytes, string what)
+    {
         fixed (byte* p = bytes)
         {
-            return Libc.Send(_socket.Number, p, (nuint)bytes.Length, 0) == bytes.Length
-                ? sequence
-                : throw LinuxException.Last(what);
+            if (Libc.Send(_socket.Number, p, (nuint)bytes.Length, 0) != bytes.Length)
+            {
+                throw LinuxException.Last(what);
+            }
         }
     }
 

@@ -35,7 +35,8 @@ public sealed class DockerHost : IDisposable
         Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts, Launcher = shape.Launcher };
         try
         {
-            StartDocker();
+            Sandbox.Shell(shape.First);
+            StartDocker(shape.DockerFlags);
             Sandbox.Shell($"export TMPDIR=/run; make_image {Image}");
             Sandbox.Shell("ip netns add world; ip -n world link set lo up");
             JoinWorld(shape.Uplink);
@@ -209,6 +210,6 @@ public sealed class DockerHost : IDisposable
         return table.Split('\n').FirstOrDefault(line => Regex.IsMatch(line, $@"(^|\W){Regex.Escape(container)}(\W|$)")) ?? "";
     }
 
-    private void StartDocker() =>
-        DockerRoot = Sandbox.Shell("mkdir -p /run/machine; export TMPDIR=/run/machine; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
+    private void StartDocker(string flags) =>
+        DockerRoot = Sandbox.Shell($"export WEIR_DOCKERD_FLAGS='{flags}'; mkdir -p /run/machine; export TMPDIR=/run/machine; start_dockerd > /dev/null; echo $WEIR_DOCKER_ROOT").Trim();
 }

@@ -13,6 +13,12 @@ internal sealed record HostShape(string Name)
     /// <summary>Makes the device world0, whose other end is up0 in the namespace "world".</summary>
     internal string Uplink { get; init; } = "ip link add world0 type veth peer name up0 netns world";
 
+    /// <summary>Run by bash before dockerd starts.</summary>
+    internal string First { get; init; } = "true";
+
+    /// <summary>What dockerd is told.</summary>
+    internal string DockerFlags { get; init; } = "";
+
     /// <summary>Run by bash when dockerd runs and the uplink is up, before the agent starts.</summary>
     internal string Prepare { get; init; } = "true";
 
