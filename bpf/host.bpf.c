@@ -202,6 +202,16 @@ __noinline int device_related(const struct packet *quoted, struct report *r, str
 	return true;
 }
 
+/* A packet to a frontend that is this host's own address, and no flow of the service: may it be the answer to a connection that
+ * netfilter masquerades from that very port? It does so although the port is taken. The stack knows, and resets what is
+ * nobody's. */
+__noinline int device_may_be_hosts(const struct packet *p, const struct ip_addr *frontend)
+{
+	if (!p || !frontend || p->protocol != L4_TCP || p->flags & PACKET_HANDED_OVER)
+		return false;
+	return identity_of_outside(frontend, p->flags & PACKET_IPV6) == IDENTITY_HOST && !device_knows(p);
+}
+
 enum concern {
 	CONCERN_OTHER, /* none of ours, and unchanged */
 	CONCERN_BACKEND,
@@ -387,6 +397,8 @@ int weir_from_dev(struct __sk_buff *skb)
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
 	if (reason == DROP_REASON_CT_INVALID && alias_take(&p, &w, &v))
 		reason = device_judge(skb, &p, &r, &v);
+	if (reason == DROP_REASON_CT_INVALID && device_may_be_hosts(&p, &w.from))
+		return UNTOUCHED;
 	if (reason)
 		return refuse(skb, &p, &r, &v, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)

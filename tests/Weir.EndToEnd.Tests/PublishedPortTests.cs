@@ -53,6 +53,20 @@ public sealed class PublishedPortTests : IDisposable
         Server("-p", "8080:80");
     }
 
+    /// <summary>Netfilter gives a container's connection the port that it has, although it is published: the answers are the container's all the same.</summary>
+    [PrivilegedFact]
+    public void ContainersOwnPort_MayBeAPublishedOne()
+    {
+        string web = Server("-p", "40123:80");
+        string client = Run(_host.RunClient("client", _network, "--sysctl", "net.ipv4.ip_local_port_range=40123 40124"));
+        for (int i = 0; i < 2; i++)
+        {
+            Assert.Contains("hello from the world", _host.Exec(client, "timeout", "5", "wget", "-qO-", $"http://{DockerHost.WorldAddress}/").OrFail().Output, StringComparison.Ordinal);
+        }
+
+        MustAnswer(web, () => FromWorld($"{DockerHost.HostAddress}:40123"));
+    }
+
     [PrivilegedFact]
     public void RangeAndHostAddress_AreAsAsked()
     {

@@ -326,6 +326,26 @@ public sealed class LocalBackendTests : IDisposable
         Assert.Equal(reset.WithChecksums(), outcome.Frame);
     }
 
+    /// <summary>Netfilter masquerades by the source's own port, also where that is a frontend's.</summary>
+    [Theory]
+    [InlineData(false, 0x12)]
+    [InlineData(false, Ack)]
+    [InlineData(true, 0x12)]
+    [InlineData(true, Ack)]
+    public void AnswerToAConnectionOfTheHostsOwnAddress_IsLeftToTheStack(bool v6, byte flags)
+    {
+        const uint Host = 1;
+        _h.SetIpcache(v6 ? Frontend6 + "/128" : Frontend + "/32", Host);
+        byte[] answer = (FromClient(v6, Tcp) with { TcpFlags = flags }).WithChecksums();
+        Outcome outcome = _h.FromDevice(answer);
+        Assert.Equal((ProgramHarness.Untouched, DropReason.None), (outcome.Action, outcome.Reason));
+        Assert.Equal(answer, outcome.Frame);
+
+        // Once a client opens a flow by the same ports, what does not fit it goes no further.
+        Assert.Equal(DropReason.None, _h.FromDevice(FromClient(v6, Tcp)).Reason);
+        Assert.Equal(DropReason.TcpSequence, _h.FromDevice((FromClient(v6, Tcp) with { TcpFlags = 4, Sequence = 77777777 }).WithChecksums()).Reason);
+    }
+
     [Fact]
     public void ClosedFlows_DoNotCountAgainstTheirEndpoint()
     {
