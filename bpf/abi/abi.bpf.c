@@ -8,6 +8,7 @@
 #include "conntrack.h"
 #include "drop_reason.h"
 #include "event.h"
+#include "http.h"
 #include "measure.h"
 #include "metrics.h"
 #include "name.h"
@@ -96,4 +97,10 @@ KEEP_ENUM(drop_reason);
 KEEP_ENUM(event_type);
 KEEP_ENUM(tcp_end);
 KEEP_ENUM(metrics_layout);
+KEEP_STRUCT(http_head);
+KEEP_ENUM(http_layout);
+KEEP_ENUM(http_place);
+KEEP_ENUM(http_action);
+KEEP_ENUM(http_answer);
+KEEP_ENUM(http_head_flag);
 KEEP_ENUM(proxy_mark);

@@ -53,6 +53,7 @@ enum tcp_flag {
 	TCP_SYN = 2,
 	TCP_RST = 4,
 	TCP_ACK = 16,
+	TCP_URG = 32,
 };
 
 enum packet_flag {

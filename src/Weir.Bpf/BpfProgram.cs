@@ -36,9 +36,11 @@ public sealed unsafe class BpfProgram
     /// <param name="output">Gets the packet as the program left it; may be empty.</param>
     /// <param name="repeat">How often; the result is the last run's, the time the mean.</param>
     /// <param name="context">For tc a struct __sk_buff, or empty: as if received on the loopback.</param>
-    public TestRunResult TestRun(ReadOnlySpan<byte> packet, Span<byte> output = default, int repeat = 1, ReadOnlySpan<byte> context = default)
+    /// <param name="contextOutput">Gets the context as the program left it; may be empty.</param>
+    public TestRunResult TestRun(
+        ReadOnlySpan<byte> packet, Span<byte> output = default, int repeat = 1, ReadOnlySpan<byte> context = default, Span<byte> contextOutput = default)
     {
-        fixed (byte* input = packet, result = output, contextIn = context)
+        fixed (byte* input = packet, result = output, contextIn = context, contextOut = contextOutput)
         {
             var attributes = new BpfSyscall.TestRun
             {
@@ -50,6 +52,8 @@ public sealed unsafe class BpfProgram
                 Repeat = (uint)repeat,
                 ContextSizeIn = (uint)context.Length,
                 ContextIn = (ulong)contextIn,
+                ContextSizeOut = (uint)contextOutput.Length,
+                ContextOut = (ulong)contextOut,
             };
             int errno = -BpfSyscall.Call(BpfCommand.ProgramTestRun, ref attributes);
             return errno <= 0

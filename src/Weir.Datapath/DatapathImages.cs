@@ -17,6 +17,8 @@ internal sealed class DatapathImages(Func<string, byte[]> read)
 
     internal ReadOnlySpan<byte> Host => Image("host.bpf");
 
+    internal ReadOnlySpan<byte> Http => Image("http.bpf");
+
     internal ReadOnlySpan<byte> Listener => Image("listener.bpf");
 
     internal ReadOnlySpan<byte> Measure => Image("measure.bpf");

@@ -14,6 +14,9 @@ public static class DatapathObject
     /// <summary>bpf/host.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> HostImage => DatapathImages.Own.Host;
 
+    /// <summary>bpf/http.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> HttpImage => DatapathImages.Own.Http;
+
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> ListenerImage => DatapathImages.Own.Listener;
 

@@ -31,6 +31,7 @@ internal static class AbiLayout
         FragEntry.Layout(),
         FragKey.Layout(),
         FrontendEntry.Layout(),
+        HttpHead.Layout(),
         IpAddr.Layout(),
         IpcacheEntry.Layout(),
         IpcacheKey.Layout(),

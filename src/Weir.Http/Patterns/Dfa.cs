@@ -29,6 +29,9 @@ internal sealed class Dfa
         AcceptSets = acceptSets;
     }
 
+    /// <summary>Of no pattern at all.</summary>
+    public static Dfa Nothing { get; } = new(new byte[256], [Dead, Dead], [0, 0], 1, [[]]);
+
     /// <summary>The sets of patterns that a text can match; the first is the empty one.</summary>
     public IReadOnlyList<int[]> AcceptSets { get; }
 

@@ -50,6 +50,14 @@ internal sealed class PatternSet
 
     public int AutomatonCount => _automata.Length;
 
+    /// <summary>All of it as one automaton, with the mask of each of its accept sets; null: it takes several.</summary>
+    public (Dfa Dfa, ulong[][] Masks)? Single => _automata.Length switch
+    {
+        0 => (Dfa.Nothing, [_always]),
+        1 => _automata[0],
+        _ => null,
+    };
+
     /// <summary>Finds what makes one pattern unusable.</summary>
     /// <exception cref="PatternException">It is.</exception>
     public static void Check(string pattern) => _ = new PatternSet([pattern]);

@@ -51,6 +51,15 @@ public sealed class HttpRuleSet
     /// <summary>States of the automata, for figures.</summary>
     public int StateCount => _methods.StateCount + _paths.StateCount + _hosts.StateCount;
 
+    /// <summary>Of each rule the method that it wants.</summary>
+    internal PatternSet Methods => _methods;
+
+    /// <summary>Likewise the path.</summary>
+    internal PatternSet Paths => _paths;
+
+    /// <summary>Likewise the host.</summary>
+    internal PatternSet Hosts => _hosts;
+
     /// <summary>Whether some rule looks at a header of that name.</summary>
     public bool LooksAt(ReadOnlySpan<byte> name)
     {

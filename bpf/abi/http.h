@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* weir_http: by an HTTP policy's number an automaton over the head of a request, as lib/http.h walks it.
+ *
+ * A state is the place of its row among the slots. The slot of a byte's class in a row is the row's if it
+ * says so, and tells where the byte leads. Any other class leads where it does from the row's model, which
+ * the slot of class 0 names: another state, or a row of which every slot is there. Rows of few slots lie
+ * between one another's. State 0 is that in which bytes of headers pass that nobody looks at. */
+#pragma once
+#include <linux/types.h>
+
+enum http_layout {
+	HTTP_SLOTS = 32768,	/* a power of two */
+	HTTP_ACTION = 0x8000,	/* a slot leads to an action: what is done is two slots there */
+	HTTP_STAY = 0x7fff,	/* a slot of a model leads to the row whose model it is */
+	HTTP_NO_ROW = 0xffff,	/* whose a slot is that is no row's */
+	HTTP_WORDS = 4,		/* of a set of rules */
+	HTTP_RULES = 256,	/* 64 a word */
+	HTTP_MASKS = 512,	/* sets of rules */
+	HTTP_CONDITIONS = 32,	/* on headers: a bit each */
+	HTTP_VALUES = 64,	/* what headers can say to them */
+	HTTP_HEAD = 3072,	/* bytes of a head that are looked at; the 1000 headers of a reader do not fit */
+	HTTP_METHOD_BYTES = 32, /* of a method, as the proxy's reader has it */
+};
+
+/* Where in a table what lies: written by the agent, by these. */
+enum http_place {
+	HTTP_AT_SLOTS = 0, /* each: whose it is, where it leads (16 bits each); of an action: HTTP_ACTION + what, argument, and in
+			      the next where to go on */
+	HTTP_AT_CLASSES = 131072, /* of each byte its class, from 1 on */
+	HTTP_AT_MASKS = 131328,
+	HTTP_AT_NEEDS = 147712,	 /* of each condition the rules that need it */
+	HTTP_AT_RULES = 148736,	 /* of each rule its number */
+	HTTP_AT_VALUES = 149760, /* conditions that a header is about, and those that it fulfils */
+	HTTP_AT_START = 150272,	 /* the first state; 16 bits, as what follows */
+	HTTP_AT_NO_HOST = 150274, /* the set of rules that a request to no host fulfils */
+	HTTP_AT_CONDITIONS = 150276, /* how many there are */
+	HTTP_TABLE_BYTES = 150280,
+};
+
+enum http_action {
+	HTTP_ACTION_NONE = 0,
+	HTTP_ACTION_GIVE_UP = 1,      /* not plainly understood */
+	HTTP_ACTION_METHOD = 2,	      /* a set of rules */
+	HTTP_ACTION_PATH = 3,	      /* a set of rules */
+	HTTP_ACTION_VERSION = 4,      /* minor version */
+	HTTP_ACTION_HOST = 5,	      /* begins */
+	HTTP_ACTION_HOST_PORT = 6,    /* a set of rules, by what stands before the port */
+	HTTP_ACTION_HOST_BRACKET = 7, /* what came was no port */
+	HTTP_ACTION_HOST_END = 8,     /* a set of rules, by all of it */
+	HTTP_ACTION_LENGTH = 9,	      /* begins */
+	HTTP_ACTION_LENGTH_DIGIT = 10,
+	HTTP_ACTION_CONNECTION = 11, /* 1: close */
+	HTTP_ACTION_VALUE = 12,	     /* a number of HTTP_VALUES */
+	HTTP_ACTION_END = 13,
+};
+
+/* What the kernel says of a request. Only the second lets it pass. */
+enum http_answer {
+	HTTP_ANSWER_UNCLEAR = 0, /* not plainly understood: the proxy's to decide */
+	HTTP_ANSWER_ALLOWED = 1,
+	HTTP_ANSWER_DENIED = 2,
+	HTTP_ANSWER_PARTIAL = 3, /* plain so far, and not whole */
+};
+
+/* A head that was judged; what it says of the request is true only of a whole one. */
+struct http_head {
+	__u64 body;    /* bytes of it, behind the head */
+	__u32 rule_id; /* of the last end that was asked: the rule that allows it; 0: none does */
+	__u16 length;  /* of the head */
+	__u8 flags;    /* enum http_head_flag */
+	__u8 answer;   /* enum http_answer */
+};
+
+enum http_head_flag {
+	HTTP_HEAD_VERSION_11 = 1,
+	HTTP_HEAD_HOST = 2,	  /* it is there */
+	HTTP_HEAD_LENGTH = 4,	  /* Content-Length is */
+	HTTP_HEAD_CONNECTION = 8, /* Connection is */
+	HTTP_HEAD_KEEP_ALIVE = 16, /* another request may follow */
+	HTTP_HEAD_INGRESS = 32,	   /* the ingress end's policy said it, not the egress end's */
+};
