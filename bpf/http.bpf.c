@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Judges plain HTTP requests. No packet passes here yet (docs/adr/0056-the-head-is-an-automaton.md): tests
- * and benchmarks run it.
+/* Judges plain HTTP requests. No packet passes here yet
+ * (docs/adr/0056-the-head-is-an-automaton.md): tests and benchmarks run it.
  *
- * A packet comes with the HTTP policies of its two ends in cb[0] and cb[1], and goes with the struct http_head of what it begins
- * with in cb[0] to cb[3]. */
+ * A packet comes with the numbers of the HTTP policies of its two ends as mark and priority, and
+ * goes with the struct http_head of what it begins with in cb. */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
@@ -15,7 +15,7 @@ SEC("tc")
 int weir_http_judge(struct __sk_buff *skb)
 {
 	struct http_head head = {};
-	struct http_request request = {.egress = skb->cb[0], .ingress = skb->cb[1]};
+	struct http_request request = {.egress = skb->mark, .ingress = skb->priority};
 	struct packet p = {};
 	struct tcp_head *tcp;
 

@@ -8,8 +8,8 @@ using Weir.Datapath.Abi;
 using Weir.Policy;
 using Weir.Testing;
 
-// "balancer" measures the program of a device instead, "sockets" the socket hook; any other word only the rows
-// with it in their names.
+// "balancer" measures the program of a device instead, "sockets" the socket hook, "http" the verdict on requests; any other
+// word only the rows with it in their names.
 if (args is ["balancer"])
 {
     using var balancer = new BalancerBench();
@@ -24,6 +24,12 @@ const string World = "203.0.113.10";
 if (args is ["sockets"])
 {
     SocketBench.Run();
+    return;
+}
+
+if (args is ["http"])
+{
+    HttpBench.Run();
     return;
 }
 

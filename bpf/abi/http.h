@@ -1,37 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_http: by an HTTP policy's number an automaton over the head of a request, as lib/http.h walks it.
+/* weir_http: by an HTTP policy's number an automaton over the head of a request, as lib/http.h
+ * walks it.
  *
- * A state is the place of its row among the slots. The slot of a byte's class in a row is the row's if it
- * says so, and tells where the byte leads. Any other class leads where it does from the row's model, which
- * the slot of class 0 names: another state, or a row of which every slot is there. Rows of few slots lie
- * between one another's. State 0 is that in which bytes of headers pass that nobody looks at. */
+ * A state is the place of its row among the slots. The slot of a byte's class in a row is the row's
+ * if it says so, and tells where the byte leads. Any other class leads where it does from the row's
+ * model, which the slot of class 0 names: another state, or a row of which every slot is there.
+ * Rows of few slots lie between one another's. State 0 is that in which bytes of headers pass that
+ * nobody looks at. */
 #pragma once
 #include <linux/types.h>
 
 enum http_layout {
-	HTTP_SLOTS = 32768,	/* a power of two */
-	HTTP_ACTION = 0x8000,	/* a slot leads to an action: what is done is two slots there */
-	HTTP_STAY = 0x7fff,	/* a slot of a model leads to the row whose model it is */
-	HTTP_NO_ROW = 0xffff,	/* whose a slot is that is no row's */
-	HTTP_WORDS = 4,		/* of a set of rules */
-	HTTP_RULES = 256,	/* 64 a word */
-	HTTP_MASKS = 512,	/* sets of rules */
-	HTTP_CONDITIONS = 32,	/* on headers: a bit each */
-	HTTP_VALUES = 64,	/* what headers can say to them */
-	HTTP_HEAD = 3072,	/* bytes of a head that are looked at; the 1000 headers of a reader do not fit */
+	HTTP_SLOTS = 32768,   /* a power of two */
+	HTTP_ACTION = 0x8000, /* a slot leads to an action: what is done is two slots there */
+	HTTP_STAY = 0x7fff,   /* a slot of a model leads to the row whose model it is */
+	HTTP_NO_ROW = 0xffff, /* whose a slot is that is no row's */
+	HTTP_WORDS = 4,	      /* of a set of rules */
+	HTTP_RULES = 256,     /* 64 a word */
+	HTTP_MASKS = 512,     /* sets of rules */
+	HTTP_CONDITIONS = 32, /* on headers: a bit each */
+	HTTP_VALUES = 64,     /* what headers can say to them */
+	HTTP_HEAD = 3072,     /* bytes of a head that are looked at; fewer than 1000 headers take */
 	HTTP_METHOD_BYTES = 32, /* of a method, as the proxy's reader has it */
 };
 
 /* Where in a table what lies: written by the agent, by these. */
 enum http_place {
-	HTTP_AT_SLOTS = 0, /* each: whose it is, where it leads (16 bits each); of an action: HTTP_ACTION + what, argument, and in
-			      the next where to go on */
-	HTTP_AT_CLASSES = 131072, /* of each byte its class, from 1 on */
+	HTTP_AT_CLASSES = 0, /* of each byte its class, from 1 on */
+	HTTP_AT_SLOTS = 256, /* each: whose it is, where it leads (16 bits each); of an action:
+				HTTP_ACTION + what, argument, and in the next where to go on */
 	HTTP_AT_MASKS = 131328,
-	HTTP_AT_NEEDS = 147712,	 /* of each condition the rules that need it */
-	HTTP_AT_RULES = 148736,	 /* of each rule its number */
-	HTTP_AT_VALUES = 149760, /* conditions that a header is about, and those that it fulfils */
-	HTTP_AT_START = 150272,	 /* the first state; 16 bits, as what follows */
+	HTTP_AT_NEEDS = 147712,	  /* of each condition the rules that need it */
+	HTTP_AT_RULES = 148736,	  /* of each rule its number */
+	HTTP_AT_VALUES = 149760,  /* conditions that a header is about, and those that it fulfils */
+	HTTP_AT_START = 150272,	  /* the first state; 16 bits, as what follows */
 	HTTP_AT_NO_HOST = 150274, /* the set of rules that a request to no host fulfils */
 	HTTP_AT_CONDITIONS = 150276, /* how many there are */
 	HTTP_TABLE_BYTES = 150280,
@@ -73,9 +75,9 @@ struct http_head {
 
 enum http_head_flag {
 	HTTP_HEAD_VERSION_11 = 1,
-	HTTP_HEAD_HOST = 2,	  /* it is there */
-	HTTP_HEAD_LENGTH = 4,	  /* Content-Length is */
-	HTTP_HEAD_CONNECTION = 8, /* Connection is */
+	HTTP_HEAD_HOST = 2,	   /* it is there */
+	HTTP_HEAD_LENGTH = 4,	   /* Content-Length is */
+	HTTP_HEAD_CONNECTION = 8,  /* Connection is */
 	HTTP_HEAD_KEEP_ALIVE = 16, /* another request may follow */
 	HTTP_HEAD_INGRESS = 32,	   /* the ingress end's policy said it, not the egress end's */
 };

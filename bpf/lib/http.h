@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Judges the head of an HTTP request: walks the automata that the policies of its two ends compile to.
+/* Judges the head of an HTTP request: walks the automata that the policies of its two ends compile
+ * to.
  *
- * What they accept, the proxy's reader accepts, and reads the same out of it; what it would have to think
- * about is given up, for it to decide. Nothing passes here that would not pass there. */
+ * What they accept, the proxy's reader accepts, and reads the same out of it; what it would have to
+ * think about is given up, for it to decide. Nothing passes here that would not pass there. */
 #pragma once
 #include <stdbool.h>
 #include "../abi/http.h"
@@ -12,15 +13,16 @@ enum http_size {
 	HTTP_BUFFER = 4096, /* a power of two, more than HTTP_HEAD */
 	HTTP_BYTES_A_STEP = 8,
 	HTTP_SKIPS_A_STEP = 4, /* of a word each */
-	HTTP_MODELS = 2, /* a row's model has a whole one, at most */
+	HTTP_MODELS = 2,       /* a row's model has a whole one, at most */
 	HTTP_TABLES = 1024,
 };
 
 #define HTTP_MOST_BEFORE_DIGIT 100000000000000000ULL /* 18 digits, as the reader has it */
 
+/* Where bytes of a class lead: read as one word, of which the lower half says whose row it is in.
+ */
 struct http_slot {
-	__u16 row;
-	__u16 next;
+	__u32 word;
 };
 
 struct http_value {
@@ -29,8 +31,8 @@ struct http_value {
 };
 
 struct http_table {
-	struct http_slot slots[HTTP_SLOTS];
 	__u8 classes[256];
+	struct http_slot slots[HTTP_SLOTS];
 	__u64 masks[HTTP_MASKS][HTTP_WORDS];
 	__u64 needs[HTTP_CONDITIONS][HTTP_WORDS];
 	__u32 rules[HTTP_RULES];
@@ -43,7 +45,7 @@ struct http_table {
 
 #define HTTP_LIES_AT(field, place)                                                                 \
 	_Static_assert(__builtin_offsetof(struct http_table, field) == (place), #field)
-HTTP_LIES_AT(classes, HTTP_AT_CLASSES);
+HTTP_LIES_AT(slots, HTTP_AT_SLOTS);
 HTTP_LIES_AT(masks, HTTP_AT_MASKS);
 HTTP_LIES_AT(needs, HTTP_AT_NEEDS);
 HTTP_LIES_AT(rules, HTTP_AT_RULES);
@@ -72,15 +74,16 @@ struct {
 struct http_walk {
 	__u64 left[HTTP_WORDS]; /* rules that fit so far */
 	__u64 body;
-	__u32 at;     /* the next byte */
-	__u32 end;    /* behind the last */
-	__u32 found;  /* conditions whose header is there */
-	__u32 failed; /* conditions that a header did not fulfil */
+	__u32 at;	   /* the next byte */
+	__u32 end;	   /* behind the last */
+	__u32 found;	   /* conditions whose header is there */
+	__u32 failed;	   /* conditions that a header did not fulfil */
 	__u32 before_port; /* 1 + the set of rules by the host without its port; 0: it has none */
 	__u16 state;
 	__u8 flags;  /* enum http_head_flag */
 	__u8 answer; /* enum http_answer */
-	__u8 head[HTTP_BUFFER + 8] __attribute__((aligned(8))); /* zero behind its end */
+	__u8 head[HTTP_BUFFER + HTTP_BYTES_A_STEP]
+	    __attribute__((aligned(8))); /* zero behind its end */
 };
 
 /* Used by a program while it has one packet; nobody else reads it. */
@@ -98,20 +101,45 @@ struct http_run {
 };
 
 /* The compiler knows of a state that it is small enough; the verifier wants to see it. */
-static __always_inline struct http_slot *http_slot(struct http_table *t, __u32 at)
+static __always_inline __u32 http_slot(struct http_table *t, __u64 at)
 {
 	asm volatile("%0 &= %1" : "+r"(at) : "i"(HTTP_SLOTS - 1));
-	return &t->slots[at];
+	return t->slots[at].word;
 }
 
-/* Whether eight bytes may all stand in a header's value: none is below a space, none is DEL. As a whole
- * the two tests are exact: a borrow comes from a byte that is one itself. A tab takes the other way. */
-static __always_inline bool http_is_value(__u64 x)
+static __always_inline __u32 http_slot_row(__u32 slot)
+{
+	return slot & 0xffff;
+}
+
+static __always_inline __u32 http_slot_next(__u32 slot)
+{
+	return slot >> 16;
+}
+
+/* Eight bytes, wherever they lie: the compiler would read them one by one. */
+static __always_inline __u64 http_word(const __u8 *bytes)
+{
+	__u64 word;
+
+	asm volatile("%0 = *(u64 *)(%1 + 0)" : "=r"(word) : "r"(bytes));
+	return word;
+}
+
+/* How many of eight bytes may stand in a header's value, up to the first that may not: one below a
+ * space, or DEL. That one is found exactly: a borrow reaches only those behind it. A tab takes the
+ * other way. */
+static __always_inline __u32 http_value_bytes(__u64 x)
 {
 	__u64 del = x ^ 0x7f7f7f7f7f7f7f7fULL;
+	__u64 bad = (((x - 0x2020202020202020ULL) & ~x) | ((del - 0x0101010101010101ULL) & ~del)) &
+		    0x8080808080808080ULL;
 
-	return !((((x - 0x2020202020202020ULL) & ~x) | ((del - 0x0101010101010101ULL) & ~del)) &
-		 0x8080808080808080ULL);
+	if (!bad)
+		return sizeof(__u64);
+	/* Its lowest bit is 256 to the power of the byte's place; the product's highest byte is
+	 * that place. */
+	return (((bad & -bad) >> 7) * 0x0001020304050607ULL) >> 56;
 }
 
 static __always_inline void http_narrow(struct http_walk *w, struct http_table *t, __u32 mask)
@@ -170,8 +198,8 @@ static __always_inline bool http_once(struct http_walk *w, enum http_head_flag f
 }
 
 /* False: the walk is over. "byte" is what led here, in front of w->at. */
-static __always_inline bool http_act(struct http_walk *w, struct http_table *t, __u16 action,
-				     __u16 argument, __u8 byte)
+static __always_inline bool http_act(struct http_walk *w, struct http_table *t, __u32 action,
+				     __u32 argument, __u8 byte)
 {
 	switch (action) {
 	case HTTP_ACTION_METHOD:
@@ -229,42 +257,45 @@ static __always_inline bool http_act(struct http_walk *w, struct http_table *t, 
 /* Where a class of bytes leads from a state. */
 static __always_inline __u32 http_next(struct http_table *t, __u32 state, __u32 class)
 {
-	struct http_slot *slot = http_slot(t, state + class);
-	__u32 row = state, below;
+	__u32 slot = http_slot(t, state + class), row = state, below;
 
-	if (slot->row == row)
-		return slot->next;
+	if (http_slot_row(slot) == row)
+		return http_slot_next(slot);
 	for (int i = 0; i < HTTP_MODELS; i++) {
 		below = row;
-		row = http_slot(t, row)->next;
+		row = http_slot_next(http_slot(t, row));
 		slot = http_slot(t, row + class);
-		if (slot->row == row)
+		if (http_slot_row(slot) == row)
 			break;
 	}
-	return slot->next == HTTP_STAY ? below : slot->next;
+	return http_slot_next(slot) == HTTP_STAY ? below : http_slot_next(slot);
 }
 
-/* Some bytes more, up to the next action. Behind the end lies a zero, which no part of a head takes. */
+/* Some bytes more, up to the next action. Behind the end lies a zero, which no part of a head
+ * takes. */
 static long http_step(__u32 index, struct http_run *run)
 {
 	struct http_walk *w = run->walk;
 	struct http_table *t = run->table;
 	__u32 at = w->at, state = w->state, next = 0;
-	struct http_slot *slot;
-	__u8 byte = 0;
+	__u8 *bytes, byte = 0;
 
 	(void)index;
 	if (!state) {
 #pragma clang loop unroll(full)
 		for (int i = 0; i < HTTP_SKIPS_A_STEP; i++) {
-			if (!http_is_value(*(__u64 *)&w->head[at & (HTTP_BUFFER - 1)]))
+			__u32 passed =
+			    http_value_bytes(http_word(&w->head[at & (HTTP_BUFFER - 1)]));
+
+			at += passed;
+			if (passed < sizeof(__u64))
 				break;
-			at += sizeof(__u64);
 		}
 	}
+	bytes = &w->head[at & (HTTP_BUFFER - 1)];
 #pragma clang loop unroll(full)
 	for (int i = 0; i < HTTP_BYTES_A_STEP; i++) {
-		byte = w->head[at & (HTTP_BUFFER - 1)];
+		byte = bytes[i];
 		at++;
 		next = http_next(t, state, t->classes[byte]);
 		if (next & HTTP_ACTION)
@@ -273,16 +304,17 @@ static long http_step(__u32 index, struct http_run *run)
 	}
 	w->at = at;
 	if (next & HTTP_ACTION) {
+		__u32 what = http_slot(t, next);
+
 		if (at > w->end) {
 			w->answer = HTTP_ANSWER_PARTIAL;
 			return 1;
 		}
-		slot = http_slot(t, next);
-		state = http_slot(t, next + 1)->next;
-		if (!http_act(w, t, slot->row & ~HTTP_ACTION, slot->next, byte))
+		state = http_slot_next(http_slot(t, next + 1));
+		if (!http_act(w, t, http_slot_row(what) & ~HTTP_ACTION, http_slot_next(what), byte))
 			return 1;
 	}
-	w->state = state;
+	w->state = (__u16)state;
 	return 0;
 }
 
@@ -360,10 +392,15 @@ static __noinline void http_judge(struct __sk_buff *skb, const struct http_reque
 	struct http_walk *w = bpf_map_lookup_elem(&weir_http_walk, &zero);
 
 	head->answer = HTTP_ANSWER_UNCLEAR;
-	if (!w || !count || count > HTTP_HEAD || (!egress && !ingress))
+	if (!w || !count || (!egress && !ingress))
 		return;
-	/* What lies in fragments may be a page that its sender still writes to (sendfile, splice): the copy that is
-	 * judged has to be the one that goes on. */
+	/* It is between 1 and HTTP_HEAD, which Linux 6.1 does not take from comparisons of copies.
+	 */
+	count--;
+	asm volatile("%0 &= %1" : "+r"(count) : "i"(HTTP_BUFFER - 1));
+	count++;
+	/* What lies in fragments may be a page that its sender still writes to (sendfile, splice):
+	 * the copy that is judged has to be the one that goes on. */
 	if (bpf_skb_pull_data(skb, offset + count) ||
 	    bpf_skb_load_bytes(skb, offset, w->head, count))
 		return;

@@ -11,7 +11,7 @@ internal sealed class RandomHeads(Random random)
 
     private static readonly string?[] _paths =
     [
-        null, "/", "/public(/.*)?", "/a/[0-9]+", "/a/.*", ".*", "/[^?]*", "/a\\?x=[0-9]+(&y=.*)?", "/a/b|/b/a", "/.*\\.html", "/\\.git/.*", "/a|/ab|/abc|/abcd.*", "(/[a-z0-9]+)+",
+        null, "/", "/public(/.*)?", "/a/[0-9]+", "/a/.*", ".*", "/[^?]*", "/a\\?x=[0-9]+(&y=.*)?", "/a/b|/b/a", "/.*\\.html", "/\\.git/.*", "/a|/ab|/abc|/abcd.*", "(/[a-z0-9]+)+", "(/[^/]*){3}", "/a/[^/]*/b",
     ];
 
     private static readonly string?[] _hosts = [null, "a", "a:80", "api\\.example", ".*\\.example", "[a-z]+", "", "\\[fd00::1\\]", ".*:80"];

@@ -15,7 +15,9 @@ public sealed class HttpHarness : IDisposable
     public const int Most = 3300;
 
     private const int ContextBytes = 192; // struct __sk_buff
-    private const int Words = 48; // cb in it
+    private const int Mark = 8; // in it, as what follows
+    private const int Priority = 32;
+    private const int Words = 48;
     private const int Headers = 54;
 
     private static readonly Pool<int, Loaded> _pool = new();
@@ -81,8 +83,8 @@ public sealed class HttpHarness : IDisposable
 
     private void Ask(uint egress, uint ingress)
     {
-        BinaryPrimitives.WriteUInt32LittleEndian(_context.AsSpan(Words), egress);
-        BinaryPrimitives.WriteUInt32LittleEndian(_context.AsSpan(Words + 4), ingress);
+        BinaryPrimitives.WriteUInt32LittleEndian(_context.AsSpan(Mark), egress);
+        BinaryPrimitives.WriteUInt32LittleEndian(_context.AsSpan(Priority), ingress);
     }
 
     private HttpHead Run(ReadOnlySpan<byte> frame, uint egress, uint ingress)

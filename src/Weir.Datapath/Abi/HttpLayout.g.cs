@@ -26,7 +26,7 @@ public enum HttpLayout : int
     Conditions = 32,
     /// <summary>what headers can say to them</summary>
     Values = 64,
-    /// <summary>bytes of a head that are looked at; the 1000 headers of a reader do not fit</summary>
+    /// <summary>bytes of a head that are looked at; fewer than 1000 headers take</summary>
     Head = 3072,
     /// <summary>of a method, as the proxy&apos;s reader has it</summary>
     MethodBytes = 32,

@@ -9,10 +9,10 @@ namespace Weir.Datapath.Abi;
 /// <summary>Where in a table what lies: written by the agent, by these.</summary>
 public enum HttpPlace : int
 {
-    /// <summary>each: whose it is, where it leads (16 bits each); of an action: HTTP_ACTION + what, argument, and in the next where to go on</summary>
-    AtSlots = 0,
     /// <summary>of each byte its class, from 1 on</summary>
-    AtClasses = 131072,
+    AtClasses = 0,
+    /// <summary>each: whose it is, where it leads (16 bits each); of an action: HTTP_ACTION + what, argument, and in the next where to go on</summary>
+    AtSlots = 256,
     AtMasks = 131328,
     /// <summary>of each condition the rules that need it</summary>
     AtNeeds = 147712,

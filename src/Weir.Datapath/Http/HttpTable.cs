@@ -34,7 +34,7 @@ public static class HttpTable
         }
 
         byte[] table = new byte[(int)HttpPlace.TableBytes];
-        if (!new HttpSlots(automaton).TryWrite(table.AsSpan(0, Slots * SlotBytes), automaton.Start, out ushort start))
+        if (!new HttpSlots(automaton).TryWrite(table.AsSpan((int)HttpPlace.AtSlots, Slots * SlotBytes), automaton.Start, out ushort start))
         {
             why = $"its automaton of {automaton.Rows.Count} states does not fit {Slots} slots";
             return null;
@@ -51,7 +51,7 @@ public static class HttpTable
         Span<byte> classes = table[(int)HttpPlace.AtClasses..];
         for (int value = 0; value < automaton.Classes.Count; value++)
         {
-            classes[value] = (byte)(1 + automaton.Classes[value]);
+            classes[value] = checked((byte)(1 + automaton.Classes[value])); // controls are one: there are never 256
         }
 
         WriteSets(automaton.Masks, table[(int)HttpPlace.AtMasks..]);
