@@ -76,6 +76,17 @@ without_traces() {
 
 use_docker() {
     on '. /root/setup.sh; make_image weir-busybox
+        if [ ! -e /run/netns/world ]; then
+            ip netns add world
+            ip link add world0 type veth peer name up0 netns world
+            ip address add 198.51.100.1/24 dev world0
+            ip link set world0 up
+            ip -n world address add 198.51.100.2/24 dev up0
+            ip -n world link set up0 up
+            mkdir /run/world
+            echo hello > /run/world/index.html
+            ip netns exec world busybox httpd -p 80 -h /run/world
+        fi
         docker network create --driver weir --ipam-driver weir app > /dev/null
         for role in api web other; do
             docker run -d --name $role --restart always --network app -l role=$role -p 80 weir-busybox \
@@ -97,9 +108,10 @@ holds() {
 
 remove_containers() { on 'docker rm -f api web other > /dev/null; docker network rm app > /dev/null'; }
 
-# What fails is counted, while a line is typed: web asks api over and over by new connections.
+# What fails is counted, while a line is typed: web asks api, and a server of the world, over and over by new connections.
 nothing_lost() {
-    on 'docker exec web sh -c "rm -f /tmp/end; while [ ! -e /tmp/end ]; do wget -qO- http://api/ > /dev/null 2>&1 && echo ok || echo lost; done > /tmp/asked" & asking=$!
+    on 'docker exec web sh -c "rm -f /tmp/end; while [ ! -e /tmp/end ]; do for of in api 198.51.100.2; do
+            said=\$(wget -qO- http://\$of/ 2>&1) && echo ok || echo lost \$of: \$said; done; done > /tmp/asked" & asking=$!
         '"$1"' > /root/said 2>&1 || { cat /root/said; exit 1; }
         docker exec web touch /tmp/end; wait $asking
         docker exec web sh -c "sort /tmp/asked | uniq -c" | tee /root/asked >&2
@@ -128,6 +140,16 @@ END
     says 'cat /root/said' 'installed again'
     holds
     ok "$suite, Docker $docker: install.sh, used, install.sh again: no request lost"
+
+    # As 'weir check' advises where firewalld runs.
+    on 'systemctl start firewalld; firewall-cmd --quiet --permanent --zone=trusted --add-interface=weir+; firewall-cmd --quiet --reload'
+    nothing_lost 'firewall-cmd --reload'
+    holds
+    on 'systemctl stop firewalld; ufw --force enable > /dev/null'
+    nothing_lost 'ufw reload'
+    holds
+    on 'ufw disable > /dev/null'
+    ok "$suite: firewalld, then ufw, reloaded meanwhile: no request lost"
 
     switch_off
     switch_on

@@ -47,9 +47,11 @@ printf '#!/bin/sh\nexit 101\n' > "$folder/usr/sbin/policy-rc.d"
 chmod +x "$folder/usr/sbin/policy-rc.d"
 inside() { chroot "$folder" env -i DEBIAN_FRONTEND=noninteractive PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 "$@" >> "$log" 2>&1 || { tail -5 "$log" >&2; exit 1; }; }
 inside apt-get update -qq
-packages=(docker.io iptables iproute2 busybox-static curl)
+packages=(docker.io iptables iproute2 busybox-static curl firewalld ufw)
 # Where the command line is a package of its own.
 ! grep -qsx 'Package: docker-cli' "$folder"/var/lib/apt/lists/*_Packages || packages+=(docker-cli)
 inside apt-get install -y -qq --no-install-recommends "${packages[@]}"
+# A test starts them when it wants them.
+inside systemctl disable firewalld ufw
 rm "$folder/usr/sbin/policy-rc.d"
 touch "$folder/.whole"
