@@ -397,8 +397,13 @@ int weir_from_dev(struct __sk_buff *skb)
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
 	if (reason == DROP_REASON_CT_INVALID && alias_take(&p, &w, &v))
 		reason = device_judge(skb, &p, &r, &v);
-	if (reason == DROP_REASON_CT_INVALID && device_may_be_hosts(&p, &w.from))
-		return UNTOUCHED;
+	if (reason == DROP_REASON_CT_INVALID) {
+		/* It will come again, and its entry be here: whoever answers now ends a connection. */
+		if (s->flags & SETTINGS_TAKING_OVER)
+			return drop(skb, &p, &r, reason);
+		if (device_may_be_hosts(&p, &w.from))
+			return UNTOUCHED;
+	}
 	if (reason)
 		return refuse(skb, &p, &r, &v, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)

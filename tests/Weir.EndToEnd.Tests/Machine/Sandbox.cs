@@ -45,6 +45,9 @@ public class Sandbox : IDisposable
     public static string Weir { get; } = Environment.GetEnvironmentVariable("WEIR_EXE")
         ?? Path.Combine(RepoRoot, "src/Weir/bin", Metadata("Configuration"), "net10.0/weir");
 
+    /// <summary>Debug or Release.</summary>
+    internal static string BuiltAs { get; } = Metadata("Configuration");
+
     /// <summary>Its first process, as the outer machine numbers it.</summary>
     public int Pid { get; }
 

@@ -13,6 +13,9 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     /// <summary>What it is started by, with options; it must end in the agent itself.</summary>
     public IReadOnlyList<string> Launcher { get; set; } = [];
 
+    /// <summary>Another version's, once it is told.</summary>
+    public string Executable { get; set; } = Sandbox.Weir;
+
     /// <summary>What the running agent logged, or the last one that ran.</summary>
     public string Log => _process?.Output ?? _lastLog;
 
@@ -20,7 +23,7 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     public void Start(params string[] flags)
     {
         string[] doors = PublishedPorts is null ? [] : ["--published-ports", PublishedPorts];
-        _process = sandbox.Start([.. Launcher, Sandbox.Weir, "agent", .. doors, .. flags]);
+        _process = sandbox.Start([.. Launcher, Executable, "agent", .. doors, .. flags]);
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
             20 * sandbox.Patience,
