@@ -74,19 +74,21 @@ without_traces() {
     [ -z "$(traces)" ] || { echo "$suite: what is left of Weir:" >&2; traces >&2; return 1; }
 }
 
+# A server of the world, which knows the machine's own address alone.
+make_world() {
+    on 'ip netns add world
+        ip link add world0 type veth peer name up0 netns world
+        ip address add 198.51.100.1/24 dev world0
+        ip link set world0 up
+        ip -n world address add 198.51.100.2/24 dev up0
+        ip -n world link set up0 up
+        mkdir /run/world
+        echo hello > /run/world/index.html
+        ip netns exec world busybox httpd -p 80 -h /run/world'
+}
+
 use_docker() {
     on '. /root/setup.sh; make_image weir-busybox
-        if [ ! -e /run/netns/world ]; then
-            ip netns add world
-            ip link add world0 type veth peer name up0 netns world
-            ip address add 198.51.100.1/24 dev world0
-            ip link set world0 up
-            ip -n world address add 198.51.100.2/24 dev up0
-            ip -n world link set up0 up
-            mkdir /run/world
-            echo hello > /run/world/index.html
-            ip netns exec world busybox httpd -p 80 -h /run/world
-        fi
         docker network create --driver weir --ipam-driver weir app > /dev/null
         for role in api web other; do
             docker run -d --name $role --restart always --network app -l role=$role -p 80 weir-busybox \
@@ -129,6 +131,7 @@ try_machine() {
   ingress: [{fromEndpoints: [{matchLabels: {role: web}}]}]
 END
     switch_on
+    make_world
     docker=$(on 'docker version -f "{{.Server.Version}}"')
     without_traces
 
@@ -153,6 +156,7 @@ END
 
     switch_off
     switch_on
+    make_world
     says 'systemctl is-active weir' active
     holds
     ok "$suite: switched off and on: containers are back, under policy"
