@@ -104,7 +104,7 @@ static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct pla
 
 	if (slot.previous || slot.backend >= HOP_COUNT || mode == SERVICE_MODE_SNAT)
 		return FATE_NOT_MINE;
-	backend = &weir_plain.hop[slot.backend];
+	backend = &weir_hop.ipv4[slot.backend];
 	hop.mac = *(volatile __u64 *)&backend->mac;
 	hop.own_mac = *(volatile __u64 *)&backend->source_mac;
 	hop.ifindex = backend->ifindex;
@@ -118,15 +118,47 @@ static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct pla
 	return hop_leave(ctx, &hop);
 }
 
+/* The same of IPv6. */
+static __always_inline enum fate send_plain_ipv6(struct xdp_md *ctx, __u64 service, __u32 hash,
+						 __u32 length)
+{
+	struct service_slot slot = balance_slot(bucket_slot(service, hash));
+	__u8 mode = bucket_mode(service);
+	struct backend_hop6 *backend;
+	struct ethhdr *eth;
+	struct hop hop;
+
+	if (slot.previous || slot.backend >= HOP_COUNT || mode == SERVICE_MODE_SNAT)
+		return FATE_NOT_MINE;
+	backend = &weir_hop.ipv6[slot.backend];
+	/* One address, or each field has its own. */
+	asm volatile("" : "+r"(backend));
+	hop.mac = *(volatile __u64 *)&backend->mac;
+	if (!hop.mac)
+		return FATE_NOT_MINE;
+	eth = encap_is_due(backend->flags, mode) ? plain_encap_ipv6(ctx, backend)
+						 : plain_bare_ipv6(ctx);
+	if (!eth)
+		return FATE_NOT_MINE;
+	hop.own_mac = *(volatile __u64 *)&backend->source_mac;
+	hop.ifindex = *(volatile __u32 *)&backend->ifindex;
+	hop_put_macs(eth, &hop);
+	device_count(bucket_frontend_id(service), length);
+	return hop_leave(ctx, &hop);
+}
+
 /* Reads any packet, and finds its service. Null: "fate" is the packet's. */
 static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
 						    const struct settings *settings,
 						    enum fate *fate)
 {
-	__u32 lb_flags = settings->lb_flags, l3 = arrival_link(ctx, a);
-	bool sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, a) : l3 == L3_IPV6 && arrival_ipv6(ctx, a);
+	__u32 lb_flags = settings->lb_flags, l3;
+	bool sound;
 
+	*a = (struct arrival){};
 	*fate = FATE_PASS;
+	l3 = arrival_link(ctx, a);
+	sound = l3 == L3_IPV4 ? arrival_ipv4(ctx, a) : l3 == L3_IPV6 && arrival_ipv6(ctx, a);
 	if (a->has_addresses && is_prefiltered(&a->p.src, lb_flags)) {
 		*fate = drop_prefiltered(ctx, a, settings->flags);
 		return 0;
@@ -137,48 +169,55 @@ static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct a
 	return find_service(ctx, a, settings, fate);
 }
 
-/* The way of every packet that no shorter one takes; of a plain one, the service may be known. */
-static __always_inline enum fate forward(struct xdp_md *ctx, const struct settings *settings,
-					 const struct service_entry *service)
-{
-	enum fate fate = FATE_PASS;
-	struct arrival a = {};
-	__u32 mtu = 0;
-
-	if (!service)
-		service = arrive(ctx, &a, settings, &fate);
-	else if (!plain_arrival(ctx, &a))
-		return FATE_PASS;
-	if (!service)
-		return fate;
-	fate = serve(ctx, &a, service, settings->flags, &mtu);
-	/* Told here, where the stack is deep enough. */
-	if (fate == FATE_TOO_BIG)
-		return too_big_answer(ctx, &a, mtu) ? FATE_SENT : FATE_DROP;
-	return fate;
-}
-
-/* FATE_GO: the prefilter does not name the sender of a plain packet. */
-static __noinline enum fate prefilter_plain(struct xdp_md *ctx)
+/* FATE_GO: the prefilter does not name the sender. */
+static __always_inline enum fate prefilter(struct xdp_md *ctx, const struct arrival *a)
 {
 	const struct settings *settings = &weir_settings;
-	struct arrival a = {};
 
-	if (!plain_arrival(ctx, &a) || !is_prefiltered(&a.p.src, settings->lb_flags))
-		return FATE_GO;
-	return drop_prefiltered(ctx, &a, settings->flags);
+	return is_prefiltered(&a->p.src, settings->lb_flags)
+		   ? drop_prefiltered(ctx, a, settings->flags)
+		   : FATE_GO;
+}
+
+static __noinline enum fate prefilter_plain(struct xdp_md *ctx)
+{
+	struct arrival a;
+
+	return plain_arrival(ctx, &a) ? prefilter(ctx, &a) : FATE_GO;
+}
+
+/* Is more than services looked at? */
+static __always_inline bool is_screened(const struct settings *settings, __u32 tables)
+{
+	return tables & (LB_NAT | LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) ||
+	       settings->flags & SETTINGS_TRACE;
+}
+
+/* Is the general way a packet's to that port? */
+static __always_inline bool is_general(const struct settings *settings, __be16 port)
+{
+	return settings->flags & SETTINGS_TRACE ||
+	       (settings->lb_flags & LB_NAT && nat_is_port(port, settings));
 }
 
 /* A plain packet where more than services is looked at. FATE_GO: it goes on. */
 static __always_inline enum fate screen_plain(struct xdp_md *ctx, const struct plain *p,
 					      const struct settings *settings)
 {
-	if (settings->flags & SETTINGS_TRACE ||
-	    (settings->lb_flags & LB_NAT && nat_is_port(bucket_port(p->service), settings)))
+	if (is_general(settings, bucket_port(p->service)))
 		return FATE_NOT_MINE;
 	return settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)
 		   ? prefilter_plain(ctx)
 		   : FATE_GO;
+}
+
+static __noinline enum fate screen_plain_ipv6(struct xdp_md *ctx)
+{
+	struct arrival a;
+
+	if (!plain_arrival_ipv6(ctx, &a) || is_general(&weir_settings, a.p.dport))
+		return FATE_NOT_MINE;
+	return prefilter(ctx, &a);
 }
 
 /* A plain packet. FATE_NOT_MINE: it goes the general way; "service" is its, where it is known. */
@@ -201,27 +240,92 @@ static __always_inline enum fate forward_plain(struct xdp_md *ctx, const struct 
 	return fate;
 }
 
+/* The same of IPv6; what its bucket does not have is read anew, as any packet is. */
+static __always_inline enum fate forward_plain_ipv6(struct xdp_md *ctx,
+						    const struct settings *settings, __u32 tables,
+						    const struct service_entry **service)
+{
+	const struct plain_frame6 *frame;
+	const struct bucket_way *way;
+	enum fate fate = FATE_GO;
+	bool more = false;
+	__u32 length;
+	__u64 value;
+
+	frame = plain_parse_ipv6(ctx, &length);
+	if (!frame)
+		return FATE_NOT_MINE;
+	if (is_screened(settings, tables))
+		fate = screen_plain_ipv6(ctx);
+	if (fate != FATE_GO)
+		return fate;
+	way = plain_find_ipv6(frame, &more);
+	if (!way)
+		return more ? FATE_NOT_MINE : FATE_PASS;
+	value = *(const volatile __u64 *)&way->value;
+	fate = send_plain_ipv6(ctx, value, plain_hash_ipv6(frame), length);
+	if (fate == FATE_NOT_MINE)
+		*service = bucket_service(value);
+	return fate;
+}
+
+/* The short way. FATE_NOT_MINE: the packet goes the general one; its service may be known, and then
+ * "a" has the packet. */
+static __always_inline enum fate shorten(struct xdp_md *ctx, const struct settings *settings,
+					 __u32 tables, struct arrival *a,
+					 const struct service_entry **service)
+{
+	enum fate fate = FATE_GO;
+	struct plain p;
+
+	if (plain_parse(ctx, &p)) {
+		if (is_screened(settings, tables))
+			fate = screen_plain(ctx, &p, settings);
+		if (fate == FATE_GO)
+			fate = forward_plain(ctx, &p, service);
+		if (fate != FATE_NOT_MINE || !*service)
+			return fate;
+		/* It can be read again, but the verifier does not know that. */
+		return plain_arrival(ctx, a) ? FATE_NOT_MINE : FATE_PASS;
+	}
+	fate = forward_plain_ipv6(ctx, settings, tables, service);
+	if (fate != FATE_NOT_MINE || !*service)
+		return fate;
+	return plain_arrival_ipv6(ctx, a) ? FATE_NOT_MINE : FATE_PASS;
+}
+
+/* The way of every packet that no shorter one takes. */
+static __always_inline enum fate forward(struct xdp_md *ctx, const struct settings *settings,
+					 struct arrival *a, const struct service_entry *service)
+{
+	enum fate fate = FATE_PASS;
+	__u32 mtu = 0;
+
+	if (!service)
+		service = arrive(ctx, a, settings, &fate);
+	if (!service)
+		return fate;
+	fate = serve(ctx, a, service, settings->flags, &mtu);
+	/* Told here, where the stack is deep enough. */
+	if (fate == FATE_TOO_BIG)
+		return too_big_answer(ctx, a, mtu) ? FATE_SENT : FATE_DROP;
+	return fate;
+}
+
 SEC("xdp")
 int weir_xdp(struct xdp_md *ctx)
 {
 	const struct settings *settings = &weir_settings;
 	const struct service_entry *service = 0;
 	__u32 tables = settings->lb_flags;
-	enum fate fate = FATE_GO;
-	struct plain p;
+	enum fate fate = FATE_NOT_MINE;
+	struct arrival a;
 
 	if (!tables)
 		return XDP_PASS;
-	if ((tables & (LB_SERVICES | LB_GENERAL)) == LB_SERVICES && plain_parse(ctx, &p)) {
-		if (tables & (LB_NAT | LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX) ||
-		    settings->flags & SETTINGS_TRACE)
-			fate = screen_plain(ctx, &p, settings);
-		if (fate == FATE_GO)
-			fate = forward_plain(ctx, &p, &service);
-		if (fate != FATE_NOT_MINE)
-			return (int)fate;
-	}
-	return (int)forward(ctx, settings, service);
+	if ((tables & (LB_SERVICES | LB_GENERAL)) == LB_SERVICES)
+		fate = shorten(ctx, settings, tables, &a, &service);
+	return (int)(fate == FATE_NOT_MINE ? forward(ctx, settings, &a, service) : fate);
 }
 
 char _license[] SEC("license") = "GPL";

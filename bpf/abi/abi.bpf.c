@@ -71,6 +71,8 @@ KEEP_STRUCT(lb_stats);
 KEEP_STRUCT(bucket_way);
 KEEP_STRUCT(service_bucket);
 KEEP_STRUCT(backend_hop);
+KEEP_STRUCT(backend_hop6);
+KEEP_STRUCT(bucket_addresses);
 KEEP_ENUM(settings_flag);
 KEEP_ENUM(lb_flag);
 KEEP_ENUM(service_mode);

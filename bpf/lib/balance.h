@@ -79,20 +79,28 @@ static __always_inline __u32 balance_hash_ipv4(__be32 client, __be32 addr, __u32
 	return (__u32)(balance_mix(balance_ends(client, addr, ports, protocol)) >> 32);
 }
 
+/* By the addresses' words, of which the first two are not all zero. */
+static __always_inline __u32 balance_hash_ipv6(const __be32 *client, const __be32 *addr,
+					       __u32 ports, __u8 protocol)
+{
+	__u64 h = balance_ends(client[3], addr[3], ports, protocol);
+
+	h ^= balance_mix((__u64)client[0] << 32 | client[1]);
+	h = balance_mix(h) ^ ((__u64)addr[0] << 32 | addr[1]);
+	h = balance_mix(h) ^ ((__u64)client[2] << 32 | addr[2]);
+	return (__u32)(balance_mix(h) >> 32);
+}
+
 /* The flow's hash; with affinity that of the client alone. No seed: every node agrees. */
 static __always_inline __u32 balance_hash(const struct balance_flow *f, bool client_only)
 {
 	const __be32 *c = f->client.word, *a = f->addr.word;
 	__u32 ports = client_only ? 0 : (__u32)f->client_port << 16 | f->port;
-	__u64 h = balance_ends(c[3], a[3], ports, f->protocol);
 
 	/* IPv4 differs in the last words only. */
-	if (c[0] | c[1] | a[0] | a[1]) {
-		h ^= balance_mix((__u64)c[0] << 32 | c[1]);
-		h = balance_mix(h) ^ ((__u64)a[0] << 32 | a[1]);
-		h = balance_mix(h) ^ ((__u64)c[2] << 32 | a[2]);
-	}
-	return (__u32)(balance_mix(h) >> 32);
+	if (c[0] | c[1] | a[0] | a[1])
+		return balance_hash_ipv6(c, a, ports, f->protocol);
+	return balance_hash_ipv4(c[3], a[3], ports, f->protocol);
 }
 
 static __always_inline struct backend_entry *backend_of(__u32 id)

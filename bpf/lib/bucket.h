@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Keys and values of the buckets of weir_plain, a word each. */
+/* Keys and values of the buckets of weir_bucket, a word each. */
 #pragma once
 #include "../abi/plain.h"
 
@@ -9,6 +9,15 @@
 static __always_inline __u64 bucket_key(__be32 addr, __be16 port, __u8 protocol)
 {
 	return (__u64)addr << 32 | (__u32)port << 16 | protocol;
+}
+
+/* The same of IPv6, whose address does not fit and is hashed: two may have the same key. Of one
+ * address every port and protocol has another. */
+static __always_inline __u64 bucket_key_ipv6(__u64 high, __u64 low, __be16 port, __u8 protocol)
+{
+	__u64 hash = (high * BUCKET_SPREAD + low) * BUCKET_SPREAD;
+
+	return (hash ^ (__u32)port << 16 ^ protocol) | BUCKET_IPV6;
 }
 
 static __always_inline __be16 bucket_port(__u64 key)

@@ -68,7 +68,20 @@ static __always_inline bool encap_ipv4(struct xdp_md *ctx, const struct arrival 
 	return true;
 }
 
-/* Class and flow label are the client's: routers spread flows by them. */
+/* Writes the outer header for a packet of that length; "first" is its first word. Class and flow
+ * label are the client's: routers spread flows by them. */
+static __always_inline void encap_put_ipv6(struct ipv6hdr *ip, __be32 first, __u32 length,
+					   const struct ip_addr *source,
+					   const struct ip_addr *outer)
+{
+	*(__be32 *)ip = first;
+	ip->payload_len = bpf_htons((__u16)length);
+	ip->nexthdr = ENCAP_PROTOCOL6;
+	ip->hop_limit = ENCAP_TTL;
+	ip_addr_copy(&ip->saddr, source);
+	ip_addr_copy(&ip->daddr, outer);
+}
+
 static __always_inline bool encap_ipv6(struct xdp_md *ctx, const struct arrival *a,
 				       const struct backend_entry *backend)
 {
@@ -83,12 +96,7 @@ static __always_inline bool encap_ipv6(struct xdp_md *ctx, const struct arrival 
 	ip = ARRIVAL_AT(ctx, a->l3_off, struct ipv6hdr);
 	if (!ip)
 		return false;
-	*(__be32 *)ip = first;
-	ip->payload_len = bpf_htons((__u16)a->l3_len);
-	ip->nexthdr = ENCAP_PROTOCOL6;
-	ip->hop_limit = ENCAP_TTL;
-	ip_addr_copy(&ip->saddr, &backend->source);
-	ip_addr_copy(&ip->daddr, &backend->outer);
+	encap_put_ipv6(ip, first, a->l3_len, &backend->source, &backend->outer);
 	return true;
 }
 

@@ -275,15 +275,21 @@ struct {
 	__type(value, struct backend_entry);
 } weir_backend SEC(".maps");
 
-struct plain_tables {
-	struct service_bucket bucket[BUCKET_COUNT]; /* by bucket_index */
-	struct backend_hop hop[HOP_COUNT];	    /* by id */
+struct bucket_tables {
+	struct service_bucket bucket[BUCKET_COUNT];    /* by bucket_index */
+	struct bucket_addresses address[BUCKET_COUNT]; /* of those */
+};
+
+struct hop_tables {
+	struct backend_hop ipv4[HOP_COUNT]; /* by id */
+	struct backend_hop6 ipv6[HOP_COUNT];
 };
 
 /* Written by the agent after weir_service and weir_backend, from which all of it follows; read by
- * weir_xdp. What finds no place here is there alone. With another layout it has another name: programs
- * of the version before may read it still. */
-struct plain_tables weir_plain __attribute__((aligned(64)));
+ * weir_xdp. What finds no place here is there alone. With another layout, or if keys or "more" mean
+ * something else, they have other names: programs of the version before may read them still. */
+struct bucket_tables weir_bucket SEC(".bss.bucket") __attribute__((aligned(64)));
+struct hop_tables weir_hop SEC(".bss.hop") __attribute__((aligned(64)));
 
 /* Written by programs, only for slots under change. Full: the flow that was silent longest is taken
  * for one from before the change. */

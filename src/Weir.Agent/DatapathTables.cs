@@ -125,7 +125,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Frontend => "frontends by number: what replies get back",
         MapNames.Slot => "services' tables: which backend a flow gets",
         MapNames.Backend => "backends and the way to them",
-        MapNames.Plain => "services and backends as plain packets find them",
+        MapNames.Bucket => "services as plain packets find them",
+        MapNames.Hop => "backends as plain packets find them",
         MapNames.Moved => "flows opened while their slot is under change",
         MapNames.Rate => "what a CPU did this second that has a limit",
         MapNames.Change => "when flows of before a change were last seen",
@@ -207,7 +208,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Publish => datapath.Published.List().Select(row => (
             row.EndpointId == 0 ? $"every port {row.Source}" : $"endpoint {row.EndpointId} {row.Port}/{row.Protocol.Name()} {row.Source}",
             row.Ifindex == 0 ? "open" : $"open by device {row.Ifindex}")),
-        MapNames.Slot or MapNames.Plain or MapNames.Frontend or MapNames.Change or MapNames.LbStats => throw new ControlException($"{name} is not dumped: 'weir service get NAME' tells what it holds"),
+        MapNames.Slot or MapNames.Bucket or MapNames.Hop or MapNames.Frontend or MapNames.Change or MapNames.LbStats => throw new ControlException($"{name} is not dumped: 'weir service get NAME' tells what it holds"),
         MapNames.Moved or MapNames.Rate or MapNames.Affinity or MapNames.Nat or MapNames.NatOpen or MapNames.NatGiven or MapNames.NatHint or MapNames.NatSeed or MapNames.NatUdp
             or MapNames.Sock =>
             throw new ControlException($"{name} is not dumped: its entries come and go with flows"),

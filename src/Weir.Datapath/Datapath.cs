@@ -69,7 +69,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _names = new(new(maps[MapNames.Name]));
         _nameAnswers = new(maps[MapNames.NameCount]);
         FollowIpsec();
-        Backends = new(maps[MapNames.Backend], maps[MapNames.Plain]);
+        Backends = new(maps[MapNames.Backend], maps[MapNames.Hop]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
         Namespaces = new(maps[MapNames.Netns], flags);

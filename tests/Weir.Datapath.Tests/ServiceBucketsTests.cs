@@ -24,11 +24,14 @@ public sealed class ServiceBucketsTests : IDisposable
         _datapath = Datapath.Open(Options);
         for (int i = 0; i < 2000; i++)
         {
-            _keys.Add(Key($"203.0.{i % 250}.{i / 250}", (ushort)(80 + (i % 3)), i % 2 == 0 ? IpProtocol.Tcp : IpProtocol.Udp));
+            string address = i % 3 == 0 ? $"2001:db8:{i % 250}::{i / 250}" : $"203.0.{i % 250}.{i / 250}";
+            _keys.Add(Key(address, (ushort)(80 + (i % 3)), i % 2 == 0 ? IpProtocol.Tcp : IpProtocol.Udp));
         }
 
         _keys.AddRange(OfOneBucket(8));
         _keys.AddRange(OfOneBucket(4, 7));
+        _keys.AddRange(OfOneBucket(5, v6: true));
+        _keys.AddRange(OfOneKey(5));
     }
 
     private DatapathOptions Options => new()
@@ -82,9 +85,12 @@ public sealed class ServiceBucketsTests : IDisposable
         }
 
         _datapath.Backends.Put(7, IPAddress.Parse("198.51.100.7"), 80, 0, new NextHop(3, [2, 0, 0, 0, 0, 7], [2, 0, 0, 0, 0, 1], IPAddress.Parse("198.51.100.1")));
+        _datapath.Backends.Put(8, IPAddress.Parse("2001:db8:3::8"), 80, 0, new NextHop(3, [2, 0, 0, 0, 0, 8], [2, 0, 0, 0, 0, 1], IPAddress.Parse("2001:db8:3::1")));
         BackendHop before = _datapath.Backends.Hops.Find(7);
-        using (BpfMap map = BpfMap.OpenPinned($"{_pins.Root}/{MapNames.Plain}")!)
+        BackendHop6 before6 = _datapath.Backends.Hops.Find6(8);
+        foreach (string name in new[] { MapNames.Bucket, MapNames.Hop })
         {
+            using BpfMap map = BpfMap.OpenPinned($"{_pins.Root}/{name}")!;
             byte[] garbage = new byte[map.Spec.ValueSize];
             new Random(3).NextBytes(garbage);
             map.Update(new byte[4], garbage);
@@ -103,13 +109,21 @@ public sealed class ServiceBucketsTests : IDisposable
         Check();
         BackendHop hop = _datapath.Backends.Hops.Find(7);
         Assert.Equal((before.Mac, before.SourceMac, before.Source, before.Outer, before.Ifindex, before.Sum, before.Flags), (hop.Mac, hop.SourceMac, hop.Source, hop.Outer, hop.Ifindex, hop.Sum, hop.Flags));
+        Assert.Equal(0x0800_0000_0002UL, before6.Mac);
+        BackendHop6 hop6 = _datapath.Backends.Hops.Find6(8);
+        Assert.Equal((before6.Mac, before6.SourceMac, before6.Source, before6.Outer, before6.Ifindex, before6.Flags), (hop6.Mac, hop6.SourceMac, hop6.Source, hop6.Outer, hop6.Ifindex, hop6.Flags));
+
+        // A backend has a way of its own family alone.
         Assert.All(Enumerable.Range(8, 1000), id => Assert.Equal(0UL, _datapath.Backends.Hops.Find((uint)id).Mac));
+        Assert.All(Enumerable.Range(9, 1000).Append(7), id => Assert.Equal(0UL, _datapath.Backends.Hops.Find6((uint)id).Mac));
     }
 
-    [PrivilegedFact]
-    public void Bucket_MoreServicesThanWays_SaysThatThereAreMore_UntilTheyAreGone()
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Bucket_MoreServicesThanWays_SaysThatThereAreMore_UntilTheyAreGone(bool v6)
     {
-        List<ServiceKey> keys = OfOneBucket(Ways + 2);
+        List<ServiceKey> keys = OfOneBucket(Ways + 2, v6: v6);
         ServiceBuckets buckets = _datapath.Services.Buckets;
         for (int i = 0; i < keys.Count; i++)
         {
@@ -127,9 +141,34 @@ public sealed class ServiceBucketsTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void Way_OfOneThatWent_IsNotGivenToAnotherAtOnce_ButBackToTheSame()
+    public void ServicesOfIPv6_WithOneKey_AreKnownByTheirAddresses()
     {
-        List<ServiceKey> keys = OfOneBucket(Ways + 1);
+        List<ServiceKey> keys = OfOneKey(Ways + 1);
+        ServiceBuckets buckets = _datapath.Services.Buckets;
+        Assert.Single(keys.Select(key => ServiceBuckets.KeyOf(in key)).Distinct());
+        ServiceKey stranger = keys[Ways];
+        for (int i = 0; i < Ways; i++)
+        {
+            ServiceKey key = keys[i];
+            _datapath.Services.Put(Row(in key, 1u << i));
+        }
+
+        Assert.Equal([1u, 2u, 4u], keys.Take(Ways).Select(key => buckets.Find(in key, out _)!.Value.SlotMask + 1));
+        Assert.Null(buckets.Find(in stranger, out bool more));
+        Assert.False(more);
+
+        Remove(keys[1]);
+        Assert.Equal([1u, null, 4u], keys.Take(Ways).Select(key => buckets.Find(in key, out _)?.SlotMask + 1));
+    }
+
+    /// <summary>Also where the other has the same key: a program that read it goes on to read the address.</summary>
+    [PrivilegedTheory]
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public void Way_OfOneThatWent_IsNotGivenToAnotherAtOnce_ButBackToTheSame(bool v6, bool oneKey)
+    {
+        List<ServiceKey> keys = oneKey ? OfOneKey(Ways + 1) : OfOneBucket(Ways + 1, v6: v6);
         foreach (ServiceKey key in keys.Take(Ways))
         {
             _datapath.Services.Put(Row(in key, 256));
@@ -156,8 +195,8 @@ public sealed class ServiceBucketsTests : IDisposable
     public void Way_AfterItsRest_IsGivenToAnother()
     {
         List<ServiceKey> keys = OfOneBucket(Ways + 1);
-        using BpfMap plain = BpfMap.OpenPinned($"{_pins.Root}/{MapNames.Plain}")!;
-        using var buckets = new ServiceBuckets(plain, graceNs: 0);
+        using BpfMap map = BpfMap.OpenPinned($"{_pins.Root}/{MapNames.Bucket}")!;
+        using var buckets = new ServiceBuckets(map, graceNs: 0);
         var entry = new ServiceEntry { FrontendId = 1, SlotMask = 255 };
         foreach (ServiceKey key in keys.Take(Ways))
         {
@@ -179,8 +218,8 @@ public sealed class ServiceBucketsTests : IDisposable
     public void Service_ThatAWordCannotSay_IsAskedOfTheHash(uint affinity, bool hostOnly, uint slots, uint count)
     {
         ServiceKey key = _keys[0];
-        using BpfMap plain = BpfMap.OpenPinned($"{_pins.Root}/{MapNames.Plain}")!;
-        using var buckets = new ServiceBuckets(plain);
+        using BpfMap map = BpfMap.OpenPinned($"{_pins.Root}/{MapNames.Bucket}")!;
+        using var buckets = new ServiceBuckets(map);
         var simple = new ServiceEntry { FrontendId = 1, SlotMask = 255, Mode = ServiceMode.Dsr };
         buckets.Put(in key, in simple);
 
@@ -198,13 +237,13 @@ public sealed class ServiceBucketsTests : IDisposable
 
     /// <summary>Keys of services in one bucket.</summary>
     /// <param name="skip">Which: that of the so-manieth address.</param>
-    internal static List<ServiceKey> OfOneBucket(int count, int skip = 0)
+    internal static List<ServiceKey> OfOneBucket(int count, int skip = 0, bool v6 = false)
     {
         List<ServiceKey> keys = [];
         int bucket = -1;
         for (int i = skip; keys.Count < count; i++)
         {
-            ServiceKey key = Key($"10.{i >> 16}.{(i >> 8) & 255}.{i & 255}", 80, IpProtocol.Tcp);
+            ServiceKey key = Key(v6 ? $"2001:db8:{i >> 16:x}:{i & 0xffff:x}::80" : $"10.{i >> 16}.{(i >> 8) & 255}.{i & 255}", 80, IpProtocol.Tcp);
             bucket = bucket < 0 ? ServiceBuckets.IndexOf(in key) : bucket;
             if (ServiceBuckets.IndexOf(in key) == bucket)
             {
@@ -214,6 +253,10 @@ public sealed class ServiceBucketsTests : IDisposable
 
         return keys;
     }
+
+    /// <summary>Keys of services of IPv6 whose addresses have one hash.</summary>
+    private static List<ServiceKey> OfOneKey(int count) =>
+        [.. SameHash.Of(IPAddress.Parse("2001:db8:2::80"), count).Select(address => Key(address.ToString(), 80, IpProtocol.Tcp))];
 
     private static ServiceKey Key(string address, ushort port, IpProtocol protocol) =>
         new() { Addr = IpAddr.From(IPAddress.Parse(address)), Port = port, Protocol = (byte)protocol };

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Net;
 using Weir.Testing;
 
 namespace Weir.Kernel.Tests;
@@ -9,6 +10,7 @@ internal sealed class RandomFrames(int seed)
 {
     private static readonly byte[] _protocols = [6, 6, 6, 17, 17, 17, 1, 58, 132, 47];
     private static readonly byte[] _tcpFlags = [2, 0x10, 0x10, 0x18, 0x11, 4, 0x14, 0x12, 0, 0xff];
+    private static readonly string _sameHash = SameHash.Of(IPAddress.Parse("2001:db8:2::80"), 2).Last().ToString();
     private readonly Random _random = new(seed);
 
     internal byte[] Next()
@@ -31,8 +33,8 @@ internal sealed class RandomFrames(int seed)
         string last = $"{_random.Next(1, 250):x}";
         return new Frame
         {
-            Source = v6 ? One("2001:db8:1::", "2001:db8:1::", "2001:db8:66::") + last : One("203.0.113.7", "203.0.113.66", $"203.0.113.{_random.Next(1, 250)}"),
-            Destination = v6 ? One("2001:db8:2::80", "2001:db8:2::80", "2001:db8:3::1", "2001:db8:2::81") : One("192.0.2.80", "192.0.2.80", "198.51.100.1", "192.0.2.81"),
+            Source = v6 ? One("2001:db8:1::", "2001:db8:1::", "2001:db8:1::", "2001:db8:66::", "::ffff:cb00:71", "::") + last : One("203.0.113.7", "203.0.113.66", $"203.0.113.{_random.Next(1, 250)}"),
+            Destination = v6 ? One("2001:db8:2::80", "2001:db8:2::80", "2001:db8:2::80", "2001:db8:3::1", "2001:db8:2::81", _sameHash, "::ffff:192.0.2.80") : One("192.0.2.80", "192.0.2.80", "198.51.100.1", "192.0.2.81"),
             DestinationMac = _random.Next(20) == 0 ? [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] : Frame.GatewayMac,
             Protocol = One(_protocols),
             SourcePort = (ushort)_random.Next(65536),
@@ -40,7 +42,7 @@ internal sealed class RandomFrames(int seed)
             TcpFlags = One(_tcpFlags),
             Sequence = (uint)_random.Next(),
             Acknowledgement = (uint)_random.Next(),
-            Payload = new byte[One(0, 1, 5, 64, _random.Next(1480), 1239, 1240, 1241, 1260, 1261)],
+            Payload = new byte[One(0, 1, 5, 64, _random.Next(1480), 1180, 1181, 1192, 1193, 1239, 1240, 1241, 1260, 1261)],
             HopLimit = One(64, 64, 64, 2, 1, 0, 255),
             Vlan = _random.Next(12) == 0 ? (ushort)_random.Next(4096) : null,
             Fragment = _random.Next(12) == 0 ? One<ushort>(0x2000, 0x2010, 0x0010, 0x4000, 0x0001) : null,

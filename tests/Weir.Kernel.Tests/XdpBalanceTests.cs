@@ -103,16 +103,18 @@ public sealed class XdpBalanceTests : IDisposable
 
     /// <summary>Plain packets take a shorter way through the program than others.</summary>
     [PrivilegedTheory]
-    [InlineData(XdpCase.Tcp)]
-    [InlineData(XdpCase.Udp)]
-    public void Flow_HasOneBackend_PlainOrNot(byte protocol)
+    [InlineData(false, XdpCase.Tcp)]
+    [InlineData(false, XdpCase.Udp)]
+    [InlineData(true, XdpCase.Tcp)]
+    [InlineData(true, XdpCase.Udp)]
+    public void Flow_HasOneBackend_PlainOrNot(bool v6, byte protocol)
     {
-        var c = new XdpCase(false, protocol);
+        var c = new XdpCase(v6, protocol);
         uint id = c.AddService(_h, ServiceMode.Dsr, 1, 2, 3, 4, 5, 6, 7, 8);
         for (ushort port = 1; port <= 100; port++)
         {
             Frame plain = c.Packet with { SourcePort = port, Payload = new byte[16] };
-            Assert.Equal(TargetOf(c, plain), TargetOf(c, plain with { Options = [1, 1, 1, 1] }));
+            Assert.Equal(TargetOf(c, plain), TargetOf(c, v6 ? plain with { ExtensionHeader = 60 } : plain with { Options = [1, 1, 1, 1] }));
         }
 
         Assert.Equal(200UL, _h.Stats(id).Packets);

@@ -45,8 +45,55 @@ public sealed class XdpPlainTests : IDisposable
         // Random frames that all ended alike would prove little.
         Assert.All(new[] { XdpHarness.Drop, XdpHarness.Pass, XdpHarness.Transmit }, action => Assert.True(actions.GetValueOrDefault(action) > Frames / 50, $"action {action}: {actions.GetValueOrDefault(action)}"));
         Assert.Equal(_general.Endings(), _short.Endings());
-        Assert.Equal(_general.Stats(1), _short.Stats(1));
-        Assert.Equal(_general.Stats(3), _short.Stats(3));
+        Assert.All(Enumerable.Range(1, 20), id => Assert.Equal(_general.Stats((uint)id), _short.Stats((uint)id)));
+    }
+
+    /// <summary>The two ways differ where what they read does: so they are two, and this tells which packets take which.</summary>
+    [PrivilegedTheory]
+    [InlineData(false, XdpCase.Tcp)]
+    [InlineData(false, XdpCase.Udp)]
+    [InlineData(true, XdpCase.Tcp)]
+    [InlineData(true, XdpCase.Udp)]
+    public void PlainPacket_AsksTheBucketsAlone_OthersTheHash(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        int longest = 1280 - (v6 ? 80 : 40) - (protocol == XdpCase.Tcp ? 20 : 8);
+        Frame plain = c.Packet with { Payload = new byte[longest] };
+        Frame[] others =
+        [
+            c.Packet with { Payload = new byte[longest + 1] },
+            plain with { Vlan = 7 },
+            plain with { Fragment = (ushort)(v6 ? 1 : 0x2000) },
+            v6 ? plain with { ExtensionHeader = 60 } : plain with { Options = [1, 1, 1, 1] },
+        ];
+        c.AddService(_short, ServiceMode.Dsr, 1);
+        Assert.All(others.Append(plain), frame => Assert.Equal(XdpHarness.Transmit, _short.Run(frame.Seal()).Action));
+
+        _short.RemoveFromHash(c.Frontend, XdpCase.FrontendPort, protocol);
+
+        Assert.Equal(XdpHarness.Transmit, _short.Run(plain.Seal()).Action);
+        Assert.All(others, frame => Assert.Equal(XdpHarness.Pass, _short.Run(frame.Seal()).Action));
+        _short.SetSettings(SettingsFlag.Trace, LbFlag.Services);
+        Assert.Equal(XdpHarness.Pass, _short.Run(plain.Seal()).Action);
+    }
+
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void PlainPacket_OfThePrefilter_IsDroppedAndTold(bool v6)
+    {
+        var c = new XdpCase(v6, XdpCase.Tcp);
+        uint id = c.AddService(_short, ServiceMode.Dsr, 1);
+        _short.AddPrefilter(c.Client);
+        _short.SetSettings(SettingsFlag.Verdict, LbFlag.Services | LbFlag.PrefilterAddress);
+
+        Outcome o = _short.Run(c.Packet.Seal());
+
+        Assert.Equal((XdpHarness.Drop, DropReason.Prefilter), (o.Action, o.Reason));
+        Event told = Assert.Single(_short.TakeEvents());
+        Assert.Equal((EventType.Drop, c.Client, c.Frontend, 80), (told.Type, told.Src.ToString(), told.Dst.ToString(), told.Dport.Value));
+        Assert.Equal(0UL, _short.Stats(id).Packets);
+        Assert.Equal(XdpHarness.Transmit, _short.Run((c.Packet with { Source = c.Router }).Seal()).Action);
     }
 
     private static (uint Action, int Length) RunOne(XdpHarness h, byte[] frame, byte[] output)

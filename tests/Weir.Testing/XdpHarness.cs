@@ -53,8 +53,8 @@ public sealed class XdpHarness : IDisposable
         _metrics = new(_maps[MapNames.Metrics]);
         _stats = new(_maps[MapNames.LbStats]);
         _events = new(_maps[MapNames.Events]);
-        _buckets = new(_maps[MapNames.Plain]);
-        _hops = new(_maps[MapNames.Plain]);
+        _buckets = new(_maps[MapNames.Bucket]);
+        _hops = new(_maps[MapNames.Hop]);
         SetSettings(0);
     }
 
@@ -142,6 +142,10 @@ public sealed class XdpHarness : IDisposable
         new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Set(key, entry);
         _buckets.Put(in key, in entry);
     }
+
+    /// <summary>From the table that the buckets follow, alone: they are not told.</summary>
+    public void RemoveFromHash(string address, ushort port, byte protocol) =>
+        new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Remove(new ServiceKey { Addr = Address(address), Port = port, Protocol = protocol });
 
     public void RemoveService(string address, ushort port, byte protocol)
     {

@@ -75,7 +75,7 @@ internal sealed class CodeWriter(BtfReader abi, BtfReader program, HeaderComment
 
     /// <summary>Variables that all programs share are maps, too.</summary>
     private IEnumerable<string> MapNames() => program.Types
-        .Where(type => type.Kind == BtfKind.DataSection && (type.Name is ".maps" or ".bss" || type.Name.StartsWith(".data.", StringComparison.Ordinal)))
+        .Where(type => type.Kind == BtfKind.DataSection && (type.Name is ".maps" || type.Name.StartsWith(".bss", StringComparison.Ordinal) || type.Name.StartsWith(".data.", StringComparison.Ordinal)))
         .SelectMany(section => section.Members.Select(m => program.Types[m.TypeId].Name));
 
     private IEnumerable<string> ProgramNames() => program.Types

@@ -16,6 +16,8 @@ internal static class AbiLayout
         AliasEntry.Layout(),
         BackendEntry.Layout(),
         BackendHop.Layout(),
+        BackendHop6.Layout(),
+        BucketAddresses.Layout(),
         BucketWay.Layout(),
         ChangeEntry.Layout(),
         ClaimEntry.Layout(),

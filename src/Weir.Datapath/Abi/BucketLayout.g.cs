@@ -6,7 +6,7 @@
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>A service is in the bucket that its key picks; or it is in weir_service alone, and its bucket says &quot;more&quot;: one of IPv6, with flags, with numbers too large for a word, or that found no way free.</summary>
+/// <summary>A service is in the bucket that its key picks; or it is in weir_service alone, and its bucket says &quot;more&quot;: one with flags, with numbers too large for a word, or that found no way free.</summary>
 public enum BucketLayout : int
 {
     /// <summary>with &quot;more&quot;, a cache line</summary>
@@ -22,4 +22,6 @@ public enum BucketLayout : int
     IdBits = 20,
     /// <summary>slots</summary>
     SlotBits = 25,
+    /// <summary>in a key, where one of IPv4 has nothing: it hashes an address</summary>
+    Ipv6 = 256,
 }

@@ -13,6 +13,7 @@ public static class MapNames
     public const string Alias = "weir_alias";
     public const string Answers = "weir_answers";
     public const string Backend = "weir_backend";
+    public const string Bucket = "weir_bucket";
     public const string Change = "weir_change";
     public const string Claim = "weir_claim";
     public const string Ct = "weir_ct";
@@ -22,6 +23,7 @@ public static class MapNames
     public const string Events = "weir_events";
     public const string Frag = "weir_frag";
     public const string Frontend = "weir_frontend";
+    public const string Hop = "weir_hop";
     public const string Ipcache = "weir_ipcache";
     public const string LbStats = "weir_lb_stats";
     public const string Listeners = "weir_listeners";
@@ -41,7 +43,6 @@ public static class MapNames
     public const string Node = "weir_node";
     public const string NodeEcho = "weir_node_echo";
     public const string NodeId = "weir_node_id";
-    public const string Plain = "weir_plain";
     public const string Policy = "weir_policy";
     public const string PreAddr = "weir_pre_addr";
     public const string PreNet = "weir_pre_net";

@@ -87,7 +87,7 @@ internal sealed class DatapathMaps : IDisposable
                 MapNames.Events => spec with { MaxEntries = options.EventBytes },
                 MapNames.Service or MapNames.Frontend or MapNames.Change or MapNames.LbStats => spec with { MaxEntries = options.MaxFrontends },
                 MapNames.Backend => spec with { MaxEntries = options.MaxBackends },
-                MapNames.Plain => spec with { Types = default }, // as many fields as it has words: another layout has another name
+                MapNames.Bucket or MapNames.Hop => spec with { Types = default }, // as many fields as it has words: another layout has another name
                 MapNames.Slot => spec with { MaxEntries = options.MaxSlots },
                 MapNames.Nat or MapNames.NatUdp => spec with { MaxEntries = options.MaxNatEntries },
                 _ => spec,

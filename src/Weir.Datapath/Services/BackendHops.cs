@@ -6,11 +6,12 @@ using Weir.Datapath.Abi;
 
 namespace Weir.Datapath;
 
-/// <summary>The ways to backends in weir_plain, which follow from weir_backend. Programs read while this writes: whatever but
-/// the MAC changes, there is none meanwhile, and weir_backend is asked.</summary>
-internal sealed class BackendHops(BpfMap plain) : IDisposable
+/// <summary>The ways to backends in weir_hop, which follow from weir_backend. Programs read while this
+/// writes: whatever but the MAC changes, there is none meanwhile, and weir_backend is asked.</summary>
+internal sealed class BackendHops(BpfMap map) : IDisposable
 {
-    private readonly BpfMapMemory<BackendHop> _hops = new(plain, (int)BucketLayout.Count * Unsafe.SizeOf<ServiceBucket>(), (int)HopLayout.Count);
+    private readonly BpfMapMemory<BackendHop> _hops = new(map, 0, (int)HopLayout.Count);
+    private readonly BpfMapMemory<BackendHop6> _hops6 = new(map, (int)HopLayout.Count * Unsafe.SizeOf<BackendHop>(), (int)HopLayout.Count);
 
     /// <summary>Those with a larger id are in weir_backend alone.</summary>
     internal uint Count => (uint)_hops.Count;
@@ -18,13 +19,28 @@ internal sealed class BackendHops(BpfMap plain) : IDisposable
     /// <summary>After weir_backend has the entry.</summary>
     internal void Follow(uint id, in BackendEntry entry)
     {
-        if (id >= Count)
+        if (id < Count)
         {
-            return;
+            bool plain = (entry.Flags & (BackendFlag.Present | BackendFlag.Local)) == BackendFlag.Present;
+            Put(ref _hops[(int)id], plain && entry.Addr.IsIPv4 && entry.Source.IsIPv4 && entry.Outer.IsIPv4 ? HopOf(in entry) : default);
+            Put(ref _hops6[(int)id], plain && !entry.Addr.IsIPv4 && !entry.Source.IsIPv4 && !entry.Outer.IsIPv4 ? Hop6Of(in entry) : default);
         }
+    }
 
-        ref BackendHop hop = ref _hops[(int)id];
-        BackendHop wanted = IsPlain(in entry) ? HopOf(in entry) : default;
+    /// <summary>As a plain packet finds it.</summary>
+    internal BackendHop Find(uint id) => _hops[(int)id];
+
+    /// <summary>As one of IPv6 does.</summary>
+    internal BackendHop6 Find6(uint id) => _hops6[(int)id];
+
+    public void Dispose()
+    {
+        _hops.Dispose();
+        _hops6.Dispose();
+    }
+
+    private static void Put(ref BackendHop hop, in BackendHop wanted)
+    {
         bool elsewhere = (hop.SourceMac, hop.Source, hop.Outer, hop.Ifindex, hop.Sum, hop.Flags)
             != (wanted.SourceMac, wanted.Source, wanted.Outer, wanted.Ifindex, wanted.Sum, wanted.Flags);
         if (elsewhere)
@@ -42,13 +58,23 @@ internal sealed class BackendHops(BpfMap plain) : IDisposable
         Volatile.Write(ref hop.Mac, wanted.Mac);
     }
 
-    /// <summary>As a plain packet finds it.</summary>
-    internal BackendHop Find(uint id) => _hops[(int)id];
+    private static void Put(ref BackendHop6 hop, in BackendHop6 wanted)
+    {
+        bool elsewhere = (hop.SourceMac, hop.Source, hop.Outer, hop.Ifindex, hop.Flags)
+            != (wanted.SourceMac, wanted.Source, wanted.Outer, wanted.Ifindex, wanted.Flags);
+        if (elsewhere)
+        {
+            Volatile.Write(ref hop.Mac, 0);
+            Thread.MemoryBarrier();
+            hop.SourceMac = wanted.SourceMac;
+            hop.Source = wanted.Source;
+            hop.Outer = wanted.Outer;
+            hop.Ifindex = wanted.Ifindex;
+            hop.Flags = wanted.Flags;
+        }
 
-    public void Dispose() => _hops.Dispose();
-
-    private static bool IsPlain(in BackendEntry entry) =>
-        (entry.Flags & (BackendFlag.Present | BackendFlag.Local)) == BackendFlag.Present && entry.Addr.IsIPv4 && entry.Source.IsIPv4 && entry.Outer.IsIPv4;
+        Volatile.Write(ref hop.Mac, wanted.Mac);
+    }
 
     private static BackendHop HopOf(in BackendEntry entry) => new()
     {
@@ -58,6 +84,16 @@ internal sealed class BackendHops(BpfMap plain) : IDisposable
         Outer = entry.Outer.Word[3],
         Ifindex = entry.Ifindex,
         Sum = SumOf(entry.Source.Word[3].NetworkOrder, entry.Outer.Word[3].NetworkOrder),
+        Flags = entry.Flags,
+    };
+
+    private static BackendHop6 Hop6Of(in BackendEntry entry) => new()
+    {
+        Mac = BackendTable.WordOf(entry.Mac),
+        SourceMac = BackendTable.WordOf(entry.SourceMac),
+        Source = entry.Source,
+        Outer = entry.Outer,
+        Ifindex = entry.Ifindex,
         Flags = entry.Flags,
     };
 

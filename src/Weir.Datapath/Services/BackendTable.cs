@@ -17,10 +17,10 @@ public sealed class BackendTable : IDisposable
     private readonly BpfMapMemory<BackendEntry> _memory;
     private readonly BackendHops _hops;
 
-    internal BackendTable(BpfMap map, BpfMap plain)
+    internal BackendTable(BpfMap map, BpfMap hops)
     {
         _memory = new(map);
-        _hops = new(plain);
+        _hops = new(hops);
         for (uint id = 1; id < _hops.Count; id++)
         {
             _hops.Follow(id, id < Max ? EntryOf(id) : default);

@@ -1,25 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Datapath.Abi;
 using Weir.Linux;
 
 namespace Weir.Datapath;
 
-/// <summary>The buckets of weir_plain, which follow from weir_service: what plain packets find their service by. Programs
-/// read while this writes, so that every word is right at every time: a value is there before its key; another value for
-/// a key is one word; and a way that lost its key gets no other's before all who may have read that one are over.</summary>
+/// <summary>What is in weir_bucket, which follow from weir_service: what plain packets find their service by. Programs
+/// read while this writes, so that every word is right at every time: a value, and of IPv6 the address, is there before its
+/// key; another value for a service is one word; and a way that lost its key gets no other's before all who may have read
+/// that one are over.</summary>
 /// <param name="graceNs">How long that is; <see cref="SlotAllocator.DefaultGraceNs"/> says why.</param>
-internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator.DefaultGraceNs) : IDisposable
+internal sealed class ServiceBuckets(BpfMap map, ulong graceNs = SlotAllocator.DefaultGraceNs) : IDisposable
 {
     // 2^64 by the golden ratio, as in bpf/lib/bucket.h.
     private const ulong Spread = 0x9e3779b97f4a7c15;
 
     private const int Ways = (int)BucketLayout.Ways;
 
-    private readonly BpfMapMemory<ServiceBucket> _buckets = new(plain, 0, (int)BucketLayout.Count);
-    private readonly Dictionary<int, Dictionary<ulong, ulong>> _outside = []; // by bucket: keys and values in weir_service alone; 0: no value says it
-    private readonly Dictionary<(int Bucket, int Way), (ulong Key, ulong UntilNs)> _resting = [];
+    private readonly BpfMapMemory<ServiceBucket> _buckets = new(map, 0, (int)BucketLayout.Count);
+    private readonly BpfMapMemory<BucketAddresses> _addresses = new(map, (int)BucketLayout.Count * Unsafe.SizeOf<ServiceBucket>(), (int)BucketLayout.Count);
+    private readonly Dictionary<int, Dictionary<Place, ulong>> _outside = []; // by bucket: services and values in weir_service alone; 0: no value says it
+    private readonly Dictionary<(int Bucket, int Way), (Place Before, ulong UntilNs)> _resting = [];
 
     /// <summary>Services that could be in a bucket and are not, for want of room or because a word cannot say them.</summary>
     internal int Outside => _outside.Values.Sum(services => services.Count);
@@ -27,14 +31,14 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
     /// <summary>Makes all buckets what weir_service says, whatever is in them.</summary>
     internal void Follow(IReadOnlyCollection<KeyValuePair<ServiceKey, ServiceEntry>> services)
     {
-        HashSet<ulong> wanted = [.. services.Where(service => service.Key.Addr.IsIPv4).Select(service => KeyOf(service.Key))];
-        HashSet<ulong> known = [];
+        HashSet<Place> wanted = [.. services.Select(service => PlaceOf(service.Key))];
+        HashSet<Place> known = [];
         for (int at = 0; at < _buckets.Count; at++)
         {
             for (int way = 0; way < Ways; way++)
             {
-                ulong key = WayOf(at, way).Key;
-                if (key != 0 && (!wanted.Contains(key) || !known.Add(key)))
+                Place place = PlaceIn(at, way);
+                if (place.Key != 0 && (!wanted.Contains(place) || !known.Add(place)))
                 {
                     Clear(at, way);
                 }
@@ -43,9 +47,9 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
 
         // Before the first finds its way, or its bucket would seem to have all.
         wanted.ExceptWith(known);
-        foreach (ulong key in wanted)
+        foreach (Place place in wanted)
         {
-            PutOutside(key, 0);
+            PutOutside(place, 0);
         }
 
         foreach ((ServiceKey key, ServiceEntry entry) in services)
@@ -62,38 +66,33 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
     /// <summary>After weir_service has it, new or not.</summary>
     internal void Put(in ServiceKey service, in ServiceEntry entry)
     {
-        if (!service.Addr.IsIPv4)
-        {
-            return;
-        }
-
-        ulong key = KeyOf(service);
-        int bucket = IndexOf(key);
-        int way = FindWay(bucket, key);
+        Place place = PlaceOf(in service);
+        int bucket = IndexOf(place.Key);
+        int way = FindWay(bucket, place);
         ulong value = Pack(in entry);
         if (value == 0)
         {
-            PutOutside(key, 0);
+            PutOutside(place, 0);
             Clear(bucket, way);
         }
         else if (way >= 0)
         {
             Volatile.Write(ref WayOf(bucket, way).Value, value);
         }
-        else if (!TryPutInside(bucket, key, value))
+        else if (!TryPutInside(bucket, place, value))
         {
-            PutOutside(key, value);
+            PutOutside(place, value);
         }
     }
 
     /// <summary>Gives ways that were taken, or at rest, when they were asked for, and are free now.</summary>
     internal void Settle()
     {
-        foreach ((int bucket, Dictionary<ulong, ulong> services) in _outside.ToArray())
+        foreach ((int bucket, Dictionary<Place, ulong> services) in _outside.ToArray())
         {
-            foreach ((ulong key, ulong value) in services.Where(service => service.Value != 0).ToArray())
+            foreach ((Place place, ulong value) in services.Where(service => service.Value != 0).ToArray())
             {
-                TryPutInside(bucket, key, value);
+                TryPutInside(bucket, place, value);
             }
         }
     }
@@ -101,34 +100,47 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
     /// <summary>After weir_service has it no more.</summary>
     internal void Remove(in ServiceKey service)
     {
-        if (service.Addr.IsIPv4)
-        {
-            ulong key = KeyOf(service);
-            int bucket = IndexOf(key);
-            Clear(bucket, FindWay(bucket, key));
-            TakeInside(bucket, key);
-        }
+        Place place = PlaceOf(in service);
+        int bucket = IndexOf(place.Key);
+        Clear(bucket, FindWay(bucket, place));
+        TakeInside(bucket, place);
     }
 
     /// <summary>The entry as a plain packet finds it.</summary>
     /// <param name="more">Whether it asks weir_service where this is null.</param>
     internal ServiceEntry? Find(in ServiceKey service, out bool more)
     {
-        ulong key = KeyOf(service);
-        int bucket = IndexOf(key);
-        int way = FindWay(bucket, key);
+        Place place = PlaceOf(in service);
+        int bucket = IndexOf(place.Key);
+        int way = FindWay(bucket, place);
         more = Volatile.Read(ref _buckets[bucket].More) != 0;
         return way < 0 ? null : Unpack(Volatile.Read(ref WayOf(bucket, way).Value));
     }
 
-    public void Dispose() => _buckets.Dispose();
+    public void Dispose()
+    {
+        _buckets.Dispose();
+        _addresses.Dispose();
+    }
 
-    /// <summary>The bucket that a service of IPv4 picks.</summary>
-    internal static int IndexOf(in ServiceKey service) => IndexOf(KeyOf(service));
+    /// <summary>The bucket that a service picks.</summary>
+    internal static int IndexOf(in ServiceKey service) => IndexOf(KeyOf(in service));
 
-    /// <summary>bucket_key in bpf/lib/bucket.h: the address and the port as they lie in memory.</summary>
-    private static ulong KeyOf(in ServiceKey key) =>
-        (ulong)key.Addr.Word[3].NetworkOrder << 32 | (uint)key.Port.NetworkOrder << 16 | key.Protocol;
+    /// <summary>bucket_key and bucket_key_ipv6 in bpf/lib/bucket.h: addresses and ports as they lie in memory.</summary>
+    internal static ulong KeyOf(in ServiceKey key)
+    {
+        ulong rest = (uint)key.Port.NetworkOrder << 16 | key.Protocol;
+        if (key.Addr.IsIPv4)
+        {
+            return (ulong)key.Addr.Word[3].NetworkOrder << 32 | rest;
+        }
+
+        ReadOnlySpan<ulong> halves = MemoryMarshal.Cast<IpAddr, ulong>(new ReadOnlySpan<IpAddr>(in key.Addr));
+        ulong hash = ((halves[0] * Spread) + halves[1]) * Spread;
+        return (hash ^ rest) | (uint)BucketLayout.Ipv6;
+    }
+
+    private static Place PlaceOf(in ServiceKey service) => new(KeyOf(in service), service.Addr.IsIPv4 ? default : service.Addr);
 
     private static int IndexOf(ulong key) => (int)(key * Spread >> (64 - (int)BucketLayout.Bits));
 
@@ -153,11 +165,19 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
 
     private ref BucketWay WayOf(int bucket, int way) => ref ((Span<BucketWay>)_buckets[bucket].Way)[way];
 
+    private ref IpAddr AddressOf(int bucket, int way) => ref ((Span<IpAddr>)_addresses[bucket].Way)[way];
+
+    private Place PlaceIn(int bucket, int way)
+    {
+        ulong key = WayOf(bucket, way).Key;
+        return new(key, (key & (ulong)BucketLayout.Ipv6) == 0 ? default : AddressOf(bucket, way));
+    }
+
     /// <summary>-1: it has none.</summary>
-    private int FindWay(int bucket, ulong key)
+    private int FindWay(int bucket, Place place)
     {
         int way = 0;
-        while (way < Ways && Volatile.Read(ref WayOf(bucket, way).Key) != key)
+        while (way < Ways && PlaceIn(bucket, way) != place)
         {
             way++;
         }
@@ -166,12 +186,12 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
     }
 
     /// <summary>-1: there is none.</summary>
-    private int FindFree(int bucket, ulong key)
+    private int FindFree(int bucket, Place place)
     {
         for (int way = 0; way < Ways; way++)
         {
             if (WayOf(bucket, way).Key == 0
-                && (!_resting.TryGetValue((bucket, way), out (ulong Key, ulong UntilNs) rest) || rest.Key == key || rest.UntilNs <= Clock.MonotonicNs()))
+                && (!_resting.TryGetValue((bucket, way), out (Place Before, ulong UntilNs) rest) || rest.Before == place || rest.UntilNs <= Clock.MonotonicNs()))
             {
                 _resting.Remove((bucket, way));
                 return way;
@@ -185,49 +205,53 @@ internal sealed class ServiceBuckets(BpfMap plain, ulong graceNs = SlotAllocator
     {
         if (way >= 0)
         {
-            ref ulong key = ref WayOf(bucket, way).Key;
-            ulong before = key;
-            Volatile.Write(ref key, 0);
+            Place before = PlaceIn(bucket, way);
+            Volatile.Write(ref WayOf(bucket, way).Key, 0);
             _resting[(bucket, way)] = (before, Clock.MonotonicNs() + graceNs);
         }
     }
 
     /// <summary>False: no way is free.</summary>
-    private bool TryPutInside(int bucket, ulong key, ulong value)
+    private bool TryPutInside(int bucket, Place place, ulong value)
     {
-        int way = FindFree(bucket, key);
+        int way = FindFree(bucket, place);
         if (way < 0)
         {
             return false;
         }
 
+        AddressOf(bucket, way) = place.Address;
         Volatile.Write(ref WayOf(bucket, way).Value, value);
-        Volatile.Write(ref WayOf(bucket, way).Key, key);
-        TakeInside(bucket, key);
+        Volatile.Write(ref WayOf(bucket, way).Key, place.Key);
+        TakeInside(bucket, place);
         return true;
     }
 
     /// <summary>Before its key is taken away: whoever misses it asks weir_service.</summary>
-    private void PutOutside(ulong key, ulong value)
+    private void PutOutside(Place place, ulong value)
     {
-        int bucket = IndexOf(key);
-        if (!_outside.TryGetValue(bucket, out Dictionary<ulong, ulong>? services))
+        int bucket = IndexOf(place.Key);
+        if (!_outside.TryGetValue(bucket, out Dictionary<Place, ulong>? services))
         {
             _outside[bucket] = services = [];
         }
 
-        services[key] = value;
+        services[place] = value;
         Volatile.Write(ref _buckets[bucket].More, 1);
         Thread.MemoryBarrier();
     }
 
     /// <summary>It is in its bucket, or gone.</summary>
-    private void TakeInside(int bucket, ulong key)
+    private void TakeInside(int bucket, Place place)
     {
-        if (_outside.TryGetValue(bucket, out Dictionary<ulong, ulong>? services) && services.Remove(key) && services.Count == 0)
+        if (_outside.TryGetValue(bucket, out Dictionary<Place, ulong>? services) && services.Remove(place) && services.Count == 0)
         {
             _outside.Remove(bucket);
             Volatile.Write(ref _buckets[bucket].More, 0);
         }
     }
+
+    /// <summary>What a way is given to.</summary>
+    /// <param name="Address">Of IPv6: those of two services may have one key.</param>
+    private readonly record struct Place(ulong Key, IpAddr Address);
 }

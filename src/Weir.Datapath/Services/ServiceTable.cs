@@ -35,7 +35,7 @@ public sealed class ServiceTable : IDisposable
         _stats = new(maps[MapNames.LbStats]);
         _flows = new(maps[MapNames.Moved], maps[MapNames.Affinity], [maps[MapNames.Nat], maps[MapNames.NatOpen], maps[MapNames.NatUdp]], maps[MapNames.Sock]);
         List<KeyValuePair<ServiceKey, ServiceEntry>> known = _services.ToList();
-        _buckets = new(maps[MapNames.Plain]);
+        _buckets = new(maps[MapNames.Bucket]);
         _buckets.Follow(known);
         _count = known.Count;
         _flags.Set(LbFlag.Services, _count > 0);

@@ -148,7 +148,7 @@ public sealed class MapUpgradeTests : IDisposable
         foreach (BpfMapSpec spec in specs)
         {
             using BpfMap map = Open(spec.Name);
-            bool cannot = spec.Type is BpfMapType.RingBuffer or BpfMapType.SocketMap or BpfMapType.ArrayOfMaps || spec.Name == MapNames.Plain;
+            bool cannot = spec.Type is BpfMapType.RingBuffer or BpfMapType.SocketMap or BpfMapType.ArrayOfMaps || spec.Name is MapNames.Bucket or MapNames.Hop;
             Assert.True(cannot || map.TypesId != 0, $"{spec.Name} does not say where its fields are");
             if (MapWriters.Of(spec.Name) == MapWriter.Counters)
             {
@@ -163,13 +163,14 @@ public sealed class MapUpgradeTests : IDisposable
     [Fact]
     public void PlainTables_AreLaidOut_AsTheirNameSays()
     {
-        Assert.Equal("weir_plain", MapNames.Plain);
+        Assert.Equal(("weir_bucket", "weir_hop"), (MapNames.Bucket, MapNames.Hop));
         Assert.Equal(
-            (3, 32768, 15, 17, 2, 20, 25, 16384),
-            ((int)BucketLayout.Ways, (int)BucketLayout.Count, (int)BucketLayout.Bits, (int)BucketLayout.MaskBits, (int)BucketLayout.ModeBits, (int)BucketLayout.IdBits, (int)BucketLayout.SlotBits, (int)HopLayout.Count));
+            (0x100, 3, 32768, 15, 17, 2, 20, 25, 16384),
+            ((int)BucketLayout.Ipv6, (int)BucketLayout.Ways, (int)BucketLayout.Count, (int)BucketLayout.Bits, (int)BucketLayout.MaskBits, (int)BucketLayout.ModeBits, (int)BucketLayout.IdBits, (int)BucketLayout.SlotBits, (int)HopLayout.Count));
         BtfReader types = BtfReader.FromElf(DatapathObject.EndpointImage);
         Assert.Equal("way[0].key@0 way[0].value@8 way[1].key@16 way[1].value@24 way[2].key@32 way[2].value@40 more@48", Fields("service_bucket"));
         Assert.Equal("mac@0 source_mac@8 source@16 outer@20 ifindex@24 sum@28 flags@30", Fields("backend_hop"));
+        Assert.Equal("mac@0 source_mac@8 source.word@16 outer.word@32 ifindex@48 flags@52", Fields("backend_hop6"));
 
         string Fields(string type) => string.Join(' ', TypeLayout.Of(types, types.Find(BtfKind.Struct, type)!.Id).Fields.Select(field => $"{field.Path}@{field.Offset}"));
     }
