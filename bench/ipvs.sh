@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 PACKETS=${PACKETS:-4096}
 KNOWN=${KNOWN:-1024}
-CASES=${*:-floor floor-tx floor-tc ipvs-nat-1 ipvs-nat-1000 ipvs-dr-1 ipvs-tun-1 ipvs-conntrack-1 iptables-1 iptables-100 iptables-1000 iptables-masquerade-1 nft-1 nft-1000 weir-dsr-1 weir-dsr-1000 weir-dsr-l2-1 weir-snat-1}
+CASES=${*:-floor floor-tx floor-tc ipvs-nat-1 ipvs-nat-1000 ipvs-dr-1 ipvs-tun-1 ipvs-conntrack-1 iptables-1 iptables-100 iptables-1000 iptables-masquerade-1 nft-1 nft-1000 weir-dsr-1 weir-dsr-1000 weir-dsr-l2-1 weir-snat-1 ipv6-floor ipv6-floor-tx ipv6-ipvs-nat-1 ipv6-ipvs-dr-1 ipv6-ipvs-tun-1 ipv6-weir-dsr-1 ipv6-weir-dsr-1000 ipv6-weir-dsr-l2-1 ipv6-weir-snat-1}
 
 setup_vm
 setup_build

@@ -7,11 +7,18 @@
 #
 #   outside: wire 10.9.0.2  ----veth----  balancer: nic 10.9.0.1, service 10.96.0.1:80
 #
-# Packets enter at "nic", and leave by it for one of 16 backends, 10.9.1.1 to .16, behind 10.9.0.2.
+# Packets enter at "nic", and leave by it for one of 16 backends, 10.9.1.1 to .16, behind 10.9.0.2. Cases that
+# begin with "ipv6-" are the same of IPv6: fd09::2, fd09::1, [fd96::1]:80, fd09:1::1 to ::10.
 set -euo pipefail
 tools=$1 case=$2 flows=$3 count=$4
 vip=10.96.0.1 backends=16
-sink=tc opening=ack arrived=10.9.1.0/24
+sink=tc opening=ack
+way=${case#ipv6-}
+if [ "$way" = "$case" ]; then
+    arrived=10.9.1.0/24 one=$vip/32
+else
+    vip=fd96::1 arrived=fd09:1::/112 one=$vip/128
+fi
 
 balancer() { ip netns exec balancer "$@"; }
 outside() { ip netns exec outside "$@"; }
@@ -20,11 +27,17 @@ begin() {
     finish 2> /dev/null || true
     ip netns add balancer
     ip netns add outside
+    off=1
+    [ "$way" = "$case" ] || off=0
     for namespace in balancer outside; do
-        ip netns exec "$namespace" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+        ip netns exec "$namespace" sysctl -qw net.ipv6.conf.all.disable_ipv6=$off net.ipv6.conf.default.disable_ipv6=$off
         ip -n "$namespace" link set lo up
     done
     ip link add nic netns balancer address 02:00:00:00:00:01 type veth peer name wire netns outside address 02:00:00:00:00:02
+    if [ "$off" = 0 ]; then
+        begin_ipv6
+        return
+    fi
     ip -n balancer address add 10.9.0.1/24 dev nic
     ip -n outside address add 10.9.0.2/24 dev wire
     ip -n balancer link set nic up
@@ -35,9 +48,30 @@ begin() {
         net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.nic.send_redirects=0
 }
 
+begin_ipv6() {
+    for device in "balancer nic 1" "outside wire 2"; do
+        # shellcheck disable=SC2086
+        set -- $device
+        ip -n "$1" link set "$2" addrgenmode none
+        ip -n "$1" link set "$2" up
+        ip -n "$1" address add "fd09::$3/64" dev "$2" nodad
+    done
+    ip -n balancer -6 neighbour replace fd09::2 lladdr 02:00:00:00:00:02 dev nic nud permanent
+    ip -n balancer -6 route add default via fd09::2
+    balancer sysctl -qw net.ipv6.conf.all.forwarding=1
+}
+
 finish() {
     ip netns delete balancer
     ip netns delete outside
+}
+
+other_service() { # NUMBER
+    if [ "$way" = "$case" ]; then
+        echo "10.97.$(($1 / 256)).$(($1 % 256))"
+    else
+        printf 'fd97::%x\n' "$1"
+    fi
 }
 
 # The service under test is in the middle of N.
@@ -48,24 +82,30 @@ for_services() {
         if [ "$i" -eq $((($1 + 1) / 2)) ]; then
             "$2" "$vip"
         else
-            "$2" "10.97.$((i / 256)).$((i % 256))"
+            "$2" "$(other_service "$i")"
         fi
         i=$((i + 1))
     done
 }
 
 ipvs_service() { # ADDRESS
-    echo "-A -t $1:80 -s rr"
+    local at=$1:80
+    [ "$way" = "$case" ] || at=[$1]:80
+    echo "-A -t $at -s rr"
     [ "$1" = "$vip" ] || return 0
     for backend in $(seq 1 "$backends"); do
-        echo "-a -t $1:80 -r 10.9.1.$backend:80 $ipvs_way"
+        if [ "$way" = "$case" ]; then
+            echo "-a -t $at -r 10.9.1.$backend:80 $ipvs_way"
+        else
+            echo "-a -t $at -r [fd09:1::$(printf %x "$backend")]:80 $ipvs_way"
+        fi
     done
 }
 
 #   ipvs WAY SERVICES      -m: NAT, -g: by MAC, -i: in IPIP
 ipvs() {
     ipvs_way=$1
-    balancer ip address add "$vip/32" dev lo
+    balancer ip address add "$one" dev lo
     for_services "$2" ipvs_service > /run/rules
     balancer ipvsadm -R < /run/rules
     # Flows that began before the measurement are taken in by any packet.
@@ -137,19 +177,19 @@ attach() { # PROGRAM
 
 begin
 services=${case##*-}
-case $case in
+case $way in
     # Packets are made, received, and dropped; or sent back.
-    floor) sink=floor arrived=$vip/32 ;;
-    floor-tx) attach weir_reflect; sink=xdp arrived=$vip/32 ;;
+    floor) sink=floor arrived=$one ;;
+    floor-tx) attach weir_reflect; sink=xdp arrived=$one ;;
     weir-*) ;;
     *) attach weir_pass ;;
 esac
-case $case in
+case $way in
     floor | floor-tx) ;;
     # Packets come to the stack, and are dropped before it looks at them.
-    floor-tc) sink=floor-tc arrived=$vip/32 ;;
+    floor-tc) sink=floor-tc arrived=$one ;;
     ipvs-nat-*) ipvs -m "$services" ;;
-    ipvs-dr-*) ipvs -g "$services"; arrived=$vip/32 ;;
+    ipvs-dr-*) ipvs -g "$services"; arrived=$one ;;
     ipvs-tun-*) ipvs -i "$services" ;;
     ipvs-conntrack-*)
         ipvs -m "$services"
@@ -161,7 +201,7 @@ case $case in
     iptables-masquerade-*) iptables_masquerade "$services" ;;
     iptables-*) iptables_dnat "$services" ;;
     nft-*) nft_dnat "$services" ;;
-    weir-dsr-l2-*) weir dsr-l2 "$services"; arrived=$vip/32 ;;
+    weir-dsr-l2-*) weir dsr-l2 "$services"; arrived=$one ;;
     weir-dsr-*) weir dsr "$services" ;;
     weir-snat-*) weir snat "$services" ;;
     *) echo "cases.sh: no case $case" >&2; exit 2 ;;
