@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 using System.CommandLine;
-using System.Text;
-using System.Text.Json;
 using Weir.Cli;
 using Weir.Control;
 using Weir.Control.Host;
@@ -50,34 +48,28 @@ internal static class CheckCommand
         return command.WithExample("sudo weir check");
     }
 
-    private static string ToJson(IReadOnlyList<DatapathRequirement> outcome, IReadOnlyList<HostLimit> limits)
+    private static string ToJson(IReadOnlyList<DatapathRequirement> outcome, IReadOnlyList<HostLimit> limits) => JsonText.Write(json =>
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        json.WriteStartArray();
+        foreach (DatapathRequirement requirement in outcome)
         {
-            json.WriteStartArray();
-            foreach (DatapathRequirement requirement in outcome)
-            {
-                json.WriteStartObject();
-                json.WriteString("name", requirement.Name);
-                json.WriteBoolean("ok", requirement.Problem is null);
-                json.WriteString("problem", requirement.Problem);
-                json.WriteEndObject();
-            }
-
-            foreach (HostLimit limit in limits)
-            {
-                json.WriteStartObject();
-                json.WriteString("name", limit.What);
-                json.WriteBoolean("ok", true);
-                json.WriteString("limit", limit.Consequence);
-                json.WriteString("remedy", limit.Remedy);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
+            json.WriteStartObject();
+            json.WriteString("name", requirement.Name);
+            json.WriteBoolean("ok", requirement.Problem is null);
+            json.WriteString("problem", requirement.Problem);
+            json.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(buffer.ToArray());
-    }
+        foreach (HostLimit limit in limits)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", limit.What);
+            json.WriteBoolean("ok", true);
+            json.WriteString("limit", limit.Consequence);
+            json.WriteString("remedy", limit.Remedy);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    });
 }

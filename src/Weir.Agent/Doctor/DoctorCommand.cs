@@ -2,8 +2,6 @@
 
 using System.CommandLine;
 using System.Globalization;
-using System.Text;
-using System.Text.Json;
 using Weir.Agent.Bundle;
 using Weir.Cli;
 using Weir.Control.Host;
@@ -92,26 +90,20 @@ internal static class DoctorCommand
         _ => "ok",
     };
 
-    private static string ToJson(IReadOnlyList<Finding> findings)
+    private static string ToJson(IReadOnlyList<Finding> findings) => JsonText.Write(json =>
     {
-        using var buffer = new MemoryStream();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true }))
+        json.WriteStartArray();
+        foreach (Finding finding in findings)
         {
-            json.WriteStartArray();
-            foreach (Finding finding in findings)
-            {
-                json.WriteStartObject();
-                json.WriteString("area", finding.Area);
-                json.WriteString("weight", Name(finding.Weight));
-                json.WriteString("what", finding.What);
-                json.WriteString("consequence", finding.Consequence);
-                json.WriteString("remedy", finding.Remedy);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
+            json.WriteStartObject();
+            json.WriteString("area", finding.Area);
+            json.WriteString("weight", Name(finding.Weight));
+            json.WriteString("what", finding.What);
+            json.WriteString("consequence", finding.Consequence);
+            json.WriteString("remedy", finding.Remedy);
+            json.WriteEndObject();
         }
 
-        return Encoding.UTF8.GetString(buffer.ToArray());
-    }
+        json.WriteEndArray();
+    });
 }
