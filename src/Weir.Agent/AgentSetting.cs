@@ -168,7 +168,7 @@ internal sealed record AgentSetting(string Name, string Meaning, string Default,
     }
 
     private static IpPrefix Range(string text, bool ipv6) =>
-        IpPrefix.TryParse(text, out IpPrefix prefix) && prefix.IsIpv6 == ipv6
+        IpPrefix.TryParse(text, out IpPrefix? prefix) && prefix.IsIpv6 == ipv6
             ? prefix.Masked
             : throw new FormatException($"must be an {(ipv6 ? "IPv6" : "IPv4")} prefix");
 }

@@ -37,9 +37,9 @@ public sealed class AddressDesk
             {
                 _networks.RequireOnce(shared);
                 NetworkRecord network = _networks.FindShared(shared);
-                IpPrefix range = network.Ranges.Where(range => range.IsIpv6 == ipv6).Select(range => (IpPrefix?)range).FirstOrDefault()
+                IpPrefix range = network.Ranges.FirstOrDefault(range => range.IsIpv6 == ipv6)
                     ?? throw new ControlException($"network {shared} has no {(ipv6 ? "IPv6" : "IPv4")} range");
-                if (!string.IsNullOrEmpty(subnet) && (!IpPrefix.TryParse(subnet, out IpPrefix asked) || asked.Masked != range))
+                if (!string.IsNullOrEmpty(subnet) && (!IpPrefix.TryParse(subnet, out IpPrefix? asked) || asked.Masked != range))
                 {
                     throw new ControlException($"network {shared} has the range {range}, not {subnet}: leave --subnet out, or give that");
                 }

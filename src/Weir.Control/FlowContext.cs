@@ -47,7 +47,7 @@ public sealed class FlowContext : IFlowContext
     {
         World world = _writer.World;
         LabelSet labels = world.Identities.GetValueOrDefault(identity)
-            ?? LabelSet.ForReserved(identity, world.Prefixes.TryGetValue(identity, out IpPrefix prefix) ? prefix : null);
+            ?? LabelSet.ForReserved(identity, world.Prefixes.TryGetValue(identity, out IpPrefix? prefix) ? prefix : null);
         return [.. labels.Select(label => label.ToString())];
     }
 

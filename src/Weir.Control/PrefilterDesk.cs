@@ -51,7 +51,7 @@ public sealed class PrefilterDesk
         return _writer.Run(() =>
         {
             ImmutableSortedSet<IpPrefix> before = _writer.World.Prefilter;
-            IpPrefix? missing = removed.Where(prefix => !before.Contains(prefix)).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
+            IpPrefix? missing = removed.FirstOrDefault(prefix => !before.Contains(prefix));
             if (missing is { } unknown)
             {
                 throw new ControlException($"{unknown} is not in the prefilter; nothing was changed. 'weir prefilter list' shows all");
@@ -96,7 +96,7 @@ public sealed class PrefilterDesk
         _writer.Publish(world => world with { Prefilter = prefixes });
     }
 
-    private static IpPrefix Parse(string text) => IpPrefix.TryParse(text, out IpPrefix prefix)
+    private static IpPrefix Parse(string text) => IpPrefix.TryParse(text, out IpPrefix? prefix)
         ? PrefilterTable.FaultOf(prefix.Masked) is { } fault ? throw new ControlException(fault) : prefix.Masked
         : throw new ControlException($"\"{text}\" is neither an address nor a prefix such as 198.51.100.0/24; nothing was changed");
 }

@@ -103,7 +103,7 @@ public sealed class ServiceDesk
     /// <summary>Gives a backend no new connections, or again some: from whatever node they come.</summary>
     public async Task<ServiceView> DrainAsync(string name, string backend, bool undo, CancellationToken cancel)
     {
-        if (!BackendAddress.TryParse(backend, out BackendAddress address, out string error))
+        if (!BackendAddress.TryParse(backend, out BackendAddress? address, out string error))
         {
             throw new ControlException($"--backend {error}");
         }

@@ -243,13 +243,13 @@ public sealed class DockerClient : IDisposable
         List<Subnet> subnets = [];
         foreach (JsonElement range in ranges.EnumerateArray())
         {
-            if (!IpPrefix.TryParse(TextOf(range, "Subnet"), out IpPrefix pool))
+            if (!IpPrefix.TryParse(TextOf(range, "Subnet"), out IpPrefix? pool))
             {
                 return null;
             }
 
             // Docker does not repeat a gateway that it was given for a --subnet.
-            subnets.Add(IpPrefix.TryParse(TextOf(range, "Gateway"), out IpPrefix gateway)
+            subnets.Add(IpPrefix.TryParse(TextOf(range, "Gateway"), out IpPrefix? gateway)
                 ? new Subnet(pool.Masked, gateway.Address)
                 : Subnet.WithUsualGateway(pool));
         }

@@ -84,11 +84,11 @@ internal readonly struct PluginRequest(JsonElement body)
     {
         string text = Text(field);
         return text.Length == 0 ? null
-            : IpPrefix.TryParse(text, out IpPrefix prefix) ? prefix.Address
+            : IpPrefix.TryParse(text, out IpPrefix? prefix) ? prefix.Address
             : throw new ControlException($"field {field}: \"{text}\" is not an address");
     }
 
-    internal IpPrefix Prefix(string field) => IpPrefix.TryParse(Required(field), out IpPrefix prefix)
+    internal IpPrefix Prefix(string field) => IpPrefix.TryParse(Required(field), out IpPrefix? prefix)
         ? prefix
         : throw new ControlException($"field {field}: \"{Text(field)}\" is not an address prefix");
 

@@ -97,7 +97,7 @@ public sealed class FlowFilter
     /// service of Compose.</summary>
     private static Func<FlowEnd, bool> Condition(string text)
     {
-        if (IpPrefix.TryParse(text, out IpPrefix prefix))
+        if (IpPrefix.TryParse(text, out IpPrefix? prefix))
         {
             return end => IPAddress.TryParse(end.Ip, out IPAddress? address) && prefix.Contains(address);
         }

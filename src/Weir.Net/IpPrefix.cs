@@ -10,7 +10,7 @@ namespace Weir.Net;
 /// An address and a prefix length in bits (0–32 or 0–128). Bits beyond the prefix are kept, so that
 /// "10.0.0.1/24" can be the address of an interface; <see cref="Masked"/> clears them.
 /// </summary>
-public readonly record struct IpPrefix : IComparable<IpPrefix>
+public sealed record IpPrefix : IComparable<IpPrefix>
 {
     private const int Ipv6Bytes = 16;
 
@@ -68,9 +68,9 @@ public readonly record struct IpPrefix : IComparable<IpPrefix>
             : throw new FormatException($"\"{text}\" is not an address prefix; write for example 10.0.0.0/8 or fd00::/8");
 
     /// <summary>As <see cref="Parse"/>, without an exception. IPv4 wants four decimal numbers; zones are refused.</summary>
-    public static bool TryParse([NotNullWhen(true)] string? text, out IpPrefix prefix)
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out IpPrefix? prefix)
     {
-        prefix = default;
+        prefix = null;
         if (text is null)
         {
             return false;
@@ -110,15 +110,33 @@ public readonly record struct IpPrefix : IComparable<IpPrefix>
     }
 
     /// <summary>Whether every address of the other prefix is inside this one.</summary>
-    public bool Contains(IpPrefix other) => other.Length >= Length && Contains(other.Address);
+    public bool Contains(IpPrefix other)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return other.Length >= Length && Contains(other.Address);
+    }
 
     /// <summary>Whether the two share an address.</summary>
     public bool Overlaps(IpPrefix other) => Contains(other) || other.Contains(this);
 
     /// <inheritdoc/>
-    public int CompareTo(IpPrefix other)
+    public int CompareTo(IpPrefix? other)
     {
-        var families = AddressBits.CompareTo(other.AddressBits);
+        if (other is null)
+        {
+            return 1;
+        }
+
+        var order = Compare(Address, other.Address);
+        return order != 0 ? order : Length.CompareTo(other.Length);
+    }
+
+    /// <summary>IPv4 before IPv6, then by their bytes.</summary>
+    public static int Compare(IPAddress left, IPAddress right)
+    {
+        ArgumentNullException.ThrowIfNull(left);
+        ArgumentNullException.ThrowIfNull(right);
+        var families = BitsOf(left).CompareTo(BitsOf(right));
         if (families != 0)
         {
             return families;
@@ -126,10 +144,9 @@ public readonly record struct IpPrefix : IComparable<IpPrefix>
 
         Span<byte> a = stackalloc byte[Ipv6Bytes];
         Span<byte> b = stackalloc byte[Ipv6Bytes];
-        Address.TryWriteBytes(a, out var written);
-        other.Address.TryWriteBytes(b, out _);
-        var order = a[..written].SequenceCompareTo(b[..written]);
-        return order != 0 ? order : Length.CompareTo(other.Length);
+        left.TryWriteBytes(a, out var written);
+        right.TryWriteBytes(b, out _);
+        return a[..written].SequenceCompareTo(b[..written]);
     }
 
     public static bool operator <(IpPrefix left, IpPrefix right) => left.CompareTo(right) < 0;
@@ -141,7 +158,7 @@ public readonly record struct IpPrefix : IComparable<IpPrefix>
     public static bool operator >=(IpPrefix left, IpPrefix right) => left.CompareTo(right) >= 0;
 
     /// <summary>"10.0.0.0/8".</summary>
-    public override string ToString() => Address is null ? "" : $"{Address}/{Length}";
+    public override string ToString() => $"{Address}/{Length}";
 
     /// <summary>Apart into its two members.</summary>
     public void Deconstruct(out IPAddress address, out int length)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Weir.Net;
@@ -7,7 +8,7 @@ using Weir.Services.Reading;
 namespace Weir.Services;
 
 /// <summary>Where a backend listens; the protocol is its frontend's.</summary>
-public readonly record struct BackendAddress(IPAddress Address, ushort Port) : IComparable<BackendAddress>
+public sealed record BackendAddress(IPAddress Address, ushort Port) : IComparable<BackendAddress>
 {
     internal const string Example = "10.11.0.5:8080 or [2001:db8::5]:8080";
 
@@ -20,12 +21,12 @@ public readonly record struct BackendAddress(IPAddress Address, ushort Port) : I
         TryParse(text, out var backend, out var error) ? backend : throw new FormatException(error);
 
     /// <summary>As <see cref="Parse"/>, without an exception.</summary>
-    public static bool TryParse(string text, out BackendAddress backend, out string error)
+    public static bool TryParse(string text, [NotNullWhen(true)] out BackendAddress? backend, out string error)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (!AddressAndPort.TryRead(text, out var address, out var port, out var fault))
         {
-            backend = default;
+            backend = null;
             error = $"{Quoted.Of(text)}: {fault}; write for example {Example}";
             return false;
         }
@@ -36,9 +37,14 @@ public readonly record struct BackendAddress(IPAddress Address, ushort Port) : I
     }
 
     /// <summary>IPv4 before IPv6, then by address and port.</summary>
-    public int CompareTo(BackendAddress other)
+    public int CompareTo(BackendAddress? other)
     {
-        var order = IpPrefix.Single(Address).CompareTo(IpPrefix.Single(other.Address));
+        if (other is null)
+        {
+            return 1;
+        }
+
+        var order = IpPrefix.Compare(Address, other.Address);
         return order != 0 ? order : Port.CompareTo(other.Port);
     }
 

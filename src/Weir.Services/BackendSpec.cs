@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using Weir.Services.Reading;
 
 namespace Weir.Services;
 
 /// <summary>A backend as an operator names it. Weight 0: it keeps the flows it has and gets no new ones.</summary>
-public readonly record struct BackendSpec(BackendAddress Address, int Weight = 1)
+public sealed record BackendSpec(BackendAddress Address, int Weight = 1)
 {
     public const int MostWeight = 100;
 
@@ -17,10 +18,10 @@ public readonly record struct BackendSpec(BackendAddress Address, int Weight = 1
         TryParse(text, out var backend, out var error) ? backend : throw new FormatException(error);
 
     /// <summary>As <see cref="Parse"/>, without an exception.</summary>
-    public static bool TryParse(string text, out BackendSpec backend, out string error)
+    public static bool TryParse(string text, [NotNullWhen(true)] out BackendSpec? backend, out string error)
     {
         ArgumentNullException.ThrowIfNull(text);
-        backend = default;
+        backend = null;
         error = "";
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         if (!AddressAndPort.TryRead(slash < 0 ? text : text[..slash], out var address, out var port, out var fault))

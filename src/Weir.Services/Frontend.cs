@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Net.Sockets;
 using Weir.Net;
@@ -7,7 +8,7 @@ using Weir.Services.Reading;
 namespace Weir.Services;
 
 /// <summary>Where clients reach a service. The protocol is TCP or UDP.</summary>
-public readonly record struct Frontend(IPAddress Address, ushort Port, IpProtocol Protocol) : IComparable<Frontend>
+public sealed record Frontend(IPAddress Address, ushort Port, IpProtocol Protocol) : IComparable<Frontend>
 {
     internal const string Example = "203.0.113.10:80/tcp or [2001:db8::1]:53/udp";
 
@@ -20,10 +21,10 @@ public readonly record struct Frontend(IPAddress Address, ushort Port, IpProtoco
         TryParse(text, out var frontend, out var error) ? frontend : throw new FormatException(error);
 
     /// <summary>As <see cref="Parse"/>, without an exception.</summary>
-    public static bool TryParse(string text, out Frontend frontend, out string error)
+    public static bool TryParse(string text, [NotNullWhen(true)] out Frontend? frontend, out string error)
     {
         ArgumentNullException.ThrowIfNull(text);
-        frontend = default;
+        frontend = null;
         var slash = text.IndexOf('/', StringComparison.Ordinal);
         var protocol = IpProtocol.Tcp;
         error = "";
@@ -44,9 +45,14 @@ public readonly record struct Frontend(IPAddress Address, ushort Port, IpProtoco
     }
 
     /// <summary>IPv4 before IPv6, then by address, port and protocol.</summary>
-    public int CompareTo(Frontend other)
+    public int CompareTo(Frontend? other)
     {
-        var order = IpPrefix.Single(Address).CompareTo(IpPrefix.Single(other.Address));
+        if (other is null)
+        {
+            return 1;
+        }
+
+        var order = IpPrefix.Compare(Address, other.Address);
         order = order != 0 ? order : Port.CompareTo(other.Port);
         return order != 0 ? order : Protocol.CompareTo(other.Protocol);
     }

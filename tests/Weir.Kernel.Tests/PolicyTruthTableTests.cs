@@ -149,7 +149,7 @@ public sealed class PolicyTruthTableTests(ITestOutputHelper output)
     private static PolicyPeer OutsidePeer(string address, List<PolicyPeer> cidrs)
     {
         IPAddress parsed = IPAddress.Parse(address);
-        return cidrs.Where(c => c.Cidr!.Value.Contains(parsed)).OrderByDescending(c => c.Cidr!.Value.Length).FirstOrDefault()
+        return cidrs.Where(c => c.Cidr!.Contains(parsed)).OrderByDescending(c => c.Cidr!.Length).FirstOrDefault()
             ?? PolicyPeer.ForReserved(address.Contains(':', StringComparison.Ordinal) ? Identity.WorldIpv6 : Identity.WorldIpv4);
     }
 }

@@ -55,7 +55,7 @@ internal sealed class AddressPools
     /// <param name="shared">The name of the network that all nodes have; null: it is this host's alone.</param>
     internal AddressPool RequestPool(string? subnet, bool ipv6, string? shared = null)
     {
-        IpPrefix prefix;
+        IpPrefix? prefix;
         if (string.IsNullOrEmpty(subnet))
         {
             prefix = FindFree(ipv6);
@@ -67,7 +67,7 @@ internal sealed class AddressPools
 
         prefix = prefix.Masked;
         SubnetRules.Check(prefix);
-        if (Claimed.Where(claim => claim.Overlaps(prefix)).Select(claim => (IpPrefix?)claim).FirstOrDefault() is { } claimed)
+        if (Claimed.FirstOrDefault(claim => claim.Overlaps(prefix)) is { } claimed)
         {
             throw new ControlException($"subnet {prefix} overlaps {claimed}, which a container has by its label {Workload.AddressesLabelKey}; choose another --subnet");
         }
@@ -166,7 +166,7 @@ internal sealed class AddressPools
                 Hold(leases, address);
             }
         }
-        else if (Claimed.Where(claim => claim.Contains(address)).Select(claim => (IpPrefix?)claim).FirstOrDefault() is { } claim)
+        else if (Claimed.FirstOrDefault(claim => claim.Contains(address)) is { } claim)
         {
             throw new ControlException($"address {address} is in use: a container has {claim} by its label {Workload.AddressesLabelKey}; choose another --ip");
         }
@@ -255,7 +255,7 @@ internal sealed class AddressPools
         }
 
         // The record is lost, the runtime's is not: the id tells all that matters.
-        if (poolId.StartsWith(IdPrefix, StringComparison.Ordinal) && IpPrefix.TryParse(poolId[IdPrefix.Length..], out IpPrefix prefix)
+        if (poolId.StartsWith(IdPrefix, StringComparison.Ordinal) && IpPrefix.TryParse(poolId[IdPrefix.Length..], out IpPrefix? prefix)
             && !All.Any(pool => pool.Prefix.Overlaps(prefix)))
         {
             leases = new Leases(new AddressPool(poolId, prefix.Masked, [], _time.GetUtcNow()));

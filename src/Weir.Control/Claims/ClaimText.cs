@@ -25,7 +25,7 @@ internal static class ClaimText
         foreach (string entry in entries)
         {
             string plain = entry.StartsWith('[') && entry.IndexOf(']', StringComparison.Ordinal) is var end && end > 0 ? entry[1..end] + entry[(end + 1)..] : entry;
-            if (!IpPrefix.TryParse(plain, out IpPrefix prefix) || prefix.Address.IsIPv4MappedToIPv6)
+            if (!IpPrefix.TryParse(plain, out IpPrefix? prefix) || prefix.Address.IsIPv4MappedToIPv6)
             {
                 error = $"\"{entry}\" is no address: write 10.210.0.100, 10.8.0.0/24 or 2001:db8::/64";
                 return false;

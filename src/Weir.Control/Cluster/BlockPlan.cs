@@ -62,7 +62,7 @@ internal static class BlockPlan
     {
         IpPrefix[] own = [.. Of(view, network, node).Where(range.Contains)];
         return own.Reverse().Where(block => !IsUsed(world, block) && own.Length > 1 && Free([.. own.Where(other => other != block)], world) >= FewestLeft)
-            .Select(block => (IpPrefix?)block).FirstOrDefault();
+            .FirstOrDefault();
     }
 
     /// <summary>Whether an endpoint of this host or a network's gateway has an address of it.</summary>

@@ -122,7 +122,7 @@ public sealed class ClusterDesk : IDisposable
     public Task CreateNetworkAsync(string name, IReadOnlyCollection<string> subnets, bool isInternal, int? mtu, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(subnets);
-        IpPrefix[] ranges = [.. subnets.Select(subnet => IpPrefix.TryParse(subnet, out IpPrefix range) ? range.Masked : throw new ControlException($"--subnet {subnet} is not an address prefix; write for example 10.40.0.0/16"))];
+        IpPrefix[] ranges = [.. subnets.Select(subnet => IpPrefix.TryParse(subnet, out IpPrefix? range) ? range.Masked : throw new ControlException($"--subnet {subnet} is not an address prefix; write for example 10.40.0.0/16"))];
         if (ranges.Length == 0 || ranges.GroupBy(range => range.IsIpv6).Any(family => family.Count() > 1))
         {
             throw new ControlException("a network has one IPv4 --subnet, one IPv6 --subnet, or one of each");

@@ -134,7 +134,7 @@ internal sealed class NetworkManager
             return subnet;
         }
 
-        IpPrefix range = record.Ranges.Where(range => range.IsIpv6 == subnet.Pool.IsIpv6).Select(range => (IpPrefix?)range).FirstOrDefault()
+        IpPrefix range = record.Ranges.FirstOrDefault(range => range.IsIpv6 == subnet.Pool.IsIpv6)
             ?? throw new ControlException($"network {record.Name} has no {(subnet.Pool.IsIpv6 ? "IPv6 range: leave --ipv6 out" : "IPv4 range: give --ipam-opt weir.network={record.Name} --subnet")}");
         return new Subnet(range, _addresses.Join(subnet.Pool, range, record.Name));
     }

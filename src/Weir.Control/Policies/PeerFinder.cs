@@ -37,7 +37,7 @@ internal sealed class PeerFinder(PolicyPeers peers, Func<World> world, LabelFilt
             return ByAddress(address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address);
         }
 
-        if (IpPrefix.TryParse(text, out IpPrefix prefix))
+        if (IpPrefix.TryParse(text, out IpPrefix? prefix))
         {
             Party party = world().Cidrs.TryGetValue(prefix.Masked, out Identity known) && !world().IsHost(prefix) ? new Party(peers.Of(known)) : ByAddress(prefix.Address);
             return party with { Place = prefix.Masked };
@@ -68,7 +68,7 @@ internal sealed class PeerFinder(PolicyPeers peers, Func<World> world, LabelFilt
         }
 
         IpPrefix single = IpPrefix.Single(address);
-        IpPrefix? covering = world().Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).Select(prefix => (IpPrefix?)prefix).FirstOrDefault();
+        IpPrefix? covering = world().Cidrs.Keys.Where(prefix => prefix.Contains(address)).OrderByDescending(prefix => prefix.Length).FirstOrDefault();
         PolicyPeer peer = world().IsHost(single) ? PolicyPeer.ForReserved(Identity.Host)
             : covering is { } cidr ? peers.Of(world().Cidrs[cidr])
             : PolicyPeer.ForReserved(address.AddressFamily == AddressFamily.InterNetwork ? Identity.WorldIpv4 : Identity.WorldIpv6);

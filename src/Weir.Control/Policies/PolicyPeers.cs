@@ -42,7 +42,7 @@ internal sealed class PolicyPeers(Func<World> world)
     {
         World now = world();
         return now.Identities.TryGetValue(identity, out LabelSet? labels) ? Of(identity, labels)
-            : now.Prefixes.TryGetValue(identity, out IpPrefix prefix) ? OfCidr(identity, prefix)
+            : now.Prefixes.TryGetValue(identity, out IpPrefix? prefix) ? OfCidr(identity, prefix)
             : PolicyPeer.ForReserved(identity);
     }
 

@@ -59,7 +59,7 @@ internal sealed class DoorKeeper
         string what = $"port {port}/{protocol.Name()} of {container}";
         PublishAllowance known = DoorRules.Find(_writer.World, container, port, protocol)
             ?? throw new ControlException($"{what} was not opened by 'weir publish allow'; 'weir publish list' shows what opens it");
-        if (from.Where(source => !known.From.Contains(source)).Select(source => (IpPrefix?)source).FirstOrDefault() is { } unknown)
+        if (from.FirstOrDefault(source => !known.From.Contains(source)) is { } unknown)
         {
             throw new ControlException($"{what} was not opened to {PublishText.NameOf(unknown)}, but to {string.Join(", ", known.From.Select(PublishText.NameOf).Distinct())}; nothing was changed");
         }

@@ -66,7 +66,7 @@ internal static partial class PublishText
         }
 
         string plain = text.StartsWith('[') && text.IndexOf(']', StringComparison.Ordinal) is var end && end > 0 ? text[1..end] + text[(end + 1)..] : text;
-        if (!IpPrefix.TryParse(plain, out IpPrefix prefix) || prefix.Address.IsIPv4MappedToIPv6)
+        if (!IpPrefix.TryParse(plain, out IpPrefix? prefix) || prefix.Address.IsIPv4MappedToIPv6)
         {
             source = [];
             error = $"\"{text}\" is no source: write world, an address, or a prefix such as 198.51.100.0/24";

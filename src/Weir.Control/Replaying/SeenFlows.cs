@@ -144,7 +144,7 @@ internal sealed class SeenFlows
 
     private static SeenEnd Read(FlowEnd end, Identity identity)
     {
-        IpPrefix? place = identity.IsWorld && IpPrefix.TryParse(end.Ip, out IpPrefix prefix) ? prefix : null;
+        IpPrefix? place = identity.IsWorld && IpPrefix.TryParse(end.Ip, out IpPrefix? prefix) ? prefix : null;
         return new SeenEnd(end.Name, identity.IsWorld ? null : PeerOf(end, identity), identity.IsWorld, place, end.EndpointId != 0);
     }
 

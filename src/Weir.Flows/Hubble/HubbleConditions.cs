@@ -88,7 +88,7 @@ internal static class HubbleConditions
 
     private static Predicate<Flow> Address(string text, Func<Flow, string?> of)
     {
-        if (!IpPrefix.TryParse(text, out IpPrefix prefix))
+        if (!IpPrefix.TryParse(text, out IpPrefix? prefix))
         {
             throw new FormatException($"\"{text}\" is neither an address nor a range such as 10.0.0.0/8");
         }

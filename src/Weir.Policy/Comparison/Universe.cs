@@ -35,7 +35,7 @@ internal sealed class Universe
 
         _firstRange = Atoms.Count;
         Atoms.AddRange(ranges);
-        _ranges = [.. ranges.Select(range => range.Range!.Value)];
+        _ranges = [.. ranges.Select(range => range.Range!)];
         if (mostLabels < classes.Keys.Count)
         {
             Unproved = $"containers with more than {mostLabels} of the {classes.Keys.Count} labels that rules ask for ({string.Join(", ", classes.Keys.Take(8))}{(classes.Keys.Count > 8 ? ", …" : "")}): together they make too many classes";

@@ -108,7 +108,7 @@ public sealed class PolicySuggester
         }
 
         Dictionary<(IpProtocol, ushort), IReadOnlyDictionary<IpPrefix, IpPrefix>?> world = taken.Where(flow => OtherOf(flow).IsOutside).GroupBy(flow => (flow.Protocol, flow.Port))
-            .ToDictionary(port => port.Key, port => WorldPrefixes.Of([.. port.Select(flow => OtherOf(flow).Place!.Value).Distinct()]));
+            .ToDictionary(port => port.Key, port => WorldPrefixes.Of([.. port.Select(flow => OtherOf(flow).Place!).Distinct()]));
         foreach (var group in taken.GroupBy(flow => (Peer: PeerOf(flow, OtherOf(flow), direction, world), flow.Protocol, flow.Port)))
         {
             if (!_entries.TryGetValue((direction, group.Key.Peer), out var entry))
@@ -155,7 +155,7 @@ public sealed class PolicySuggester
 
         if (other.IsOutside)
         {
-            return world[(flow.Protocol, flow.Port)] is { } prefixes ? SuggestedPeer.Of([prefixes[other.Place!.Value]]) : SuggestedPeer.OfEntity("world");
+            return world[(flow.Protocol, flow.Port)] is { } prefixes ? SuggestedPeer.Of([prefixes[other.Place!]]) : SuggestedPeer.OfEntity("world");
         }
 
         return other.Peer!.Identity.IsLabelSet ? SuggestedPeer.Of(_labels.Of(other.Peer)) : SuggestedPeer.OfEntity(other.Peer.Identity.ReservedName!);

@@ -28,7 +28,7 @@ public sealed class BlockPlanTests
         HashSet<IpPrefix> blocks = [];
         for (int i = 0; i < 4; i++)
         {
-            IpPrefix block = BlockPlan.Next(view, World.Empty, "app", range, $"host{i}")!.Value;
+            IpPrefix block = BlockPlan.Next(view, World.Empty, "app", range, $"host{i}")!;
             Assert.True(blocks.Add(block) && range.Contains(block));
             view = view.With(Put(++revision, ClusterKeys.Block("app", block), $$"""{"Network":"app","Block":"{{block}}","Node":"host{{i}}"}"""));
             Assert.Null(BlockPlan.Next(view, World.Empty, "app", range, $"host{i}"));

@@ -193,7 +193,7 @@ internal sealed partial class Rig
     private PolicyPeer PeerOf(Identity identity)
     {
         LabelSet? labels = _labels.GetValueOrDefault(identity);
-        IpPrefix? prefix = _prefixes.TryGetValue(identity, out IpPrefix own) ? own : null;
+        IpPrefix? prefix = _prefixes.TryGetValue(identity, out IpPrefix? own) ? own : null;
         if (!_peers.TryGetValue(identity, out PolicyPeer? peer) || peer.Cidr != prefix || (labels is not null && !peer.Labels.Equals(labels)))
         {
             peer = labels is not null ? new PolicyPeer(identity, labels, null)
