@@ -21,7 +21,7 @@ public sealed class DockerHost : IDisposable
     /// <summary>The same in IPv6.</summary>
     public const string WorldAddress6 = "2001:db8:100::2";
 
-    private const string Image = "weir-busybox";
+    internal const string Image = "weir-busybox";
     private int _count;
 
     public DockerHost()

@@ -14,7 +14,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     [
         "EmulatedHostTests", nameof(VersionUpgradeTests), RealClientsHost.Name, HttpHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
         ServiceHost.Name, nameof(UplinkTests), RestartedHost.Name, nameof(ManyHostsTests), nameof(DoorTests), nameof(WatchdogTests), nameof(RestartTests),
-        nameof(ManyHostsServiceTests), nameof(ManyHostsNameTests),
+        nameof(ManyHostsServiceTests), nameof(ManyHostsNameTests), nameof(DocumentedCommandRunTests),
     ];
 
     public IEnumerable<ITestCollection> OrderTestCollections(IEnumerable<ITestCollection> testCollections) =>
