@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Loads and runs every BPF program on the oldest kernel that Weir supports: Debian's 6.1, emulated.
+# Loads and runs every BPF program on the oldest kernel that Weir supports: Debian's 6.1, emulated; or on another of Debian's.
 #   sudo scripts/vm-test.sh [FOLDER]     of *.bpf.o; by default what was built last
+#   sudo WEIR_VM_SUITE=trixie scripts/vm-test.sh       on Debian 13's 6.12
 # Prints "load NAME ok INSTRUCTIONS" and "run NAME ok RESULT" for each, and the verifier's log where not.
 set -euo pipefail
 cd "$(dirname "$0")/.."

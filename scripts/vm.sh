@@ -9,6 +9,7 @@
 #   vm_modules DIR MODULE...    adds modules and what they depend on
 #   vm_boot DIR SECONDS [FLAG]... boots it; what /init writes to the console comes out. It has VM_MEMORY MB, and its
 #                               kernel the parameters VM_APPEND
+#   WEIR_VM_SUITE               takes the kernel of that suite of Debian's, such as trixie, not of the one that runs here
 #   VM_CPU                      the flags of the oldest processor for which everything here is compiled (x86-64-v2): what a
 #                               newer one has more, above all its larger tables of pages, is emulated at a quarter more time
 
@@ -16,12 +17,26 @@ VM_PACKAGE=linux-image-cloud-amd64
 VM_CPU=(-cpu qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+lahf-lm,+rdrand)
 VM_CACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/vm
 
+# apt-get and apt-cache, by lists of their own where another suite is asked.
+vm_apt() {
+    local tool=apt-$1 own=$VM_CACHE/${WEIR_VM_SUITE:-}.apt
+    shift
+    if [ -z "${WEIR_VM_SUITE:-}" ]; then
+        "$tool" "$@"
+        return
+    fi
+    mkdir -p "$own/lists/partial" "$own/cache/archives/partial"
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $WEIR_VM_SUITE main" > "$own/sources.list"
+    "$tool" -o Dir::Etc::SourceList="$own/sources.list" -o Dir::Etc::SourceParts=/dev/null -o Dir::State::Lists="$own/lists" \
+        -o Dir::Cache="$own/cache" "$@"
+}
+
 # The newest version of the package that the archive's list names; nothing is installed. What is there is used.
 vm_fetch() {
     local real
     real=$(vm_package)
     if [ -z "$real" ]; then
-        try_again apt-get update -qq
+        try_again vm_apt get update -qq
         real=$(vm_package)
     fi
     if [ -z "$real" ]; then
@@ -34,7 +49,7 @@ vm_fetch() {
 }
 
 vm_package() {
-    apt-cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }'
+    vm_apt cache depends --no-recommends --no-suggests "$VM_PACKAGE" 2> /dev/null | awk '/Depends: linux-image-/ { print $2; exit }'
 }
 
 # Whole or not at all: two may do it at once.
@@ -42,12 +57,13 @@ vm_download() {
     local folder
     mkdir -p "$VM_CACHE"
     folder=$(mktemp -d "$VM_CACHE/download.XXXXXX")
-    if ! (cd "$folder" && apt-get download -qq "$1" 2> download.log); then
+    if ! (cd "$folder" && vm_apt get download -qq "$1" 2> download.log); then
         # What the archive's list names is gone from the archive: a list as of today.
-        apt-get update -qq
-        (cd "$folder" && apt-get download -qq "$1")
+        vm_apt get update -qq
+        (cd "$folder" && vm_apt get download -qq "$1")
     fi
-    if ! dpkg-deb --extract "$folder"/*.deb "$folder" || ! depmod -b "$folder" "$VM_RELEASE"; then
+    # Later suites have their modules under /usr alone.
+    if ! dpkg-deb --extract "$folder"/*.deb "$folder" || ! { [ -e "$folder/lib" ] || ln -s usr/lib "$folder/lib"; } || ! depmod -b "$folder" "$VM_RELEASE"; then
         rm -rf "$folder"
         return 1
     fi
