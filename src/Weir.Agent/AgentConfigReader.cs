@@ -2,8 +2,7 @@
 
 using Weir.Cli;
 using Weir.Control;
-using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
+using Weir.Policy.Reading;
 
 namespace Weir.Agent;
 
@@ -59,15 +58,11 @@ internal static class AgentConfigReader
 
     private static AgentConfig ReadFile(string file, AgentConfig config, List<string> problems)
     {
-        var yaml = new YamlStream();
+        var context = new ReadContext(file, firstLine: 1);
+        List<YamlDocument> documents;
         try
         {
-            yaml.Load(new StringReader(TextFile.Read(file, MostBytes)));
-        }
-        catch (YamlException e)
-        {
-            problems.Add($"{file}:{e.Start.Line}:{e.Start.Column}: {e.Message}");
-            return config;
+            documents = new YamlReader(context).Read(TextFile.Read(file, MostBytes));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -75,25 +70,31 @@ internal static class AgentConfigReader
             return config;
         }
 
-        if (yaml.Documents.Count == 0)
+        if (context.HasErrors)
+        {
+            problems.AddRange(context.Problems.Select(problem => $"{problem.Location}: {problem.Message}"));
+            return config;
+        }
+
+        if (documents.Count == 0)
         {
             return config;
         }
 
-        if (yaml.Documents[0].RootNode is not YamlMappingNode settings)
+        if (documents[0].Root is not { Kind: NodeKind.Mapping } settings)
         {
             problems.Add($"{file}:1:1: must be settings such as 'mtu: 1500'");
             return config;
         }
 
-        foreach ((string name, YamlNode key, YamlNode value) in Flat("", settings))
+        foreach ((string name, Node key, Node value) in Flat("", settings))
         {
-            string place = $"{file}:{key.Start.Line}:{key.Start.Column}: {name}";
+            string place = $"{file}:{key.Line}:{key.Column}: {name}";
             AgentSetting? setting = AgentSetting.All.FirstOrDefault(s => s.Name == name);
-            string? text = value switch
+            string? text = value.Kind switch
             {
-                YamlScalarNode scalar => scalar.Value ?? "",
-                YamlSequenceNode list when list.All(item => item is YamlScalarNode) => string.Join(',', list.Select(item => ((YamlScalarNode)item).Value)),
+                NodeKind.Scalar => value.Text,
+                NodeKind.List when value.Items.TrueForAll(item => item.Kind == NodeKind.Scalar) => string.Join(',', value.Items.Select(item => item.Text)),
                 _ => null,
             };
             if (setting is null)
@@ -114,14 +115,14 @@ internal static class AgentConfigReader
     }
 
     /// <summary>"cluster: {endpoints: …}" says the same as "cluster-endpoints: …".</summary>
-    private static IEnumerable<(string Name, YamlNode Key, YamlNode Value)> Flat(string before, YamlMappingNode settings)
+    private static IEnumerable<(string Name, Node Key, Node Value)> Flat(string before, Node settings)
     {
-        foreach ((YamlNode key, YamlNode value) in settings.Children)
+        foreach ((Node key, Node value) in settings.Fields)
         {
-            string name = before + (key as YamlScalarNode)?.Value;
-            if (value is YamlMappingNode inner && AgentSetting.All.Any(setting => setting.Name.StartsWith(name + "-", StringComparison.Ordinal)))
+            string name = before + key.Text;
+            if (value.Kind == NodeKind.Mapping && AgentSetting.All.Any(setting => setting.Name.StartsWith(name + "-", StringComparison.Ordinal)))
             {
-                foreach ((string Name, YamlNode Key, YamlNode Value) one in Flat(name + "-", inner))
+                foreach ((string Name, Node Key, Node Value) one in Flat(name + "-", value))
                 {
                     yield return one;
                 }

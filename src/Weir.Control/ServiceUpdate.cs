@@ -105,7 +105,7 @@ public sealed record ServiceUpdate
         List<SelectorRequirement> requirements = [];
         foreach (string word in Selector.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
-            if (!word.Contains('=', StringComparison.Ordinal) || !Label.TryParse(word, out Label label))
+            if (!word.Contains('=', StringComparison.Ordinal) || !Label.TryParse(word, out Label? label))
             {
                 throw new ControlException($"--selector \"{word}\": write a label and its value, such as role=api; several with commas");
             }

@@ -5,11 +5,16 @@ namespace Weir.Policy;
 /// What tells one policy from another: its kind, and its name with "namespace/" before it where one is told.
 /// A NetworkPolicy and a CiliumNetworkPolicy of one name are two policies, as in Kubernetes.
 /// </summary>
-public readonly record struct DocumentKey(string Kind, string Name) : IComparable<DocumentKey>
+public sealed record DocumentKey(string Kind, string Name) : IComparable<DocumentKey>
 {
     /// <summary>By name, then by kind.</summary>
-    public int CompareTo(DocumentKey other)
+    public int CompareTo(DocumentKey? other)
     {
+        if (other is null)
+        {
+            return 1;
+        }
+
         var order = string.CompareOrdinal(Name, other.Name);
         return order != 0 ? order : string.CompareOrdinal(Kind, other.Kind);
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Diagnostics.CodeAnalysis;
+
 namespace Weir.Policy;
 
 /// <summary>One label, "source:key=value". The value can be empty.</summary>
-public readonly record struct Label(string Source, string Key, string Value) : IComparable<Label>
+public sealed record Label(string Source, string Key, string Value) : IComparable<Label>
 {
     /// <summary>
     /// Reads "source:key=value". Without a source it is <see cref="LabelSources.Any"/>, without "=" the
@@ -13,13 +15,13 @@ public readonly record struct Label(string Source, string Key, string Value) : I
         TryParse(text, out var label) ? label : throw new FormatException($"\"{text}\" is not a label; write key=value or source:key=value");
 
     /// <summary>As <see cref="Parse"/>; false: the key is empty.</summary>
-    public static bool TryParse(string text, out Label label)
+    public static bool TryParse(string text, [NotNullWhen(true)] out Label? label)
     {
         ArgumentNullException.ThrowIfNull(text);
         var equals = text.IndexOf('=', StringComparison.Ordinal);
         var (source, key) = SplitKey(equals < 0 ? text : text[..equals]);
-        label = new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]);
-        return key.Length > 0;
+        label = key.Length > 0 ? new Label(source, key, equals < 0 ? "" : text[(equals + 1)..]) : null;
+        return label is not null;
     }
 
     /// <summary>Whether it says nothing of where the label comes from. "k8s:" is how Cilium's users write a workload's own
@@ -30,8 +32,13 @@ public readonly record struct Label(string Source, string Key, string Value) : I
     public bool Fits(Label own) => own.Key == Key && own.Value == Value && (IsOfAnySource || own.Source == Source);
 
     /// <inheritdoc/>
-    public int CompareTo(Label other)
+    public int CompareTo(Label? other)
     {
+        if (other is null)
+        {
+            return 1;
+        }
+
         var order = string.CompareOrdinal(Source, other.Source);
         order = order != 0 ? order : string.CompareOrdinal(Key, other.Key);
         return order != 0 ? order : string.CompareOrdinal(Value, other.Value);

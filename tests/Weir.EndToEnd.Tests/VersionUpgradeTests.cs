@@ -45,7 +45,7 @@ public sealed class VersionUpgradeTests : IDisposable
             .. Enumerable.Repeat($"kept-echo:{address}:9000", Kept),
         ];
         using BackgroundCommand within = host.Sandbox.Start(["nsenter", "-t", host.PidOf(web), "-n", .. Load(uses)]);
-        using BackgroundCommand fromWorld = host.Sandbox.Start(["ip", "netns", "exec", "world", "sh", "-c", $"while :; do curl -fsS -m 15 -o /dev/null http://{DockerHost.HostAddress}:8080/ && echo new-world || echo lost new-world; done"]);
+        using BackgroundCommand fromWorld = host.Sandbox.Start(["ip", "netns", "exec", "world", "sh", "-c", $"while :; do curl -fsS -m 60 -o /dev/null http://{DockerHost.HostAddress}:8080/ && echo new-world || echo lost new-world; done"]);
         MustGoOn(within, fromWorld);
 
         // There and back, and once more: what was taken over is taken over again.

@@ -85,7 +85,7 @@ internal sealed class PeerFinder(PolicyPeers peers, Func<World> world, LabelFilt
     };
 
     private static string LabelOf(Endpoint endpoint, string key) =>
-        endpoint.Labels.FirstOrDefault(label => label.Key == key && label.Source == LabelSources.Container).Value ?? "";
+        endpoint.Labels.FirstOrDefault(label => label.Key == key && label.Source == LabelSources.Container)?.Value ?? "";
 
     private Party Remote(EndpointRecord endpoint) => new(peers.Of(endpoint.Identity)) { Place = IpPrefix.Single(endpoint.Addresses[0]) };
 

@@ -247,7 +247,7 @@ internal sealed class Plan
 
         IpcacheRow[] rows =
         [
-            .. wanted.Where(row => !_realized.Ipcache.TryGetValue(row.Key, out Behind known) || known != row.Value)
+            .. wanted.Where(row => !_realized.Ipcache.TryGetValue(row.Key, out Behind? known) || known != row.Value)
                 .Select(row => new IpcacheRow(row.Key, row.Value.Identity, row.Value.NetworkId, row.Value.Node)).OrderBy(row => row.Prefix),
         ];
         if (rows.Length == 0)

@@ -156,7 +156,7 @@ internal sealed class SeenFlows
             return identity == Identity.Unknown ? null : PolicyPeer.ForReserved(identity);
         }
 
-        Label[] labels = [.. end.Labels.Select(text => Label.TryParse(text, out Label label) ? label : default).Where(label => label.Key is not null)];
+        Label[] labels = [.. end.Labels.Select(text => Label.TryParse(text, out Label? label) ? label : null).OfType<Label>()];
         if (labels is [{ Source: LabelSources.Reserved } nobody] && nobody.Key == $"{identity.Value}")
         {
             return null;

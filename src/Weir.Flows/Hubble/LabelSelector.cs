@@ -54,7 +54,7 @@ internal sealed class LabelSelector
     }
 
     private static Label KeyOf(string text) =>
-        text.Trim() is { Length: > 0 } key && !key.Contains(' ', StringComparison.Ordinal) && Label.TryParse(key, out Label label) ? label : throw new FormatException($"\"{text}\" is no label's key");
+        text.Trim() is { Length: > 0 } key && !key.Contains(' ', StringComparison.Ordinal) && Label.TryParse(key, out Label? label) ? label : throw new FormatException($"\"{text}\" is no label's key");
 
     /// <summary>Commas in brackets separate values, others separate requirements.</summary>
     private static IEnumerable<string> Parts(string text)

@@ -35,7 +35,7 @@ internal sealed class LabelClasses
     /// <returns>Null: there are more classes.</returns>
     public List<(ulong[] Mask, LabelSet Labels)>? Find(int mostLabels, int mostClasses)
     {
-        var states = new Dictionary<ulong[], Path>(MaskComparer.Instance) { [All()] = new Path(null, default, 0) };
+        var states = new Dictionary<ulong[], Path>(MaskComparer.Instance) { [All()] = new Path(null, null, 0) };
         foreach (var (key, cells) in _keys)
         {
             var next = new Dictionary<ulong[], Path>(MaskComparer.Instance);
@@ -108,14 +108,14 @@ internal sealed class LabelClasses
         return [.. cells.Select(cell => (cell.Key, cell.Value))];
     }
 
-    private sealed record Path(Path? Before, Label Label, int Count)
+    private sealed record Path(Path? Before, Label? Label, int Count)
     {
         public LabelSet Labels()
         {
             var labels = new List<Label>();
-            for (var path = this; path.Before is not null; path = path.Before)
+            for (var path = this; path is { Before: { } before, Label: { } label }; path = before)
             {
-                labels.Add(path.Label);
+                labels.Add(label);
             }
 
             return new LabelSet(labels);
