@@ -349,9 +349,17 @@ public sealed class HttpPolicyTests : IDisposable
 
     private string Curl(params string[] arguments) => _host.InNetworkOf(_client, ["curl", "-sS", "--connect-timeout", "3", "-m", "20", .. arguments]).All;
 
-    private int Requests(string verdict) => int.Parse(
-        Regex.Match(_host.Weir("metrics", "--prometheus").OrFail().Output, $"weir_http_requests_total{{verdict=\"{verdict}\"}} ([0-9]+)").Groups[1].Value,
-        CultureInfo.InvariantCulture);
+    private int Requests(string verdict)
+    {
+        string output = "";
+        Match count = Match.Empty;
+        // While the proxy does not answer the agent in time, nothing is said of it.
+        Wait.Until(
+            () => (count = Regex.Match(output = _host.Weir("metrics", "--prometheus").OrFail().Output, $"weir_http_requests_total{{verdict=\"{verdict}\"}} ([0-9]+)")).Success,
+            10,
+            () => output);
+        return int.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture);
+    }
 
     private string Send(string bytes, int port = 0, int piece = 0, bool half = false, bool v6 = false) => _host.Sandbox.Run(
         ["nsenter", "-t", _host.PidOf(_client), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/raw_client.py"), v6 ? _address6 : _address, "80", $"{port}", $"{piece}", half ? "half" : "open"],

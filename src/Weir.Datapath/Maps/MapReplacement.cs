@@ -23,6 +23,7 @@ internal sealed class MapReplacement : IDisposable
     private readonly MapField? _created;
     private readonly MapField? _packets;
     private readonly MapField? _clock;
+    private readonly FlowUnion? _flows;
     private readonly string _pin;
 
     private MapReplacement(BpfMap now, BpfMapSpec wanted, MapLayout? layout, string pin)
@@ -33,6 +34,7 @@ internal sealed class MapReplacement : IDisposable
         _created = layout?.Value.Find("created_ns");
         _packets = layout?.Value.Find("packets");
         _clock = layout?.Value.Find("expires_ns") ?? layout?.Value.Find("last_ns");
+        _flows = FlowUnion.Of(layout?.Value);
         _pin = pin;
     }
 
@@ -175,7 +177,7 @@ internal sealed class MapReplacement : IDisposable
         {
             // In arrays of which programs write, what is there since is newer.
             bool isThere = !isFirst && Now.TryLookup(key, known) && (!IsArray || known.AsSpan().ContainsAnyExcept((byte)0));
-            if (isThere ? IsRather(value, known) : room > 0 && IsWorthKeeping(key, value, now))
+            if (isThere ? HasMore(value, known) : room > 0 && IsWorthKeeping(key, value, now))
             {
                 Now.Update(key, value);
                 room -= isThere ? 0 : 1;
@@ -227,6 +229,10 @@ internal sealed class MapReplacement : IDisposable
     private bool IsWorthKeeping(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value, ulong nowNs) =>
         IsArray ? MemoryMarshal.Read<uint>(key) < Now.Spec.MaxEntries && value.ContainsAnyExcept((byte)0)
         : _clock is not { Path: "expires_ns" } || NumberIn(_clock, value) >= nowNs;
+
+    /// <summary>Whether the old entry has something for the one that is there; it becomes what there is to be.</summary>
+    private bool HasMore(Span<byte> value, ReadOnlySpan<byte> known) =>
+        _flows is not null && NumberIn(_created, value) == NumberIn(_created, known) ? _flows.Join(value, known) : IsRather(value, known);
 
     /// <summary>The flow as old programs know it: who opened it, if new ones met a packet of its before its entry; or they saw more of it, or
     /// saw it last. Not by when it expires: that is sooner once it is answered.</summary>
