@@ -16,6 +16,7 @@ fi
 suites=("$@")
 [ "$#" -gt 0 ] || suites=(bookworm trixie jammy noble)
 release=$PWD/out/release
+[ -e "$release/SHA256SUMS" ] || { echo "release-test.sh: there is no out/release: make one with ./release.sh 1.0.0" >&2; exit 1; }
 version=$(cat out/weir.version)
 own=$(uname -m)
 archive=weir-$version-linux-$own

@@ -26,7 +26,7 @@ run() {
 }
 fetch() { docker exec "$1" timeout 3 wget -qO- http://api/; }
 
-case "$1" in
+case "${1:-}" in
     weir1)
         docker network inspect app > /dev/null 2>&1 || show weir network create app --subnet 10.40.0.0/16
         eventually docker network inspect app

@@ -3,8 +3,12 @@
 # etcd's. May run again: what is there stays.
 #   host.sh NAME ADDRESS ETCD-ADDRESS       RELEASE is another folder than /release
 set -euo pipefail
+[ "$#" -eq 3 ] || { echo "usage: host.sh NAME ADDRESS ETCD-ADDRESS" >&2; exit 2; }
 name=$1 address=$2 etcd=$3
 export DEBIAN_FRONTEND=noninteractive
+
+archive=$(ls "${RELEASE:-/release}"/weir-*-linux-"$(uname -m)".tar.gz 2> /dev/null | tail -n 1) || archive=
+[ -n "$archive" ] || { echo "host.sh: ${RELEASE:-/release} has no release for $(uname -m): make one with ./release.sh 1.0.0" >&2; exit 1; }
 
 packages=()
 command -v dockerd > /dev/null || packages+=(docker.io)
@@ -40,7 +44,7 @@ node:
 EOF
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-tar -xzf "${RELEASE:-/release}"/weir-*-linux-"$(uname -m)".tar.gz -C "$work" --strip-components 1
+tar -xzf "$archive" -C "$work" --strip-components 1
 "$work/install.sh"
 systemctl restart weir.service
 for _ in $(seq 60); do
