@@ -8,6 +8,7 @@
 #include "lib/balance.h"
 #include "lib/bucket_find.h"
 #include "lib/device_report.h"
+#include "lib/near.h"
 #include "lib/plain.h"
 #include "lib/prefilter.h"
 #include "lib/too_big.h"
@@ -91,18 +92,21 @@ static __always_inline bool is_prefiltered(const struct ip_addr *src, __u32 lb_f
 }
 
 /* The shortest way through, for the packets that are most of a service's: plain ones to a service
- * by DSR whose slot is at rest. Changes and counts nothing until the packet can go: whatever stands
+ * by DSR whose slot is at rest, or of a flow by SNAT that is near. Changes and counts nothing until the packet can go: whatever stands
  * in its way is FATE_NOT_MINE, and the general way tells what. "service" is a bucket's value. */
 static __always_inline enum fate send_plain(struct xdp_md *ctx, const struct plain *p,
 					    __u64 service)
 {
-	struct service_slot slot = balance_slot(bucket_slot(service, p->hash));
 	__u8 mode = bucket_mode(service);
+	struct service_slot slot;
 	struct backend_hop *backend;
 	struct ethhdr *eth;
 	struct hop hop;
 
-	if (slot.previous || slot.backend >= HOP_COUNT || mode == SERVICE_MODE_SNAT)
+	if (mode == SERVICE_MODE_SNAT)
+		return near_send(ctx, p->hash, bucket_frontend_id(service));
+	slot = balance_slot(bucket_slot(service, p->hash));
+	if (slot.previous || slot.backend >= HOP_COUNT || !plain_is_short(p->frame))
 		return FATE_NOT_MINE;
 	backend = &weir_hop.ipv4[slot.backend];
 	hop.mac = *(volatile __u64 *)&backend->mac;
@@ -193,29 +197,33 @@ static __always_inline bool is_screened(const struct settings *settings, __u32 t
 	       settings->flags & SETTINGS_TRACE;
 }
 
-/* Is the general way a packet's to that port? */
-static __always_inline bool is_general(const struct settings *settings, __be16 port)
+/* Is it for a port of SNAT's? */
+static __always_inline bool is_answer(const struct settings *settings, __be16 port)
 {
-	return settings->flags & SETTINGS_TRACE ||
-	       (settings->lb_flags & LB_NAT && nat_is_port(port, settings));
+	return settings->lb_flags & LB_NAT && nat_is_port(port, settings);
 }
 
 /* A plain packet where more than services is looked at. FATE_GO: it goes on. */
 static __always_inline enum fate screen_plain(struct xdp_md *ctx, const struct plain *p,
 					      const struct settings *settings)
 {
-	if (is_general(settings, bucket_port(p->service)))
+	if (settings->flags & SETTINGS_TRACE)
 		return FATE_NOT_MINE;
-	return settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)
-		   ? prefilter_plain(ctx)
-		   : FATE_GO;
+	if (settings->lb_flags & (LB_PREFILTER_ADDRESS | LB_PREFILTER_PREFIX)) {
+		enum fate fate = prefilter_plain(ctx);
+
+		if (fate != FATE_GO)
+			return fate;
+	}
+	return is_answer(settings, bucket_port(p->service)) ? near_send(ctx, p->hash, 0) : FATE_GO;
 }
 
 static __noinline enum fate screen_plain_ipv6(struct xdp_md *ctx)
 {
 	struct arrival a;
 
-	if (!plain_arrival_ipv6(ctx, &a) || is_general(&weir_settings, a.p.dport))
+	if (!plain_arrival_ipv6(ctx, &a) || weir_settings.flags & SETTINGS_TRACE ||
+	    is_answer(&weir_settings, a.p.dport))
 		return FATE_NOT_MINE;
 	return prefilter(ctx, &a);
 }

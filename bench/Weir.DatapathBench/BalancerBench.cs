@@ -10,6 +10,7 @@ internal sealed class BalancerBench : IDisposable
 {
     private const uint Backends = 128;
     private const uint Slots = 16_384;
+    private const uint Few = 4_096;
     private const uint Live = 65_536;
     private const byte Tcp = 6;
     private const byte Udp = 17;
@@ -41,6 +42,7 @@ internal sealed class BalancerBench : IDisposable
         {
             foreach (Row row in _rows)
             {
+                Meet(row);
                 results[row].Add(row.Driver.Run(row.Repeat).Nanoseconds);
             }
         }
@@ -70,13 +72,22 @@ internal sealed class BalancerBench : IDisposable
         }
     }
 
+    /// <summary>Flows that are live have sent something a moment ago, whatever other rows took.</summary>
+    private static void Meet(Row row)
+    {
+        if (row.Repeat == Length.Known && row.Flows <= Few)
+        {
+            row.Driver.Run((int)row.Flows);
+        }
+    }
+
     private void AddRows(int services)
     {
         var h = new XdpHarness(frontends: 65_536, slots: 262_144, natEntries: 131_072);
         _garbage.Add(h);
         Fill(h, services);
         string where = $"{services,6} services";
-        foreach (uint live in new[] { 1u, 4_096u, Live })
+        foreach (uint live in new[] { 1u, Few, Live })
         {
             Add($"{where}  DSR, known, {live,6} live", h, _known, live, Length.Known, "60");
         }
@@ -95,7 +106,7 @@ internal sealed class BalancerBench : IDisposable
         Frame opening = _known with { DestinationPort = 82, TcpFlags = 2 };
         Add($"{where}  SNAT, SYN, new", h, opening with { Source = "203.10.113.7" }, Live, Length.New);
         Add($"{where}  SNAT, SYN, again", h, opening with { Source = "203.11.113.7" }, 1, Length.Known);
-        foreach (uint live in new[] { 1u, 4_096u })
+        foreach (uint live in new[] { 1u, Few })
         {
             // The flows are opened before; only then they are known.
             using (var opens = new XdpDriver(h.Program, opening.Seal(), live))
@@ -133,8 +144,8 @@ internal sealed class BalancerBench : IDisposable
     {
         var driver = new XdpDriver(h?.Program, frame.Seal(), flows);
         _garbage.Add(driver);
-        _rows.Add(new Row(name, driver, repeat, aim));
+        _rows.Add(new Row(name, driver, flows, repeat, aim));
     }
 
-    private sealed record Row(string Name, XdpDriver Driver, int Repeat, string Aim);
+    private sealed record Row(string Name, XdpDriver Driver, uint Flows, int Repeat, string Aim);
 }

@@ -25,7 +25,8 @@ struct nat_path {
 	__u32 frontend_id;
 	enum drop_reason reason; /* where there is no port */
 	bool opens;
-	__u8 _pad0[3]; /* the verifier of older kernels wants no byte left out */
+	bool goes_on; /* TCP: it is proved, and nothing has ended it */
+	__u8 _pad0[2]; /* the verifier of older kernels wants no byte left out */
 };
 
 static __always_inline void nat_key_of(struct nat_key *key, const struct packet *p,

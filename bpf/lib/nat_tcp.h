@@ -239,9 +239,11 @@ static __always_inline struct nat_entry *nat_answered_opening(struct scratch *s,
 	return reverse;
 }
 
-/* The flow of TCP that a backend's packet belongs to. Null: it is not SNAT's. */
+/* The flow of TCP that a backend's packet belongs to. Null: it is not SNAT's. "goes_on": it is proved, and
+ * nothing has ended it. */
 static __always_inline struct nat_entry *nat_answered_tcp(struct xdp_md *ctx, struct scratch *s,
-							  const struct arrival *a, __u64 now)
+							  const struct arrival *a, __u64 now,
+							  bool *goes_on)
 {
 	struct tcp_head *tcp = nat_tcp_head(ctx, a);
 	__u8 flags = a->p.flags & PACKET_LATER_FRAGMENT ? 0 : a->p.tcp_flags;
@@ -250,8 +252,10 @@ static __always_inline struct nat_entry *nat_answered_tcp(struct xdp_md *ctx, st
 	nat_key_of(&s->key, &a->p, NAT_REVERSE);
 	reverse = bpf_map_lookup_elem(&weir_nat, &s->key);
 	/* The most part of all packets. */
-	if (reverse && !(flags & (TCP_SYN | TCP_RST)))
+	if (reverse && !(flags & (TCP_SYN | TCP_RST))) {
+		*goes_on = !reverse->flags;
 		return nat_is_over(reverse, L4_TCP, now) ? 0 : reverse;
+	}
 	if (tcp && flags & TCP_ACK)
 		opening = nat_answered_opening(s, tcp->ack_seq, now);
 	if (opening) {

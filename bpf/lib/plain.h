@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Plain packets, which are most of all: TCP or UDP in IPv4 without options or right behind the
- * header of IPv6, whole, without a VLAN tag, short enough for every link, with hops left, to this
- * host alone. All of it lies where it always does, so that it is read without a search. What is not
+ * header of IPv6, whole, without a VLAN tag, with hops left, to this host alone. Those of IPv6 are
+ * short enough for every link; of IPv4 plain_is_short says so. All of it lies where it always does, so that it is read without a search. What is not
  * plain is not refused: xdp_parse.h reads it. */
 #pragma once
 #include "balance.h"
@@ -99,7 +99,7 @@ static __always_inline bool plain_parse(struct xdp_md *ctx, struct plain *p)
 		return false;
 	left = bpf_ntohs(ip->tot_len) - (__u32)sizeof(*ip);
 	p->frame = frame_length(ctx);
-	if (left > PLAIN_LENGTH - sizeof(*ip) || left + sizeof(*ip) + ETH_HLEN > p->frame ||
+	if (left > 0xffff - sizeof(*ip) || left + sizeof(*ip) + ETH_HLEN > p->frame ||
 	    !plain_has_ports(ip->protocol, ports, left))
 		return false;
 	p->outer = encap_first(ip->tos, left + sizeof(*ip));
@@ -109,6 +109,12 @@ static __always_inline bool plain_parse(struct xdp_md *ctx, struct plain *p)
 	/* Computed here, or the compiler carries all that it is made of past the lookups. */
 	asm volatile("" : "+r"(p->hash), "+r"(p->outer), "+r"(p->service));
 	return true;
+}
+
+/* Is a frame of IPv4 short enough for every link, in an outer packet too? */
+static __always_inline bool plain_is_short(__u32 frame)
+{
+	return frame <= PLAIN_LENGTH + ETH_HLEN;
 }
 
 /* The same of IPv6; null: it is not plain. An address whose first half is zero is that of no host

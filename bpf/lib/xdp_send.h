@@ -10,6 +10,7 @@
 #include "fragment.h"
 #include "nat_tcp.h"
 #include "nat_udp.h"
+#include "near.h"
 #include "scratch.h"
 #include "too_big.h"
 #include "xdp_rewrite.h"
@@ -126,6 +127,7 @@ static __always_inline __be16 nat_known(struct xdp_md *ctx, struct scratch *s,
 	if (tcp && (path->opens || reverse->flags) && nat_is_left(ctx, a, path, reverse, s))
 		return 0;
 	path->backend_id = backend_id;
+	path->goes_on = tcp && !reverse->flags;
 	nat_touch(ctx, reverse, a, true, path->now);
 	nat_learn(ctx, reverse);
 	return port;
@@ -144,6 +146,21 @@ static __always_inline __be16 nat_port(struct xdp_md *ctx, struct scratch *s,
 	path->reason = DROP_REASON_NAT_NO_PORT;
 	return (__be16)(a->p.protocol == L4_TCP ? nat_open_tcp(ctx, a, path, backend, s)
 						: nat_open_udp(ctx, a, path, backend, s));
+}
+
+/* The same of a client's, which is answered where it came from. */
+static __always_inline void near_put_client(struct xdp_md *ctx, const struct arrival *a,
+					    const struct ends *to, __u32 backend_id,
+					    __u32 frontend_id)
+{
+	struct ethhdr *eth = PARSE_AT(ctx, 0, struct ethhdr);
+	struct hop client = {.ifindex = ctx->ingress_ifindex};
+
+	if (!eth)
+		return;
+	client.mac = hop_mac(eth->h_source);
+	client.own_mac = hop_mac(eth->h_dest);
+	near_put(a, to, &client, backend_id, frontend_id);
 }
 
 /* Finds or opens a client's flow. FATE_GO: the route has the ends and the hop that its packet gets.
@@ -181,6 +198,8 @@ __noinline enum fate prepare_nat(struct xdp_md *ctx, const struct arrival *a, __
 		fate = check_nat_hop(ctx, a, backend, route, frontend_id);
 	}
 	nat_backend_ends(backend, port, &route->ends);
+	if (path.goes_on && fate == FATE_GO)
+		near_put_client(ctx, a, &route->ends, path.backend_id, frontend_id);
 	return fate;
 }
 
@@ -209,17 +228,21 @@ __noinline enum fate prepare_reply(struct xdp_md *ctx, const struct arrival *a, 
 	struct scratch *s = scratch_get();
 	__u64 now = bpf_ktime_get_coarse_ns();
 	struct nat_entry *reverse;
+	bool goes_on = false;
 	enum fate fate;
 
 	if (!a || !s || !route)
 		return FATE_NOT_MINE;
-	reverse = a->p.protocol == L4_TCP ? nat_answered_tcp(ctx, s, a, now)
+	reverse = a->p.protocol == L4_TCP ? nat_answered_tcp(ctx, s, a, now, &goes_on)
 					  : nat_answered_udp(s, &a->p, now);
 	if (!reverse || !nat_client_ends(reverse, &route->ends))
 		return FATE_NOT_MINE;
 	hop_to_client(reverse, &route->hop);
 	fate = check_hop(ctx, a, &route->hop, reverse->frontend_id);
-	if (fate == FATE_GO)
-		nat_touch(ctx, reverse, a, false, now);
-	return fate;
+	if (fate != FATE_GO)
+		return fate;
+	nat_touch(ctx, reverse, a, false, now);
+	if (goes_on)
+		near_put(a, &route->ends, &route->hop, 0, reverse->frontend_id);
+	return FATE_GO;
 }

@@ -116,6 +116,16 @@ public sealed unsafe class BpfObject : IDisposable
         }
     }
 
+    /// <summary>Gives a map of its own another size than the declared one. Before <see cref="Load"/> only.</summary>
+    public void SetMaxEntries(string map, uint entries)
+    {
+        int result = Libbpf.SetMapMaxEntries(FindMap(map), entries);
+        if (result < 0)
+        {
+            throw new LinuxException(-result, $"give map {map} of object {_name} {entries} entries", Libbpf.Complaints.Take());
+        }
+    }
+
     /// <summary>Makes the maps that are not reused and loads every program.</summary>
     /// <exception cref="VerifierException">A program was refused.</exception>
     public void Load()

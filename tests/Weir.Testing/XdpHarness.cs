@@ -81,6 +81,14 @@ public sealed class XdpHarness : IDisposable
         }
     }
 
+    /// <summary>Sees that what is remembered of flows by SNAT for a moment (bpf/lib/near.h) is believed until then: for ever, or
+    /// no more. Returns how many directions of flows are.</summary>
+    public int SetNearUntil(ulong ns)
+    {
+        using var until = new NearTimes(_maps[XdpProgram.MapOfCpus]);
+        return until.Set(ns);
+    }
+
     public BpfMap<uint, NatHints> NatHint => new(_maps[MapNames.NatHint]);
 
     public BpfMap<uint, ulong> NatSeed => new(_maps[MapNames.NatSeed]);
@@ -153,6 +161,8 @@ public sealed class XdpHarness : IDisposable
         new BpfMap<ServiceKey, ServiceEntry>(_maps[MapNames.Service]).Remove(in key);
         _buckets.Remove(in key);
     }
+
+    public void RemoveFrontend(uint id) => new BpfMap<uint, FrontendEntry>(_maps[MapNames.Frontend]).Set(id, default);
 
     public void SetSlot(uint slot, uint backend, uint previous = 0) =>
         new BpfMap<uint, ServiceSlot>(_maps[MapNames.Slot]).Set(slot, new ServiceSlot { Backend = backend, Previous = previous });
@@ -262,6 +272,7 @@ public sealed class XdpHarness : IDisposable
                     MapNames.NatOpen => natEntries / 2,
                     MapNames.NatGiven or MapNames.NatHint => spec.MaxEntries,
                     MapNames.Events => 65536,
+                    XdpProgram.MapOfCpus => spec.MaxEntries * (uint)PossibleCpus.Count,
                     _ => Math.Min(spec.MaxEntries, 4096),
                 };
                 Maps[spec.Name] = BpfMap.Create(spec with { MaxEntries = room });

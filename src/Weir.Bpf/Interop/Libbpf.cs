@@ -51,6 +51,10 @@ internal static unsafe partial class Libbpf
     [LibraryImport(Library, EntryPoint = "bpf_map__max_entries")]
     internal static partial uint MapMaxEntries(nint map);
 
+    // int bpf_map__set_max_entries(struct bpf_map *map, __u32 max_entries);
+    [LibraryImport(Library, EntryPoint = "bpf_map__set_max_entries")]
+    internal static partial int SetMapMaxEntries(nint map, uint entries);
+
     // __u32 bpf_map__map_flags(const struct bpf_map *map);
     [LibraryImport(Library, EntryPoint = "bpf_map__map_flags")]
     internal static partial uint MapFlags(nint map);

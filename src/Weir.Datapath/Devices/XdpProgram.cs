@@ -9,6 +9,9 @@ internal sealed class XdpProgram : IDisposable
     private const string Name = "weir_xdp";
     internal const string PinPrefix = "link_xdp_";
 
+    /// <summary>The map of which each CPU has a part of the declared size (bpf/lib/near.h).</summary>
+    internal const string MapOfCpus = "weir_near";
+
     private readonly BpfObject _object;
     private readonly string _pinRoot;
 
@@ -18,7 +21,8 @@ internal sealed class XdpProgram : IDisposable
         _pinRoot = pinRoot;
     }
 
-    internal static XdpProgram Load(DatapathMaps maps, string pinRoot) => new(ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Xdp, Name, maps), pinRoot);
+    internal static XdpProgram Load(DatapathMaps maps, string pinRoot) =>
+        new(ProgramLoader.Load(ProgramLoader.ImagesOf(maps).Xdp, Name, maps, GiveEachCpuItsPart), pinRoot);
 
     /// <summary>Attaches it to a device, in place of an older one.</summary>
     internal XdpMode Attach(string device, int ifindex, XdpMode? wanted) =>
@@ -34,6 +38,12 @@ internal sealed class XdpProgram : IDisposable
     ];
 
     public void Dispose() => _object.Dispose();
+
+    private static void GiveEachCpuItsPart(BpfObject program)
+    {
+        BpfMapSpec part = program.DeclaredMaps().Single(map => map.Name == MapOfCpus);
+        program.SetMaxEntries(MapOfCpus, part.MaxEntries * (uint)PossibleCpus.Count);
+    }
 
     internal static string PinOf(string pinRoot, string device) => Path.Combine(pinRoot, PinPrefix + PinNames.Of(device));
 }

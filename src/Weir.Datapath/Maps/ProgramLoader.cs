@@ -31,7 +31,8 @@ internal static class ProgramLoader
         }
     }
 
-    private static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps, Action<BpfObject> specialise)
+    /// <summary>The same, specialised by whatever is to be set before it is loaded.</summary>
+    internal static BpfObject Load(ReadOnlySpan<byte> image, string name, DatapathMaps? maps, Action<BpfObject> specialise)
     {
         BpfObject program = BpfObject.Open(image, name);
         try
