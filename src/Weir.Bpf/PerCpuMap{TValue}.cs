@@ -29,18 +29,24 @@ public sealed class PerCpuMap<TValue>
     {
         lock (_buffer)
         {
-            TValue[] values = new TValue[PossibleCpus.Count];
-            if (_map.TryLookup(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in index)), _buffer))
-            {
-                int stride = _buffer.Length / values.Length;
-                for (int cpu = 0; cpu < values.Length; cpu++)
-                {
-                    values[cpu] = MemoryMarshal.Read<TValue>(_buffer.AsSpan(cpu * stride));
-                }
-            }
-
-            return values;
+            _buffer.AsSpan().Clear();
+            _map.TryLookup(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in index)), _buffer);
+            return ValuesOf(_buffer);
         }
+    }
+
+    /// <summary>Copies the values of all possible CPUs for every index: a few calls of the kernel, not one for each.</summary>
+    public TValue[][] GetAll()
+    {
+        List<TValue[]> all = [];
+        _map.ForEachBatch((_, values, count) =>
+        {
+            for (int i = 0; i < count; i++)
+            {
+                all.Add(ValuesOf(values.Slice(i * _buffer.Length, _buffer.Length)));
+            }
+        });
+        return [.. all];
     }
 
     /// <summary>Sets the values of all CPUs to zero. What programs add meanwhile may be lost.</summary>
@@ -51,5 +57,18 @@ public sealed class PerCpuMap<TValue>
             _buffer.AsSpan().Clear();
             _map.Update(MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in index)), _buffer);
         }
+    }
+
+    /// <param name="bytes">As the kernel copies them: eight bytes or a multiple for each CPU.</param>
+    private static TValue[] ValuesOf(ReadOnlySpan<byte> bytes)
+    {
+        TValue[] values = new TValue[PossibleCpus.Count];
+        int stride = bytes.Length / values.Length;
+        for (int cpu = 0; cpu < values.Length; cpu++)
+        {
+            values[cpu] = MemoryMarshal.Read<TValue>(bytes[(cpu * stride)..]);
+        }
+
+        return values;
     }
 }

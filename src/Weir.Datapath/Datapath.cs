@@ -815,11 +815,12 @@ public sealed class Datapath : IDatapath, IDisposable
     private List<MetricsRow> ReadMetrics(uint first, uint end)
     {
         List<MetricsRow> rows = [];
+        MetricsEntry[][] all = _metrics.GetAll();
         for (uint slot = first; slot < end; slot++)
         {
             ulong packets = 0;
             ulong bytes = 0;
-            foreach (MetricsEntry cpu in _metrics.Get(slot))
+            foreach (MetricsEntry cpu in all[slot])
             {
                 packets += cpu.Packets;
                 bytes += cpu.Bytes;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using System.Runtime.InteropServices;
 using Weir.Linux;
 using Weir.Testing;
 using Xunit;
@@ -127,6 +128,25 @@ public sealed class BpfMapTests
         using BpfMap raw = BpfMap.Create(new BpfMapSpec("test_percpu", BpfMapType.PerCpuArray, 4, 4, 1));
 
         Assert.Equal(PossibleCpus.Count, new PerCpuMap<uint>(raw).Get(0).Length);
+    }
+
+    [PrivilegedFact]
+    public void PerCpuArray_GetAll_HasWhatGetHas_InOrder()
+    {
+        // Values of 4 bytes lie 8 apart.
+        using BpfMap raw = BpfMap.Create(new BpfMapSpec("test_percpu", BpfMapType.PerCpuArray, 4, 4, 300));
+        for (int index = 0; index < 300; index++)
+        {
+            uint[] values = [.. Enumerable.Range(0, PossibleCpus.Count).SelectMany(cpu => (uint[])[(uint)((index * 100) + cpu), 0])];
+            raw.Update(BitConverter.GetBytes(index), MemoryMarshal.AsBytes<uint>(values));
+        }
+
+        var map = new PerCpuMap<uint>(raw);
+        uint[][] all = map.GetAll();
+
+        Assert.Equal(300, all.Length);
+        Assert.All(all, (values, index) => Assert.Equal(map.Get((uint)index), values));
+        Assert.Equal([29900u], all[299].Take(1));
     }
 
     [Theory]

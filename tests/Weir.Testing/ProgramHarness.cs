@@ -28,6 +28,7 @@ public sealed class ProgramHarness : IDisposable
 
     private readonly LoadedPrograms _loaded;
     private readonly Dictionary<string, BpfMap> _maps;
+    private readonly PerCpuMap<MetricsEntry> _metrics;
     private readonly Dictionary<uint, BpfObject> _objects = [];
     private uint _revision = 1;
     private uint _flowLimit = 100_000;
@@ -42,6 +43,7 @@ public sealed class ProgramHarness : IDisposable
     {
         _loaded = LoadedPrograms.Take(flows);
         _maps = _loaded.Maps;
+        _metrics = new(_maps["weir_metrics"]);
         WriteSettings();
     }
 
@@ -375,21 +377,7 @@ public sealed class ProgramHarness : IDisposable
         return new Outcome(result.ReturnValue, (DropReason)reason, output[..result.OutputLength]) { Audited = (DropReason)audited };
     }
 
-    private ulong[] Counters()
-    {
-        ulong[] sums = new ulong[Slots];
-        byte[] value = new byte[_maps["weir_metrics"].UserValueSize];
-        for (uint slot = 0; slot < Slots; slot++)
-        {
-            _maps["weir_metrics"].TryLookup(Word(slot), value);
-            for (int at = 0; at < value.Length; at += 16)
-            {
-                sums[slot] += BinaryPrimitives.ReadUInt64LittleEndian(value.AsSpan(at));
-            }
-        }
-
-        return sums;
-    }
+    private ulong[] Counters() => [.. _metrics.GetAll().Select(cpus => cpus.Aggregate(0UL, (sum, cpu) => sum + cpu.Packets))];
 
     private void WriteSettings()
     {
