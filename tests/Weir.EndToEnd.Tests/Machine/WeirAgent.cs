@@ -24,6 +24,8 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     {
         string[] doors = PublishedPorts is null ? [] : ["--published-ports", PublishedPorts];
         _process = sandbox.Start([.. Launcher, Executable, "agent", .. doors, .. flags]);
+        // It says so itself: to ask it again and again would cost more than its start.
+        Wait.Until(() => _process.Output.Contains(" serves ", StringComparison.Ordinal) || _process.HasExited, 20 * sandbox.Patience, () => $"the agent does not serve:\n{Log}");
         Wait.Until(
             () => sandbox.Run([Sandbox.Weir, "status"]).Succeeded || _process.HasExited,
             20 * sandbox.Patience,

@@ -3,8 +3,8 @@
 # What the servers and clients of the lab need, in the current folder: prepare.sh ADDRESS
 set -euo pipefail
 address=$1
-# Debian has Go's libraries as sources.
-export HOME=$PWD/home GOCACHE=$PWD/home/go GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS=-trimpath CGO_ENABLED=0
+# Debian has Go's libraries as sources: what is compiled of them, half a minute of processor, is kept for the next time.
+export GOCACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/weir/go HOME=$PWD/home GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS=-trimpath CGO_ENABLED=0
 
 # Debian gives some servers users of their own.
 mkdir squid
