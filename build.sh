@@ -46,7 +46,8 @@ echo "building $out (native code: two to three minutes)"
 # What analyzers say is said by the build of the solution; what native code cannot do, by the native compiler. Symbols for
 # a debugger would be made and thrown away. It is over before it pays that its own programs are compiled a second time.
 DOTNET_TieredCompilation=0 dotnet publish src/Weir -c Release -r "$rid" -p:NativeCode=true -p:NativeDebugSymbols=false -p:RunAnalyzers=false -p:Version="$version" \
-    "${cross[@]}" -o "out/publish-$processor" --nologo -v q
+    "${cross[@]}" "${COMPILER[@]}" -o "out/publish-$processor" --nologo -v q
+end_compiler
 # A running agent keeps its old file.
 mv -f "out/publish-$processor/weir" "$out"
 rm -rf "out/publish-$processor"

@@ -60,12 +60,13 @@ export -f run_project
 echo "== build"
 built=0
 if [ "$#" -eq 0 ]; then
-    DOTNET_TieredCompilation=0 dotnet build Weir.slnx -c Release --nologo -v q || built=$?
+    DOTNET_TieredCompilation=0 dotnet build Weir.slnx -c Release --nologo -v q "${COMPILER[@]}" || built=$?
 else
     for name in "$@"; do
-        DOTNET_TieredCompilation=0 dotnet build "tests/$name" -c Release --nologo -v q || built=$?
+        DOTNET_TieredCompilation=0 dotnet build "tests/$name" -c Release --nologo -v q "${COMPILER[@]}" || built=$?
     done
 fi
+end_compiler
 if [ "$built" -ne 0 ]; then
     echo "0 passed, 1 failed, 0 skipped"
     exit 1

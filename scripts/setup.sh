@@ -4,6 +4,7 @@
 #   setup_build, setup_docker, setup_tests, setup_real_clients, setup_vm      install what is missing
 #   setup_cross FOLDER             what it takes to compile for aarch64: its libraries go to that folder
 #   setup_release                  what it takes to pack a release
+#   COMPILER, end_compiler         flags of dotnet build by which its projects share one compiler, and the end of that
 #   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
@@ -147,6 +148,15 @@ setup_release() {
     command -v xz > /dev/null || missing+=(xz-utils)
     command -v iptables > /dev/null || missing+=(iptables)
     install_packages "${missing[@]}"
+}
+
+# One compiler for all projects of a build, which has compiled its own analyzers once: what dotnet build is told for it, whatever
+# the caller's environment says.
+COMPILER=(-p:UseSharedCompilation=true -p:SharedCompilationId="weir-$$")
+
+# Ends that compiler, which otherwise waits for ten minutes.
+end_compiler() {
+    pkill -f "VBCSCompiler.* -pipename:weir-$$\$" || true
 }
 
 setup_dotnet() {
