@@ -16,7 +16,10 @@ namespace Weir.Agent;
 internal sealed class ProxySupervisor : IHttpProxy, IDisposable
 {
     private static readonly TimeSpan _answerTime = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan _startTime = TimeSpan.FromSeconds(5);
+
+    /// <summary>Where all processors are taken, a start takes long; until then the proxy of before serves, or nobody is there who could sooner.</summary>
+    private static readonly TimeSpan _startTime = TimeSpan.FromSeconds(60);
+
     private static readonly TimeSpan _pollEvery = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan _restartPause = TimeSpan.FromMilliseconds(100);
 
@@ -143,11 +146,13 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
                 Follow(link);
             }
 
-            link = null;
             if (_stopping.Wait(_restartPause))
             {
                 return;
             }
+
+            // None has the place of the one that ended; of one that did not start, the one before it has.
+            link = ProxyLink.TryConnect(_socket);
         }
     }
 
@@ -203,10 +208,15 @@ internal sealed class ProxySupervisor : IHttpProxy, IDisposable
                 _stopping.Wait(_pollEvery);
             }
 
-            if (process.HasExited)
+            if (_stopping.IsSet)
             {
-                Log.ProxyNotStarted(_log, process.StandardError.ReadToEnd().Trim());
+                return null; // the next agent finds it
             }
+
+            // What it may have accepted, nobody would give policies for.
+            process.Kill();
+            string said = process.StandardError.ReadToEnd().Trim();
+            Log.ProxyNotStarted(_log, said.Length > 0 ? said : "it does not answer");
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException or InvalidOperationException)
         {
