@@ -23,6 +23,7 @@
 #include "lib/proxy.h"
 #include "lib/reply.h"
 #include "lib/rewrite.h"
+#include "lib/take_over.h"
 
 /* To the filters of others. */
 #define UNTOUCHED TC_ACT_UNSPEC
@@ -41,6 +42,7 @@ enum choice {
 	CHOICE_OTHER, /* no service, or a backend elsewhere */
 	CHOICE_LOCAL,
 	CHOICE_NONE, /* a service without a backend */
+	CHOICE_WAITS, /* take_over.h */
 };
 
 /* The local one of two backends that a slot under change names; null: neither is. */
@@ -82,6 +84,8 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 	if (!service || service->flags & SERVICE_HOST_ONLY)
 		return CHOICE_OTHER;
 	r->frontend_id = service->frontend_id;
+	if (!quoted && take_over_waits(p))
+		return CHOICE_WAITS;
 	backend = backend_of(balance_choose(&f, service));
 	if (p->flags & PACKET_HANDED_OVER && !(backend && backend->flags & BACKEND_LOCAL))
 		backend = device_local_of(&f, service);
@@ -375,6 +379,8 @@ int weir_from_dev(struct __sk_buff *skb)
 		return p.flags & PACKET_HANDED_OVER ? drop(skb, &p, &r, DROP_REASON_NO_BACKEND)
 						    : UNTOUCHED;
 	choice = device_choose(&p, false, &r, &w);
+	if (choice == CHOICE_WAITS)
+		return drop(skb, &p, &r, DROP_REASON_TAKING_OVER);
 	/* What was handed over once goes no further: two nodes that differ would have it for ever. */
 	if (choice == CHOICE_NONE || (p.flags & PACKET_HANDED_OVER && choice != CHOICE_LOCAL))
 		return drop(skb, &p, &r, DROP_REASON_NO_BACKEND);
@@ -397,13 +403,8 @@ int weir_from_dev(struct __sk_buff *skb)
 	reason = r.endpoint_id ? device_judge(skb, &p, &r, &v) : DROP_REASON_NO_ENDPOINT;
 	if (reason == DROP_REASON_CT_INVALID && alias_take(&p, &w, &v))
 		reason = device_judge(skb, &p, &r, &v);
-	if (reason == DROP_REASON_CT_INVALID) {
-		/* It will come again, and its entry be here: whoever answers now ends a connection. */
-		if (s->flags & SETTINGS_TAKING_OVER)
-			return drop(skb, &p, &r, reason);
-		if (device_may_be_hosts(&p, &w.from))
-			return UNTOUCHED;
-	}
+	if (reason == DROP_REASON_CT_INVALID && device_may_be_hosts(&p, &w.from))
+		return UNTOUCHED;
 	if (reason)
 		return refuse(skb, &p, &r, &v, reason, &w.from);
 	if (p.flags & PACKET_FIRST_FRAGMENT)
@@ -418,6 +419,7 @@ int weir_from_dev(struct __sk_buff *skb)
 SEC("tc")
 int weir_to_dev(struct __sk_buff *skb)
 {
+	const struct report r = {.direction = DIRECTION_DEVICE};
 	enum l3_proto l3 = l3_of(skb);
 	struct packet p = {};
 	struct rewrite w = {};
@@ -431,6 +433,8 @@ int weir_to_dev(struct __sk_buff *skb)
 	parse_pull(skb);
 	if (parse_packet(skb, l3, &p) || p.protocol != L4_TCP || p.flags & PACKET_LATER_FRAGMENT)
 		return UNTOUCHED;
+	if (take_over_waits(&p))
+		return drop(skb, &p, &r, DROP_REASON_TAKING_OVER);
 	source_is_b = ct_key_of(&p, &key);
 	entry = ct_find(&key, now);
 	if (!entry || (entry->flags & (CT_PROXY | CT_SERVICE)) != (CT_PROXY | CT_SERVICE) ||

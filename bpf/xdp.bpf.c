@@ -11,6 +11,7 @@
 #include "lib/near.h"
 #include "lib/plain.h"
 #include "lib/prefilter.h"
+#include "lib/take_over.h"
 #include "lib/too_big.h"
 #include "lib/xdp_errors.h"
 #include "lib/xdp_parse.h"
@@ -27,6 +28,8 @@ static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival 
 
 	if (service->flags & SERVICE_HOST_ONLY)
 		return FATE_PASS;
+	if (take_over_waits(&a->p))
+		return device_drop(ctx, a, DROP_REASON_TAKING_OVER, frontend_id);
 	flow_of_packet(&a->p, &f);
 	id = balance_choose(&f, service);
 	device_count(frontend_id, frame_length(ctx));
@@ -65,8 +68,15 @@ static __always_inline struct service_entry *find_service(struct xdp_md *ctx, st
 		return 0;
 	}
 	if (settings->lb_flags & LB_NAT && nat_is_port(a->p.dport, settings)) {
-		struct scratch *s = scratch_get();
-		enum fate reply = s ? prepare_reply(ctx, a, &s->route) : FATE_NOT_MINE;
+		struct scratch *s;
+		enum fate reply;
+
+		if (take_over_waits(&a->p)) {
+			*fate = device_drop(ctx, a, DROP_REASON_TAKING_OVER, 0);
+			return 0;
+		}
+		s = scratch_get();
+		reply = s ? prepare_reply(ctx, a, &s->route) : FATE_NOT_MINE;
 
 		if (reply != FATE_NOT_MINE) {
 			*fate = reply == FATE_GO ? send_rewritten(ctx, a, &s->route) : reply;

@@ -31,7 +31,6 @@ enum settings_flag {
 	SETTINGS_TRACE = 1,	    /* emit a trace event for every packet (a monitor asked) */
 	SETTINGS_VERDICT = 2,	    /* emit an event for every new flow's verdict */
 	SETTINGS_POLICY_ALWAYS = 4, /* reserved for display: enforcement is compiled into policy */
-	SETTINGS_TAKING_OVER = 8, /* other maps take these ones' place: a flow that is not here may be there */
 };
 
 enum lb_flag {
@@ -56,4 +55,5 @@ struct settings {
 	__u16 nat_last_port;
 	__u32 ct_capacity;	 /* entries that weir_ct has room for */
 	__u32 overlay_ifindex;	 /* the device that leads to other nodes' endpoints; 0: there is none */
+	__u32 taking_over;	 /* 1: flows are being copied here from the maps of before; take_over.h */
 };

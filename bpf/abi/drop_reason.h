@@ -49,4 +49,5 @@ enum drop_reason {
 					      with another's identity; or past the overlay */
 	DROP_REASON_NO_NODE = 36,	   /* the node of the other end is not known */
 	DROP_REASON_OVERLAY_PORT = 37,	   /* from a container to the port that nodes speak by */
+	DROP_REASON_TAKING_OVER = 38, /* TCP in the moment in which another version takes flows over: it is sent again */
 };

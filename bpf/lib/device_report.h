@@ -53,7 +53,9 @@ static __noinline enum fate device_drop(struct xdp_md *ctx, const struct arrival
 				  enum drop_reason reason, __u32 frontend_id)
 {
 	metrics_count(DIRECTION_DEVICE, reason, frame_length(ctx));
-	device_event(ctx, a, EVENT_DROP, reason, frontend_id);
+	/* What is sent again was refused by nobody. */
+	if (reason != DROP_REASON_TAKING_OVER)
+		device_event(ctx, a, EVENT_DROP, reason, frontend_id);
 	return FATE_DROP;
 }
 

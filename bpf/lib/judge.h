@@ -7,6 +7,7 @@
 #include "known.h"
 #include "opens.h"
 #include "related.h"
+#include "take_over.h"
 
 /* For a packet whose source was proven, at the endpoint "own"; one from a device has its backend's
  * address already, one from the overlay says from which address it was sent. Returns 0 and where the packet goes, or a drop reason with the report filled in.
@@ -22,6 +23,9 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 	struct ct_key key;
 	bool source_is_b;
 
+	/* Whoever has a service's packet has asked. */
+	if (side != JUDGE_FROM_DEVICE && take_over_waits(p))
+		return DROP_REASON_TAKING_OVER;
 	/* Before any policy map is read: a verdict may be younger than its revision, never older.
 	 */
 	v->revision = s->revision;

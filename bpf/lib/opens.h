@@ -72,9 +72,7 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 	if (side == JUDGE_FROM_NODE)
 		own = r->endpoint_id = f.dst_endpoint;
 	if (midway) {
-		/* It will come again, and its entry be here. */
-		reason = side == JUDGE_FROM_DEVICE || side == JUDGE_FROM_WIRE ||
-				 s->flags & SETTINGS_TAKING_OVER
+		reason = side == JUDGE_FROM_DEVICE || side == JUDGE_FROM_WIRE
 			     ? DROP_REASON_CT_INVALID
 			     : opens_midway(p, &f, r, v);
 		r->src_endpoint = f.src_endpoint;

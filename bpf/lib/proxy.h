@@ -14,6 +14,7 @@
 #include "../abi/proxy.h"
 #include "event.h"
 #include "flow_entry.h"
+#include "take_over.h"
 
 static __always_inline bool mark_is(const struct __sk_buff *skb, enum proxy_mark mark)
 {
@@ -37,6 +38,8 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 	struct ct_key key;
 	bool source_is_b;
 
+	if (take_over_waits(p))
+		return DROP_REASON_TAKING_OVER;
 	source_is_b = ct_key_of(p, &key);
 	entry = ct_find(&key, now);
 	if (entry && !ct_reopens(entry, p)) {

@@ -37,6 +37,8 @@ __noinline int drop(struct __sk_buff *skb, const struct packet *p, const struct 
 	if (!p || !r)
 		return TC_ACT_SHOT;
 	metrics_count(r->direction, reason, skb->len);
-	event_emit(skb, p, r, EVENT_DROP, reason);
+	/* What is sent again was refused by nobody. */
+	if (reason != DROP_REASON_TAKING_OVER)
+		event_emit(skb, p, r, EVENT_DROP, reason);
 	return TC_ACT_SHOT;
 }

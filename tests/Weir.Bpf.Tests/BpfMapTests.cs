@@ -27,6 +27,10 @@ public sealed class BpfMapTests
         Assert.False(map.TryGet(1, out _));
     }
 
+    /// <summary>That it waits is the kernel's promise; that the kernel takes what it is asked by is seen here.</summary>
+    [PrivilegedFact]
+    public void RunningPrograms_CanBeAwaited() => Assert.Null(Record.Exception(RunningPrograms.Await));
+
     [PrivilegedFact]
     public void Hash_Batches_WriteReadAndDeleteAll()
     {

@@ -48,6 +48,32 @@ public sealed class XdpNatTests : IDisposable
         Assert.Empty(_h.NatOpen.ToList());
     }
 
+    /// <summary>While flows are taken over from another version's maps: a backend's answer that found no flow would go to the stack, which
+    /// resets what it does not know.</summary>
+    [PrivilegedTheory]
+    [MemberData(nameof(Families))]
+    public void TakingOver_TcpWaitsBothWays_AndAllElseGoesOn(bool v6, byte protocol)
+    {
+        var c = new XdpCase(v6, protocol);
+        c.AddService(_h, ServiceMode.Snat, 1);
+        _h.Run(c.Packet.Seal());
+        Frame answer = (c.Packet with { Source = c.Own, Destination = c.Backend(1), SourcePort = PortOf(c), DestinationPort = XdpCase.BackendPort,
+            SourceMac = XdpHarness.NextHopMac, DestinationMac = XdpHarness.DeviceMac }).Reply() with { Acknowledgement = 1001 };
+        int flows = _h.NatOpen.ToList().Count;
+        (uint, DropReason) expected = protocol == XdpCase.Tcp ? (XdpHarness.Drop, DropReason.TakingOver) : (XdpHarness.Transmit, DropReason.None);
+
+        _h.SetSettings(0, takingOver: true);
+        foreach (Frame frame in (Frame[])[c.Packet, c.Packet with { SourcePort = 4711 }, answer])
+        {
+            Outcome o = _h.Run(frame.Seal());
+            Assert.Equal(expected, (o.Action, o.Reason));
+        }
+
+        Assert.Equal(flows, _h.NatOpen.ToList().Count);
+        _h.SetSettings(0);
+        Assert.Equal(XdpHarness.Transmit, _h.Run(answer.Seal()).Action);
+    }
+
     [PrivilegedFact]
     public void UdpWithoutChecksum_StaysWithout()
     {

@@ -36,6 +36,7 @@ public sealed class ProgramHarness : IDisposable
     private LbFlag _lbFlags;
     private uint _overlayIfindex;
     private SettingsFlag _settingsFlags;
+    private uint _takingOver;
     private bool _disposed;
 
     /// <param name="flows">Room in the conntrack table; small, so that a test can fill it.</param>
@@ -156,6 +157,13 @@ public sealed class ProgramHarness : IDisposable
     public void SetTrace()
     {
         _settingsFlags = SettingsFlag.Trace;
+        WriteSettings();
+    }
+
+    /// <summary>Flows are being taken over into these maps, or no more.</summary>
+    public void SetTakingOver(bool isSo)
+    {
+        _takingOver = isSo ? 1u : 0u;
         WriteSettings();
     }
 
@@ -381,7 +389,7 @@ public sealed class ProgramHarness : IDisposable
 
     private void WriteSettings()
     {
-        var settings = new Settings { Flags = _settingsFlags, Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries, OverlayIfindex = _overlayIfindex };
+        var settings = new Settings { Flags = _settingsFlags, Revision = _revision, CtEndpointLimit = _flowLimit, ProxyPort = _proxyPort, LbFlags = _lbFlags, CtCapacity = _maps["weir_ct"].Spec.MaxEntries, OverlayIfindex = _overlayIfindex, TakingOver = _takingOver };
         new BpfMap<uint, Settings>(_maps["weir_settings"]).Set(0, settings);
     }
 }

@@ -112,9 +112,9 @@ public sealed class XdpHarness : IDisposable
         _pool.Return(_room, _loaded);
     }
 
-    public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat, ushort firstPort = (ushort)NatPorts.FirstPort, ushort lastPort = (ushort)NatPorts.LastPort)
+    public void SetSettings(SettingsFlag flags, LbFlag lbFlags = LbFlag.Services | LbFlag.Nat, ushort firstPort = (ushort)NatPorts.FirstPort, ushort lastPort = (ushort)NatPorts.LastPort, bool takingOver = false)
     {
-        var settings = new Settings { Flags = flags, LbFlags = lbFlags | _always, NatFirstPort = firstPort, NatLastPort = lastPort };
+        var settings = new Settings { Flags = flags, LbFlags = lbFlags | _always, NatFirstPort = firstPort, NatLastPort = lastPort, TakingOver = takingOver ? 1u : 0u };
         new BpfMap<uint, Settings>(_maps[MapNames.Settings]).Set(0, settings);
     }
 

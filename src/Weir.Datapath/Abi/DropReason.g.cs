@@ -84,4 +84,6 @@ public enum DropReason : byte
     NoNode = 36,
     /// <summary>from a container to the port that nodes speak by</summary>
     OverlayPort = 37,
+    /// <summary>TCP in the moment in which another version takes flows over: it is sent again</summary>
+    TakingOver = 38,
 }

@@ -50,6 +50,7 @@ public static class DropReasons
         DropReason.ForeignEndpoint,
         DropReason.NoNode,
         DropReason.OverlayPort,
+        DropReason.TakingOver,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -93,6 +94,7 @@ public static class DropReasons
         DropReason.ForeignEndpoint => "foreign-endpoint",
         DropReason.NoNode => "no-node",
         DropReason.OverlayPort => "overlay-port",
+        DropReason.TakingOver => "taking-over",
         _ => "unknown-" + (int)value,
     };
 
@@ -137,6 +139,7 @@ public static class DropReasons
         DropReason.ForeignEndpoint => "through the overlay, from a node that the sender is not on, or with another's identity; or past the overlay",
         DropReason.NoNode => "the node of the other end is not known",
         DropReason.OverlayPort => "from a container to the port that nodes speak by",
+        DropReason.TakingOver => "TCP in the moment in which another version takes flows over: it is sent again",
         _ => "not known to this version",
     };
 }

@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (28 bytes)</summary>
+/// <summary>The only entry of weir_settings; written by the agent, read by every packet. (32 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct Settings
 {
@@ -30,6 +30,8 @@ public partial struct Settings
     public uint CtCapacity;
     /// <summary>the device that leads to other nodes&apos; endpoints; 0: there is none</summary>
     public uint OverlayIfindex;
+    /// <summary>1: flows are being copied here from the maps of before; take_over.h</summary>
+    public uint TakingOver;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -45,6 +47,7 @@ public partial struct Settings
             global::Weir.Datapath.AbiField.Of("nat_last_port", ref value, ref value.NatLastPort),
             global::Weir.Datapath.AbiField.Of("ct_capacity", ref value, ref value.CtCapacity),
             global::Weir.Datapath.AbiField.Of("overlay_ifindex", ref value, ref value.OverlayIfindex),
+            global::Weir.Datapath.AbiField.Of("taking_over", ref value, ref value.TakingOver),
         ]);
     }
 }

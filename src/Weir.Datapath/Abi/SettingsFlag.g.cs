@@ -15,6 +15,4 @@ public enum SettingsFlag : uint
     Verdict = 2,
     /// <summary>reserved for display: enforcement is compiled into policy</summary>
     PolicyAlways = 4,
-    /// <summary>other maps take these ones&apos; place: a flow that is not here may be there</summary>
-    TakingOver = 8,
 }

@@ -11,7 +11,6 @@ namespace Weir.Datapath;
 internal sealed class DatapathMaps : IDisposable
 {
     private const long CatchUpEveryMs = 50; // walking a full table takes as long
-    private const uint TakingOver = (uint)SettingsFlag.TakingOver;
 
     private readonly Dictionary<string, BpfMap> _maps = [];
     private readonly HashSet<string> _asWanted = []; // pinned maps that serve as they are
@@ -112,7 +111,9 @@ internal sealed class DatapathMaps : IDisposable
         }
     }
 
-    /// <summary>Has programs that are loaded attached, all at once, and takes over what those before wrote.</summary>
+    /// <summary>Has programs that are loaded attached, all at once, and takes over what those before wrote. Meanwhile TCP waits at those
+    /// that are attached: of a connection, only programs before write until none of them runs any more, and what they wrote is in the
+    /// new maps before any other does.</summary>
     internal void EndReplacements(Action? attach = null)
     {
         if (!AreReplaced)
@@ -121,10 +122,20 @@ internal sealed class DatapathMaps : IDisposable
             return;
         }
 
-        // A flow that opens between two programs' places is in one map and not in the other: its packets wait.
+        _replacements.ForEach(replacement => replacement.CatchUp()); // so that little is left for the moment itself
         MarkTakingOver(true);
-        _replacements.ForEach(replacement => replacement.CatchUp());
-        attach?.Invoke();
+        try
+        {
+            attach?.Invoke();
+            RunningPrograms.Await();
+            _replacements.ForEach(replacement => replacement.CatchUpLast());
+        }
+        finally
+        {
+            MarkTakingOver(false);
+        }
+
+        // After that: who begins anew after a crash finds the old maps wherever TCP waits.
         foreach (MapReplacement replacement in _replacements)
         {
             replacement.End();
@@ -132,7 +143,6 @@ internal sealed class DatapathMaps : IDisposable
         }
 
         _replacements.Clear();
-        MarkTakingOver(false);
     }
 
     internal void PinAgain()
@@ -157,20 +167,14 @@ internal sealed class DatapathMaps : IDisposable
 
     private string PinOf(string map) => Path.Combine(_pinRoot, map);
 
-    /// <summary>In the settings that programs have, and in those that programs before them have.</summary>
     private void MarkTakingOver(bool isSo)
     {
-        byte[] key = new byte[sizeof(uint)];
-        foreach (BpfMap settings in _replacements.Where(one => one.Now.Name == MapNames.Settings).SelectMany(one => one.Before).Append(_maps[MapNames.Settings]))
+        BpfMap settings = _maps[MapNames.Settings];
+        byte[] key = new byte[sizeof(uint)], value = new byte[settings.UserValueSize];
+        if (_read.LayoutOf(settings)?.Value.Find("taking_over") is { Size: sizeof(uint) } place && settings.TryLookup(key, value))
         {
-            byte[] value = new byte[settings.UserValueSize];
-            if (_read.LayoutOf(settings)?.Value.Find("flags") is { Size: sizeof(uint) } flags && settings.TryLookup(key, value))
-            {
-                Span<byte> place = value.AsSpan(flags.Offset);
-                uint before = BinaryPrimitives.ReadUInt32LittleEndian(place);
-                BinaryPrimitives.WriteUInt32LittleEndian(place, isSo ? before | TakingOver : before & ~TakingOver);
-                settings.Update(key, value);
-            }
+            BinaryPrimitives.WriteUInt32LittleEndian(value.AsSpan(place.Offset), isSo ? 1u : 0u);
+            settings.Update(key, value);
         }
     }
 

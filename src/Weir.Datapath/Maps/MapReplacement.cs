@@ -23,7 +23,6 @@ internal sealed class MapReplacement : IDisposable
     private readonly MapField? _created;
     private readonly MapField? _packets;
     private readonly MapField? _clock;
-    private readonly FlowUnion? _flows;
     private readonly string _pin;
 
     private MapReplacement(BpfMap now, BpfMapSpec wanted, MapLayout? layout, string pin)
@@ -34,7 +33,6 @@ internal sealed class MapReplacement : IDisposable
         _created = layout?.Value.Find("created_ns");
         _packets = layout?.Value.Find("packets");
         _clock = layout?.Value.Find("expires_ns") ?? layout?.Value.Find("last_ns");
-        _flows = FlowUnion.Of(layout?.Value);
         _pin = pin;
     }
 
@@ -145,15 +143,19 @@ internal sealed class MapReplacement : IDisposable
         }
     }
 
-    /// <summary>All programs have the new map: takes over the last of the old one, and lets go of that.</summary>
-    internal void End()
+    /// <summary>Takes over the last: no program has the old map any more.</summary>
+    internal void CatchUpLast()
     {
         CatchUp();
         for (int i = 0; i < _before.Count && _writer == MapWriter.Counters; i++)
         {
             Add(i);
         }
+    }
 
+    /// <summary>Lets go of the old map.</summary>
+    internal void End()
+    {
         File.Delete(_pin + BeforeSuffix);
         File.Delete(_pin + NextSuffix); // of one that ended before it was in place
     }
@@ -175,9 +177,9 @@ internal sealed class MapReplacement : IDisposable
         byte[] known = new byte[Now.UserValueSize];
         ForEach(from, (key, value) =>
         {
-            // In arrays of which programs write, what is there since is newer.
+            // What nobody wrote into an array is zero.
             bool isThere = !isFirst && Now.TryLookup(key, known) && (!IsArray || known.AsSpan().ContainsAnyExcept((byte)0));
-            if (isThere ? HasMore(value, known) : room > 0 && IsWorthKeeping(key, value, now))
+            if (isThere ? IsRather(value, known) : room > 0 && IsWorthKeeping(key, value, now))
             {
                 Now.Update(key, value);
                 room -= isThere ? 0 : 1;
@@ -230,16 +232,13 @@ internal sealed class MapReplacement : IDisposable
         IsArray ? MemoryMarshal.Read<uint>(key) < Now.Spec.MaxEntries && value.ContainsAnyExcept((byte)0)
         : _clock is not { Path: "expires_ns" } || NumberIn(_clock, value) >= nowNs;
 
-    /// <summary>Whether the old entry has something for the one that is there; it becomes what there is to be.</summary>
-    private bool HasMore(Span<byte> value, ReadOnlySpan<byte> known) =>
-        _flows is not null && NumberIn(_created, value) == NumberIn(_created, known) ? _flows.Join(value, known) : IsRather(value, known);
-
     /// <summary>The flow as old programs know it: who opened it, if new ones met a packet of its before its entry; or they saw more of it, or
-    /// saw it last. Not by when it expires: that is sooner once it is answered.</summary>
+    /// saw it last. Not by when it expires: that is sooner once it is answered. And what has neither count nor clock, or the same: of TCP
+    /// only they wrote.</summary>
     private bool IsRather(ReadOnlySpan<byte> value, ReadOnlySpan<byte> known) => NumberIn(_created, value) is var created && NumberIn(_created, known) is var knownCreated
         && (created != knownCreated ? created < knownCreated
             : _packets is not null ? NumberIn(_packets, value) >= NumberIn(_packets, known)
-            : NumberIn(_clock, value) > NumberIn(_clock, known));
+            : NumberIn(_clock, value) >= NumberIn(_clock, known));
 
     private static ulong NumberIn(MapField? field, ReadOnlySpan<byte> value) => field is not { } place ? 0
         : place.Size == sizeof(ulong) ? BinaryPrimitives.ReadUInt64LittleEndian(value[place.Offset..])

@@ -193,6 +193,59 @@ public sealed class MapUpgradeTests : IDisposable
         Assert.Contains("0:flags[0]=2 0:packets[0]=2", Assert.Single(MapContent.Read(other[MapNames.Ct])).Value, StringComparison.Ordinal);
     }
 
+    /// <summary>The clock of an entry of NAT moves by seconds, a hint has none: what the backend answered within one is in both all the same.</summary>
+    [PrivilegedFact]
+    public void FlowByNat_ThatIsAnswered_InTheOldMap_IsTakenOverAsItIsThere()
+    {
+        using var version = VersionImages.WithOtherLayouts();
+        Datapath.Open(Options).Dispose();
+        using BpfMap oldOpen = Open(MapNames.NatOpen), oldHints = Open(MapNames.NatHint);
+        var flows = new BpfMap<NatKey, NatEntry>(oldOpen);
+        var hints = new BpfMap<uint, NatHints>(oldHints);
+        ulong now = Clock.MonotonicNs();
+        var key = new NatKey { Dport = 61000, Protocol = 6, Direction = NatDirection.Reverse };
+        flows.Set(in key, new NatEntry { LastNs = now });
+        NatHints hint = default;
+        hint.Way[0] = new NatHint { Flow = 1, Backend = 1 };
+        hints.Set(5, in hint);
+        using DatapathMaps other = DatapathMaps.Open(Options, version.Images);
+        other.CatchUp();
+        flows.Set(in key, new NatEntry { LastNs = now, Flags = (ushort)NatFlag.Answered });
+        hint.Way[0] = new NatHint { Flow = 2, Backend = 1 };
+        hints.Set(5, in hint);
+
+        other.EndReplacements();
+
+        Assert.Contains($"flags[0]={(int)NatFlag.Answered:X}", Assert.Single(MapContent.Read(other[MapNames.NatOpen])).Value, StringComparison.Ordinal);
+        Assert.Contains("flow[0]=2", Assert.Single(MapContent.Read(other[MapNames.NatHint])).Value, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void Tcp_WaitsWhileProgramsChangePlaces_AndNoLonger_WhateverComesOfIt()
+    {
+        using var version = VersionImages.WithOtherLayouts();
+        Datapath.Open(Options).Dispose();
+        using DatapathMaps other = DatapathMaps.Open(Options, version.Images);
+        Assert.Throws<InvalidOperationException>(() => other.EndReplacements(() =>
+        {
+            Assert.Equal(1, TakingOver());
+            throw new InvalidOperationException();
+        }));
+        Assert.Equal((0, true), (TakingOver(), other.AreReplaced));
+
+        int within = 0;
+        other.EndReplacements(() => within = TakingOver());
+        Assert.Equal((1, 0, false), (within, TakingOver(), other.AreReplaced));
+
+        int TakingOver()
+        {
+            BpfMap settings = other[MapNames.Settings];
+            byte[] value = new byte[settings.UserValueSize];
+            Assert.True(settings.TryLookup(new byte[4], value));
+            return BitConverter.ToInt32(value, MapContent.LayoutOf(settings)!.Value.Find("taking_over")!.Value.Offset);
+        }
+    }
+
     private static void AssertSame(string name, SortedDictionary<string, string> before, SortedDictionary<string, string> now)
     {
         foreach ((string key, string value) in before)
