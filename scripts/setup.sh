@@ -154,9 +154,10 @@ setup_release() {
 # the caller's environment says.
 COMPILER=(-p:UseSharedCompilation=true -p:SharedCompilationId="weir-$$")
 
-# Ends that compiler, which otherwise waits for ten minutes.
+# Ends that compiler, which otherwise waits for ten minutes, and takes away its socket.
 end_compiler() {
     pkill -f "VBCSCompiler.* -pipename:weir-$$\$" || true
+    rm -f "${TMPDIR:-/tmp}/weir-$$"
 }
 
 setup_dotnet() {
