@@ -50,4 +50,9 @@ enum drop_reason {
 	DROP_REASON_NO_NODE = 36,	   /* the node of the other end is not known */
 	DROP_REASON_OVERLAY_PORT = 37,	   /* from a container to the port that nodes speak by */
 	DROP_REASON_TAKING_OVER = 38, /* TCP in the moment in which another version takes flows over: it is sent again */
+	DROP_REASON_HTTP_ORDER = 39, /* part of a request before what is missing, or not what was judged there:
+					it comes again */
+	DROP_REASON_HTTP_HELD = 40,  /* of a connection that the proxy is taking over: it comes again */
+	DROP_REASON_HTTP_CUT = 41,   /* of a connection with a request that could neither be judged nor go to the
+					proxy */
 };

@@ -8,7 +8,7 @@
  * Rows of few slots lie between one another's. State 0 is that in which bytes of headers pass that
  * nobody looks at. */
 #pragma once
-#include <linux/types.h>
+#include "address.h"
 
 enum http_layout {
 	HTTP_SLOTS = 32768,   /* a power of two */
@@ -80,4 +80,84 @@ enum http_head_flag {
 	HTTP_HEAD_CONNECTION = 8,  /* Connection is */
 	HTTP_HEAD_KEEP_ALIVE = 16, /* another request may follow */
 	HTTP_HEAD_INGRESS = 32,	   /* the ingress end's policy said it, not the egress end's */
+};
+
+enum http_state {
+	HTTP_STATE_OPENING = 0, /* the opener's first number is not known */
+	HTTP_STATE_HEAD = 1,	/* a request's head is next */
+	HTTP_STATE_BODY = 2,	/* bytes of a body are */
+	HTTP_STATE_LAST = 3,	/* nothing is: the request before was the last */
+	HTTP_STATE_TAKEN = 4,	/* the proxy has it, or will */
+};
+
+enum http_flow_limit {
+	HTTP_FLOW_HEADS = 4, /* judged and not acknowledged yet */
+	HTTP_NO_SCALE = 0xff, /* window scales were not agreed on */
+};
+
+enum http_flow_flag {
+	HTTP_FLOW_SACK = 1,
+	HTTP_FLOW_STAMPS = 2,
+};
+
+/* A head that passed, and that its receiver may not have. */
+struct http_passed {
+	__u32 seq; /* of its first byte */
+	__u32 length;
+	__u64 body;
+};
+
+/* weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow's requests. */
+struct http_flow {
+	__u32 busy;	    /* a program has it */
+	__u8 state;	    /* enum http_state */
+	__u8 vain;	    /* packets in vain since the last that passed */
+	__u8 passed_count;
+	__u8 flags;	    /* enum http_flow_flag: what both ends' handshake agreed on */
+	__u32 start;	    /* the opener's first byte */
+	__u32 answer_start; /* the answerer's */
+	__u32 next;	    /* behind what was judged */
+	__u32 answered;	    /* what the answerer had sent when the last head passed */
+	__u64 body;	    /* HTTP_STATE_BODY: bytes that are left */
+	struct http_passed passed[HTTP_FLOW_HEADS];
+	__u64 made_ns;	    /* CLOCK_MONOTONIC, coarse */
+	__u32 requests;	    /* that passed */
+	__u16 opener_mss;
+	__u16 answerer_mss;
+	__u8 opener_scale; /* of windows, or HTTP_NO_SCALE */
+	__u8 answerer_scale;
+	__u8 last; /* HTTP_STATE_BODY: no request follows */
+	__u8 _pad0[5];
+};
+
+enum take_over_limit {
+	TAKE_OVER_BYTES = 4096, /* room for what follows a struct take_over */
+};
+
+enum take_over_flag {
+	TAKE_OVER_SACK = 1,
+	TAKE_OVER_STAMPS = 2, /* both ends have time stamps */
+	TAKE_OVER_DENIED = 4,
+	TAKE_OVER_PARTIAL = 8,
+};
+
+/* In weir_take_over: a connection that the proxy is to take over between two requests, where all that was sent before
+ * has arrived. The first bytes that were not judged follow. It comes again until the proxy has it. */
+struct take_over {
+	struct ip_addr client;
+	struct ip_addr server;
+	__be16 client_port;
+	__be16 server_port;
+	__u32 seq;	    /* of the first byte that follows */
+	__u32 ack;	    /* what the client expects next of the server */
+	__u32 client_stamp; /* TAKE_OVER_STAMPS: the client's last */
+	__u32 server_stamp; /* the server's, as the client has it */
+	__u16 length;	    /* bytes that follow */
+	__u16 client_mss;
+	__u16 server_mss;
+	__u16 client_window; /* as its packet says it, to be scaled */
+	__u8 client_scale;   /* of windows, or HTTP_NO_SCALE */
+	__u8 server_scale;
+	__u8 flags; /* enum take_over_flag */
+	__u8 _pad0;
 };

@@ -6,7 +6,7 @@
  * think about is given up, for it to decide. Nothing passes here that would not pass there. */
 #pragma once
 #include <stdbool.h>
-#include "../abi/http.h"
+#include "maps.h"
 #include "packet.h"
 
 enum http_size {
@@ -14,7 +14,6 @@ enum http_size {
 	HTTP_BYTES_A_STEP = 8,
 	HTTP_SKIPS_A_STEP = 4, /* of a word each */
 	HTTP_MODELS = 2,       /* a row's model has a whole one, at most */
-	HTTP_TABLES = 1024,
 };
 
 #define HTTP_MOST_BEFORE_DIGIT 100000000000000000ULL /* 18 digits, as the reader has it */
@@ -54,21 +53,6 @@ HTTP_LIES_AT(start, HTTP_AT_START);
 HTTP_LIES_AT(no_host, HTTP_AT_NO_HOST);
 HTTP_LIES_AT(conditions, HTTP_AT_CONDITIONS);
 _Static_assert(sizeof(struct http_table) == HTTP_TABLE_BYTES, "size");
-
-struct http_one_table {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct http_table));
-};
-
-/* By an HTTP policy's number. Written by the agent. A miss: the proxy's to decide. */
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
-	__uint(max_entries, HTTP_TABLES);
-	__type(key, __u32);
-	__array(values, struct http_one_table);
-} weir_http SEC(".maps");
 
 /* Registers of the automaton, and what it reads. */
 struct http_walk {

@@ -7,6 +7,7 @@
 #include "../abi/conntrack.h"
 #include "../abi/endpoint.h"
 #include "../abi/event.h"
+#include "../abi/http.h"
 #include "../abi/ipcache.h"
 #include "../abi/metrics.h"
 #include "../abi/name.h"
@@ -29,6 +30,9 @@ enum map_size {
 	MAX_BRIEF_FLOWS = 65536,
 	MAX_ALIASES = 16384,
 	MAX_FRAGMENTS = 8192,
+	MAX_HTTP_FLOWS = 65536,
+	MAX_HTTP_TABLES = 1024,
+	TAKE_OVER_RING_BYTES = 1024 * 1024,
 	EVENT_BYTES = 2 * 1024 * 1024,
 	MAX_FRONTENDS = 16384,
 	MAX_BACKENDS = 16384,
@@ -209,6 +213,51 @@ struct {
 	__type(key, struct frag_key);
 	__type(value, struct frag_entry);
 } weir_frag SEC(".maps");
+
+struct http_one_table {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, HTTP_TABLE_BYTES);
+};
+
+/* By an HTTP policy's number. Written by the agent. Full, or a miss: the proxy's to decide. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH_OF_MAPS);
+	__uint(max_entries, MAX_HTTP_TABLES);
+	__type(key, __u32);
+	__array(values, struct http_one_table);
+} weir_http SEC(".maps");
+
+/* CT_HTTP flows, by their key. Written by programs; the agent sweeps those whose flow is gone. Full: a new flow is the
+ * proxy's. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, MAX_HTTP_FLOWS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct ct_key);
+	__type(value, struct http_flow);
+} weir_http_flow SEC(".maps");
+
+/* Connections that the proxy is to take over: struct take_over, then TAKE_OVER_BYTES. Read by the proxy. Full, or it
+ * does not run: they come again. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, TAKE_OVER_RING_BYTES);
+} weir_take_over SEC(".maps");
+
+enum call {
+	CALL_HTTP, /* weir_http_pass: an opener's packet of a CT_HTTP flow */
+	CALLS,
+};
+
+/* Programs that others go on in. Written by the agent. Empty: the packet is dropped. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, CALLS);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} weir_calls SEC(".maps");
 
 /* The proxy's listeners, IPv4 and IPv6. Written by the proxy, read by weir_listener; an entry goes
  * with its socket. Empty: nobody gets what needs the proxy. */

@@ -8,6 +8,7 @@ public enum BpfMapType : uint
     Unspecified = 0,
     Hash = 1,
     Array = 2,
+    ProgramArray = 3,
     PerCpuHash = 5,
     PerCpuArray = 6,
     LruHash = 9,

@@ -33,7 +33,9 @@ internal static class AbiLayout
         FragEntry.Layout(),
         FragKey.Layout(),
         FrontendEntry.Layout(),
+        HttpFlow.Layout(),
         HttpHead.Layout(),
+        HttpPassed.Layout(),
         IpAddr.Layout(),
         IpcacheEntry.Layout(),
         IpcacheKey.Layout(),
@@ -64,6 +66,7 @@ internal static class AbiLayout
         SockEntry.Layout(),
         SockKey.Layout(),
         SocketConfig.Layout(),
+        TakeOver.Layout(),
         TcpEvent.Layout(),
     ];
 }

@@ -35,4 +35,8 @@ public enum CtFlag : uint
     Overlay = 4096,
     /// <summary>it was told that rules in audit would deny it</summary>
     Audited = 8192,
+    /// <summary>its opener&apos;s requests are judged on their way, see weir_http_flow; with CT_PROXY: they were, until the proxy took it over</summary>
+    Http = 16384,
+    /// <summary>CT_HTTP: nothing passes until the proxy has taken it over</summary>
+    Held = 32768,
 }

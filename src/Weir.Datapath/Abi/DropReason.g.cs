@@ -86,4 +86,10 @@ public enum DropReason : byte
     OverlayPort = 37,
     /// <summary>TCP in the moment in which another version takes flows over: it is sent again</summary>
     TakingOver = 38,
+    /// <summary>part of a request before what is missing, or not what was judged there: it comes again</summary>
+    HttpOrder = 39,
+    /// <summary>of a connection that the proxy is taking over: it comes again</summary>
+    HttpHeld = 40,
+    /// <summary>of a connection with a request that could neither be judged nor go to the proxy</summary>
+    HttpCut = 41,
 }

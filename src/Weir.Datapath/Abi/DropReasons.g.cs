@@ -51,6 +51,9 @@ public static class DropReasons
         DropReason.NoNode,
         DropReason.OverlayPort,
         DropReason.TakingOver,
+        DropReason.HttpOrder,
+        DropReason.HttpHeld,
+        DropReason.HttpCut,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -95,6 +98,9 @@ public static class DropReasons
         DropReason.NoNode => "no-node",
         DropReason.OverlayPort => "overlay-port",
         DropReason.TakingOver => "taking-over",
+        DropReason.HttpOrder => "http-order",
+        DropReason.HttpHeld => "http-held",
+        DropReason.HttpCut => "http-cut",
         _ => "unknown-" + (int)value,
     };
 
@@ -140,6 +146,9 @@ public static class DropReasons
         DropReason.NoNode => "the node of the other end is not known",
         DropReason.OverlayPort => "from a container to the port that nodes speak by",
         DropReason.TakingOver => "TCP in the moment in which another version takes flows over: it is sent again",
+        DropReason.HttpOrder => "part of a request before what is missing, or not what was judged there: it comes again",
+        DropReason.HttpHeld => "of a connection that the proxy is taking over: it comes again",
+        DropReason.HttpCut => "of a connection with a request that could neither be judged nor go to the proxy",
         _ => "not known to this version",
     };
 }

@@ -14,6 +14,7 @@ public static class MapNames
     public const string Answers = "weir_answers";
     public const string Backend = "weir_backend";
     public const string Bucket = "weir_bucket";
+    public const string Calls = "weir_calls";
     public const string Change = "weir_change";
     public const string Claim = "weir_claim";
     public const string Ct = "weir_ct";
@@ -24,6 +25,8 @@ public static class MapNames
     public const string Frag = "weir_frag";
     public const string Frontend = "weir_frontend";
     public const string Hop = "weir_hop";
+    public const string Http = "weir_http";
+    public const string HttpFlow = "weir_http_flow";
     public const string Ipcache = "weir_ipcache";
     public const string LbStats = "weir_lb_stats";
     public const string Listeners = "weir_listeners";
@@ -53,4 +56,5 @@ public static class MapNames
     public const string Settings = "weir_settings";
     public const string Slot = "weir_slot";
     public const string Sock = "weir_sock";
+    public const string TakeOver = "weir_take_over";
 }

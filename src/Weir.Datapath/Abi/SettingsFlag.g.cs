@@ -15,4 +15,6 @@ public enum SettingsFlag : uint
     Verdict = 2,
     /// <summary>reserved for display: enforcement is compiled into policy</summary>
     PolicyAlways = 4,
+    /// <summary>plain requests between containers of this host are judged without the proxy</summary>
+    Http = 16,
 }
