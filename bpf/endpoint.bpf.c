@@ -58,7 +58,7 @@ static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
 	} else {
 		return TC_ACT_SHOT;
 	}
-	return answered ? gateway_send(skb) : TC_ACT_SHOT;
+	return answered ? answer_send(skb) : TC_ACT_SHOT;
 }
 
 /* The same for a packet that came by the host's stack, from the host itself, another node or outside: the answer goes
@@ -119,7 +119,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		reason = arp_answer(skb);
 		if (reason)
 			return drop(skb, &p, &r, reason);
-		return gateway_send(skb);
+		return answer_send(skb);
 	}
 	if (l3 != L3_IPV4 && l3 != L3_IPV6)
 		return drop(skb, &p, &r, DROP_REASON_UNKNOWN_L3);
@@ -136,7 +136,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		reason = neighbour_answer(skb, &p);
 		if (reason)
 			return drop(skb, &p, &r, reason);
-		return gateway_send(skb);
+		return answer_send(skb);
 	}
 	if (packet_is_multicast(&p))
 		return drop(skb, &p, &r, DROP_REASON_MULTICAST);
@@ -158,7 +158,7 @@ int weir_from_ep(struct __sk_buff *skb)
 		case NAMES_ANSWERED:
 			metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, asked);
 			names_trace(skb, &p, &r);
-			return gateway_send(skb);
+			return answer_send(skb);
 		case NAMES_BROKEN:
 			return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
 		}
@@ -174,6 +174,9 @@ int weir_from_ep(struct __sk_buff *skb)
 		return deliver_proxy(skb, &p, &r);
 	case WAY_NODE:
 		return deliver_node(skb, &p, &r, &v);
+	case WAY_HTTP:
+		bpf_tail_call(skb, &weir_calls, CALL_HTTP);
+		return drop(skb, &p, &r, DROP_REASON_PROXY_UNAVAILABLE);
 	}
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
 	return TC_ACT_OK;

@@ -1,16 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Judges plain HTTP requests. No packet passes here yet
- * (docs/adr/0056-the-head-is-an-automaton.md): tests and benchmarks run it.
- *
- * A packet comes with the numbers of the HTTP policies of its two ends as mark and priority, and
- * goes with the struct http_head of what it begins with in cb. */
+/* Plain HTTP between containers of this host, judged on its way (docs/adr/0056-the-head-is-an-automaton.md). */
 #include <linux/bpf.h>
 #include <linux/pkt_cls.h>
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
-#include "lib/http.h"
+#include "lib/http_flow.h"
 #include "lib/parse.h"
+#include "lib/turn_round.h"
 
+/* Where an endpoint's program goes on with a CT_HTTP flow's packet that it has let through (WAY_HTTP). */
+SEC("tc")
+int weir_http_pass(struct __sk_buff *skb)
+{
+	struct report r = {.direction = DIRECTION_EGRESS, .proxy = true};
+	__u64 now = bpf_ktime_get_coarse_ns();
+	bool source_is_b, reply, believed = false, silent = false;
+	struct ruling v = {.way = WAY_ENDPOINT};
+	enum drop_reason reason;
+	struct ct_entry *entry;
+	struct packet p = {};
+	struct ct_key key;
+
+	parse_pull(skb);
+	if (parse_packet(skb, l3_of(skb), &p) || p.protocol != L4_TCP ||
+	    p.flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
+		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
+	source_is_b = ct_key_of(&p, &key);
+	entry = ct_find(&key, now);
+	if (!entry || !(entry->flags & CT_HTTP))
+		return drop(skb, &p, &r, DROP_REASON_CT_INVALID);
+	reply = ct_is_reply(entry, source_is_b);
+	r.is_reply = reply;
+	r.src_identity = entry->src_identity;
+	r.dst_identity = entry->dst_identity;
+	r.src_endpoint = entry->src_endpoint;
+	r.dst_endpoint = entry->dst_endpoint;
+	r.endpoint_id = reply ? entry->dst_endpoint : entry->src_endpoint;
+	v.endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
+	if (entry->flags & CT_PROXY)
+		return deliver_proxy(skb, &p, &r);
+	if (entry->flags & CT_CUT)
+		return drop(skb, &p, &r, DROP_REASON_PROXY_REQUIRED);
+	reason = reply ? http_answer(skb, &p, &key, entry, &believed)
+		       : http_ask_on(skb, &p, &key, entry, &v, &believed, &silent);
+	if (silent) {
+		metrics_count(r.direction, DROP_REASON_NONE, skb->len);
+		return TC_ACT_SHOT;
+	}
+	if (reason) {
+		drop(skb, &p, &r, reason);
+		if (reason != DROP_REASON_HTTP_CUT || !reset_answer(skb, &p))
+			return TC_ACT_SHOT;
+		return answer_send(skb);
+	}
+	if (weir_settings.flags & SETTINGS_TRACE)
+		event_emit(skb, &p, &r, EVENT_TRACE, DROP_REASON_NONE);
+	/* Its first packet was counted when it opened. */
+	if (!packet_opens_tcp(&p))
+		flow_advance(&key, entry, &p, reply, believed, now, skb->len);
+	return v.way == WAY_PROXY ? deliver_proxy(skb, &p, &r)
+				  : deliver_local(skb, &p, &r, v.endpoint);
+}
+
+/* A packet comes with the numbers of the HTTP policies of its two ends as mark and priority, and goes with the struct
+ * http_head of what it begins with in cb: for tests and benchmarks. */
 SEC("tc")
 int weir_http_judge(struct __sk_buff *skb)
 {

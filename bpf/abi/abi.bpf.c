@@ -100,7 +100,6 @@ KEEP_ENUM(event_type);
 KEEP_ENUM(tcp_end);
 KEEP_ENUM(metrics_layout);
 KEEP_STRUCT(http_head);
-KEEP_STRUCT(http_passed);
 KEEP_STRUCT(http_flow);
 KEEP_STRUCT(take_over);
 KEEP_ENUM(http_state);

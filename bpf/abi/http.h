@@ -8,7 +8,7 @@
  * Rows of few slots lie between one another's. State 0 is that in which bytes of headers pass that
  * nobody looks at. */
 #pragma once
-#include "address.h"
+#include "conntrack.h"
 
 enum http_layout {
 	HTTP_SLOTS = 32768,   /* a power of two */
@@ -87,47 +87,41 @@ enum http_state {
 	HTTP_STATE_HEAD = 1,	/* a request's head is next */
 	HTTP_STATE_BODY = 2,	/* bytes of a body are */
 	HTTP_STATE_LAST = 3,	/* nothing is: the request before was the last */
-	HTTP_STATE_TAKEN = 4,	/* the proxy has it, or will */
+	HTTP_STATE_TAKEN = 4,	/* the proxy is to take it over */
 };
 
 enum http_flow_limit {
-	HTTP_FLOW_HEADS = 4, /* judged and not acknowledged yet */
 	HTTP_NO_SCALE = 0xff, /* window scales were not agreed on */
 };
 
 enum http_flow_flag {
 	HTTP_FLOW_SACK = 1,
 	HTTP_FLOW_STAMPS = 2,
-};
-
-/* A head that passed, and that its receiver may not have. */
-struct http_passed {
-	__u32 seq; /* of its first byte */
-	__u32 length;
-	__u64 body;
+	HTTP_FLOW_CLOSES = 4, /* no request follows the one whose body this is */
 };
 
 /* weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow's requests. */
 struct http_flow {
-	__u32 busy;	    /* a program has it */
-	__u8 state;	    /* enum http_state */
-	__u8 vain;	    /* packets in vain since the last that passed */
-	__u8 passed_count;
-	__u8 flags;	    /* enum http_flow_flag: what both ends' handshake agreed on */
+	struct ct_key key; /* its own: memory of what is deleted may be another's at once */
+	__u32 busy;	   /* a program changes it */
+	__u8 state;	   /* enum http_state */
+	__u8 flags;	   /* enum http_flow_flag: what both ends' handshake agreed on, and more */
+	__u8 vain;	   /* packets in vain since the last that passed */
+	__u8 _pad0;
 	__u32 start;	    /* the opener's first byte */
 	__u32 answer_start; /* the answerer's */
 	__u32 next;	    /* behind what was judged */
-	__u32 answered;	    /* what the answerer had sent when the last head passed */
-	__u64 body;	    /* HTTP_STATE_BODY: bytes that are left */
-	struct http_passed passed[HTTP_FLOW_HEADS];
-	__u64 made_ns;	    /* CLOCK_MONOTONIC, coarse */
-	__u32 requests;	    /* that passed */
+	__u32 answered;	    /* behind what the answerer had sent when the last head passed */
+	__u32 head;	    /* the last head that passed, and how long it is; 0: it has arrived */
+	__u32 head_length;
+	__u64 head_body; /* bytes of its body */
+	__u64 body;	 /* HTTP_STATE_BODY: those that have not passed yet */
+	__u32 requests;	 /* that passed */
 	__u16 opener_mss;
 	__u16 answerer_mss;
 	__u8 opener_scale; /* of windows, or HTTP_NO_SCALE */
 	__u8 answerer_scale;
-	__u8 last; /* HTTP_STATE_BODY: no request follows */
-	__u8 _pad0[5];
+	__u8 _pad1[6];
 };
 
 enum take_over_limit {

@@ -3,6 +3,7 @@
 #pragma once
 #include "conntrack.h"
 #include "flow.h"
+#include "http_state.h"
 #include "room.h"
 
 /* Makes the conntrack entry of a flow that was allowed. Static: the verifier then knows its
@@ -33,6 +34,8 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 		entry.flags |= CT_ORIGIN_B;
 	if (v->way == WAY_PROXY)
 		entry.flags |= CT_PROXY;
+	else if (v->way == WAY_HTTP)
+		entry.flags |= CT_HTTP;
 	if (v->frontend_id)
 		entry.flags |= CT_SERVICE;
 	if (!r->src_endpoint && skb->ingress_ifindex)
@@ -66,6 +69,8 @@ static __always_inline enum drop_reason flow_advance(const struct ct_key *key,
 		return DROP_REASON_NONE;
 	news = flags & ~entry->flags;
 	entry->flags = flags;
+	if (news & CT_CLOSED && flags & CT_HTTP)
+		http_forget(key);
 	if (news & CT_CLOSED && !(flags & CT_BRIEF))
 		room_retire(key, entry);
 	else if (news & CT_ESTABLISHED && (flags & (CT_BRIEF | CT_CLOSED)) == CT_BRIEF)

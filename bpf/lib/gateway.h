@@ -4,7 +4,6 @@
 #pragma once
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
-#include <linux/if_packet.h>
 #include <linux/ipv6.h>
 #include <linux/pkt_cls.h>
 #include "config.h"
@@ -179,10 +178,3 @@ __noinline enum drop_reason neighbour_answer(struct __sk_buff *skb, const struct
 	return DROP_REASON_NONE;
 }
 
-/* Sends the answer straight into the container: the way out through the veth would meet
- * weir_to_ep, which lets no ARP and no neighbour discovery pass. */
-static __always_inline int gateway_send(struct __sk_buff *skb)
-{
-	bpf_skb_change_type(skb, PACKET_HOST);
-	return (int)bpf_redirect_peer(skb->ifindex, 0);
-}

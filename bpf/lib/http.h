@@ -366,18 +366,23 @@ struct http_request {
 	__u32 ingress;
 };
 
-/* Judges a request by its head. */
-static __noinline void http_judge(struct __sk_buff *skb, const struct http_request *request,
-				  struct http_head *head)
+/* Judges a request by its head. Returns the answer, too. */
+__noinline int http_judge(struct __sk_buff *skb, const struct http_request *request,
+			  struct http_head *head)
 {
-	__u32 zero = 0, offset = request->offset, length = request->length;
-	__u32 egress = request->egress, ingress = request->ingress;
-	__u32 count = length < HTTP_HEAD ? length : HTTP_HEAD;
+	__u32 zero = 0, offset, length, egress, ingress, count;
 	struct http_walk *w = bpf_map_lookup_elem(&weir_http_walk, &zero);
 
+	if (!request || !head)
+		return HTTP_ANSWER_UNCLEAR;
+	offset = request->offset;
+	length = request->length;
+	egress = request->egress;
+	ingress = request->ingress;
+	count = length < HTTP_HEAD ? length : HTTP_HEAD;
 	head->answer = HTTP_ANSWER_UNCLEAR;
 	if (!w || !count || (!egress && !ingress))
-		return;
+		return HTTP_ANSWER_UNCLEAR;
 	/* It is between 1 and HTTP_HEAD, which Linux 6.1 does not take from comparisons of copies.
 	 */
 	count--;
@@ -387,7 +392,7 @@ static __noinline void http_judge(struct __sk_buff *skb, const struct http_reque
 	 * the copy that is judged has to be the one that goes on. */
 	if (bpf_skb_pull_data(skb, offset + count) ||
 	    bpf_skb_load_bytes(skb, offset, w->head, count))
-		return;
+		return HTTP_ANSWER_UNCLEAR;
 	w->head[count] = 0;
 	w->end = count;
 	if (egress) {
@@ -402,4 +407,5 @@ static __noinline void http_judge(struct __sk_buff *skb, const struct http_reque
 	/* As much as is looked at, and not its end. */
 	if (head->answer == HTTP_ANSWER_PARTIAL && length > HTTP_HEAD)
 		head->answer = HTTP_ANSWER_UNCLEAR;
+	return head->answer;
 }

@@ -68,7 +68,7 @@ static __always_inline enum drop_reason judge(struct __sk_buff *skb, struct pack
 		return reason;
 	if (p->flags & PACKET_FIRST_FRAGMENT)
 		fragment_remember(p);
-	if (s->flags & SETTINGS_TRACE)
+	if (s->flags & SETTINGS_TRACE && v->way != WAY_HTTP)
 		event_emit(skb, p, r, EVENT_TRACE, DROP_REASON_NONE);
 	return DROP_REASON_NONE;
 }

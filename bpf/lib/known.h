@@ -87,7 +87,7 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 		return reason;
 	}
 	/* What went through the proxy once stays with it: its connections end there. */
-	if (v->way == WAY_PROXY && v->proxy_required && !(entry->flags & CT_PROXY)) {
+	if (v->way == WAY_PROXY && v->proxy_required && !(entry->flags & (CT_PROXY | CT_HTTP))) {
 		r->proxy = true;
 		entry->flags |= CT_PROXY | CT_CLOSED | CT_CUT;
 		if (!(entry->flags & CT_BRIEF))
@@ -172,8 +172,12 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		v->node = entry->node;
 		r->endpoint_id = reply ? entry->src_endpoint : entry->dst_endpoint;
 	}
-	if (entry->flags & CT_CUT)
-		return DROP_REASON_PROXY_REQUIRED;
+	if (entry->flags & (CT_CUT | CT_HELD)) {
+		if (entry->flags & CT_CUT)
+			return DROP_REASON_PROXY_REQUIRED;
+		if (reply && !(entry->flags & CT_PROXY))
+			return DROP_REASON_HTTP_HELD;
+	}
 	/* A service's packets come by a device: this one was sent past it, with the same ports. Its
 	 * answer would leave from the service's address. */
 	if ((side == JUDGE_TO_ENDPOINT || side == JUDGE_FROM_WIRE) && !reply &&
@@ -192,6 +196,13 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		reason = known_rejudge(skb, p, r, side, own, v, key, entry, reply);
 		if (reason)
 			return reason;
+	}
+	/* Until both ends' numbers are known, and then for whatever the opener sends. */
+	if ((entry->flags & (CT_HTTP | CT_PROXY)) == CT_HTTP &&
+	    (!reply || !(entry->flags & CT_ESTABLISHED))) {
+		r->proxy = true;
+		v->way = WAY_HTTP;
+		return side == JUDGE_FROM_ENDPOINT ? DROP_REASON_NONE : DROP_REASON_HTTP_CUT;
 	}
 	reason = known_believe(p, side, entry, reply, &believed);
 	if (reason)

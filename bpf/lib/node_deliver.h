@@ -80,7 +80,7 @@ static __always_inline int deliver_direct(struct __sk_buff *skb, const struct pa
 
 	if (mtu && !reply_may_be_cut(skb, p)) {
 		drop(skb, p, r, DROP_REASON_TOO_BIG);
-		return reply_error_about(skb, p, mtu) ? gateway_send(skb) : TC_ACT_SHOT;
+		return reply_error_about(skb, p, mtu) ? answer_send(skb) : TC_ACT_SHOT;
 	}
 	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, length);
 	return action == NODE_TO_STACK ? TC_ACT_OK : action;
@@ -93,7 +93,7 @@ static __always_inline int deliver_overlay(struct __sk_buff *skb, const struct p
 
 	if (mtu && !reply_may_be_cut(skb, p)) {
 		drop(skb, p, r, DROP_REASON_TOO_BIG);
-		return reply_error_about(skb, p, mtu) ? gateway_send(skb) : TC_ACT_SHOT;
+		return reply_error_about(skb, p, mtu) ? answer_send(skb) : TC_ACT_SHOT;
 	}
 	if (!mtu && !tunnel_address(skb, v->node, node_sender(r)))
 		return drop(skb, p, r, DROP_REASON_NO_NODE);

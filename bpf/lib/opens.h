@@ -51,6 +51,15 @@ __noinline enum drop_reason opens_midway(const struct packet *p, const struct fl
 	return reason ? DROP_REASON_CT_INVALID : DROP_REASON_NONE;
 }
 
+/* May requests of the flow that policy sends through the proxy be judged without it, as long as they are plain?
+ * The proxy must be there to take it over. */
+static __always_inline bool opens_http(const struct packet *p, const struct ruling *v,
+				       const struct settings *s)
+{
+	return s->flags & SETTINGS_HTTP && v->proxy_required && v->endpoint && s->proxy_port &&
+	       packet_opens_tcp(p) && p->seq_end == p->seq + 1;
+}
+
 /* 5 and 6 */
 static __always_inline enum drop_reason
 opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enum judge_side side,
@@ -95,6 +104,8 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 		r->proxy = true;
 		if (midway)
 			return DROP_REASON_PROXY_REQUIRED;
+		if (side == JUDGE_FROM_ENDPOINT && opens_http(p, v, s))
+			v->way = WAY_HTTP;
 	} else if (side != JUDGE_TO_ENDPOINT && v->endpoint) {
 		v->way = WAY_ENDPOINT;
 	} else if (side == JUDGE_FROM_ENDPOINT && v->node) {

@@ -213,5 +213,5 @@ static __always_inline int reply_send(struct __sk_buff *skb, const struct packet
 	if (!mtu || reply_may_be_cut(skb, p))
 		return reply_leave(skb, p, r, v, mtu);
 	drop(skb, p, r, DROP_REASON_TOO_BIG);
-	return reply_error_about(skb, p, mtu) ? gateway_send(skb) : TC_ACT_SHOT;
+	return reply_error_about(skb, p, mtu) ? answer_send(skb) : TC_ACT_SHOT;
 }

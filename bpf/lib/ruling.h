@@ -12,6 +12,7 @@ enum way {
 	WAY_PROXY,
 	WAY_CLIENT, /* from a service's backend to its client: as the frontend, by a device */
 	WAY_NODE,   /* to an endpoint of another node */
+	WAY_HTTP,   /* of a CT_HTTP flow: weir_http_pass says */
 };
 
 struct ruling {

@@ -35,7 +35,6 @@ internal static class AbiLayout
         FrontendEntry.Layout(),
         HttpFlow.Layout(),
         HttpHead.Layout(),
-        HttpPassed.Layout(),
         IpAddr.Layout(),
         IpcacheEntry.Layout(),
         IpcacheKey.Layout(),

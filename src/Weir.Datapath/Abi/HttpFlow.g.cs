@@ -10,31 +10,37 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow&apos;s requests. (120 bytes)</summary>
+/// <summary>weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow&apos;s requests. (104 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct HttpFlow
 {
-    /// <summary>a program has it</summary>
+    /// <summary>its own: memory of what is deleted may be another&apos;s at once</summary>
+    public CtKey Key;
+    /// <summary>a program changes it</summary>
     public uint Busy;
     public HttpState State;
+    /// <summary>what both ends&apos; handshake agreed on, and more</summary>
+    public HttpFlowFlag Flags;
     /// <summary>packets in vain since the last that passed</summary>
     public byte Vain;
-    public byte PassedCount;
-    /// <summary>what both ends&apos; handshake agreed on</summary>
-    public HttpFlowFlag Flags;
+#pragma warning disable CS0169, IDE0051
+    private byte _pad0;
+#pragma warning restore CS0169, IDE0051
     /// <summary>the opener&apos;s first byte</summary>
     public uint Start;
     /// <summary>the answerer&apos;s</summary>
     public uint AnswerStart;
     /// <summary>behind what was judged</summary>
     public uint Next;
-    /// <summary>what the answerer had sent when the last head passed</summary>
+    /// <summary>behind what the answerer had sent when the last head passed</summary>
     public uint Answered;
-    /// <summary>HTTP_STATE_BODY: bytes that are left</summary>
+    /// <summary>the last head that passed, and how long it is; 0: it has arrived</summary>
+    public uint Head;
+    public uint HeadLength;
+    /// <summary>bytes of its body</summary>
+    public ulong HeadBody;
+    /// <summary>HTTP_STATE_BODY: those that have not passed yet</summary>
     public ulong Body;
-    public InlineArray4<HttpPassed> Passed;
-    /// <summary>CLOCK_MONOTONIC, coarse</summary>
-    public ulong MadeNs;
     /// <summary>that passed</summary>
     public uint Requests;
     public ushort OpenerMss;
@@ -42,10 +48,8 @@ public partial struct HttpFlow
     /// <summary>of windows, or HTTP_NO_SCALE</summary>
     public byte OpenerScale;
     public byte AnswererScale;
-    /// <summary>HTTP_STATE_BODY: no request follows</summary>
-    public byte Last;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray5<byte> _pad0;
+    private InlineArray6<byte> _pad1;
 #pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
@@ -53,24 +57,24 @@ public partial struct HttpFlow
         HttpFlow value = default;
         return new("http_flow", Unsafe.SizeOf<HttpFlow>(),
         [
+            global::Weir.Datapath.AbiField.Of("key", ref value, ref value.Key),
             global::Weir.Datapath.AbiField.Of("busy", ref value, ref value.Busy),
             global::Weir.Datapath.AbiField.Of("state", ref value, ref value.State),
-            global::Weir.Datapath.AbiField.Of("vain", ref value, ref value.Vain),
-            global::Weir.Datapath.AbiField.Of("passed_count", ref value, ref value.PassedCount),
             global::Weir.Datapath.AbiField.Of("flags", ref value, ref value.Flags),
+            global::Weir.Datapath.AbiField.Of("vain", ref value, ref value.Vain),
             global::Weir.Datapath.AbiField.Of("start", ref value, ref value.Start),
             global::Weir.Datapath.AbiField.Of("answer_start", ref value, ref value.AnswerStart),
             global::Weir.Datapath.AbiField.Of("next", ref value, ref value.Next),
             global::Weir.Datapath.AbiField.Of("answered", ref value, ref value.Answered),
+            global::Weir.Datapath.AbiField.Of("head", ref value, ref value.Head),
+            global::Weir.Datapath.AbiField.Of("head_length", ref value, ref value.HeadLength),
+            global::Weir.Datapath.AbiField.Of("head_body", ref value, ref value.HeadBody),
             global::Weir.Datapath.AbiField.Of("body", ref value, ref value.Body),
-            global::Weir.Datapath.AbiField.Of("passed", ref value, ref value.Passed),
-            global::Weir.Datapath.AbiField.Of("made_ns", ref value, ref value.MadeNs),
             global::Weir.Datapath.AbiField.Of("requests", ref value, ref value.Requests),
             global::Weir.Datapath.AbiField.Of("opener_mss", ref value, ref value.OpenerMss),
             global::Weir.Datapath.AbiField.Of("answerer_mss", ref value, ref value.AnswererMss),
             global::Weir.Datapath.AbiField.Of("opener_scale", ref value, ref value.OpenerScale),
             global::Weir.Datapath.AbiField.Of("answerer_scale", ref value, ref value.AnswererScale),
-            global::Weir.Datapath.AbiField.Of("last", ref value, ref value.Last),
         ]);
     }
 }

@@ -11,4 +11,6 @@ public enum HttpFlowFlag : byte
 {
     Sack = 1,
     Stamps = 2,
+    /// <summary>no request follows the one whose body this is</summary>
+    Closes = 4,
 }

@@ -8,8 +8,6 @@ namespace Weir.Datapath.Abi;
 
 public enum HttpFlowLimit : int
 {
-    /// <summary>judged and not acknowledged yet</summary>
-    Heads = 4,
     /// <summary>window scales were not agreed on</summary>
     HttpNoScale = 255,
 }

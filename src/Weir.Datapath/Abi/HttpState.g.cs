@@ -16,6 +16,6 @@ public enum HttpState : byte
     Body = 2,
     /// <summary>nothing is: the request before was the last</summary>
     Last = 3,
-    /// <summary>the proxy has it, or will</summary>
+    /// <summary>the proxy is to take it over</summary>
     Taken = 4,
 }
