@@ -62,6 +62,49 @@ int weir_http_pass(struct __sk_buff *skb)
 				  : deliver_local(skb, &p, &r, v.endpoint);
 }
 
+enum http_done {
+	HTTP_DONE_NOTHING, /* there is nothing to be done */
+	HTTP_DONE,
+	HTTP_DONE_BUSY, /* a packet of the flow is being judged: ask again */
+};
+
+/* Run by the proxy, which has made its sockets: from here on the connection's packets are theirs. */
+SEC("syscall")
+int weir_http_taken(struct ct_key *asked)
+{
+	struct ct_key key = *asked;
+	struct ct_entry *entry = ct_find(&key, bpf_ktime_get_ns());
+	struct http_flow *flow = http_hold(&key);
+	int done = HTTP_DONE_NOTHING;
+
+	if (!flow)
+		return bpf_map_lookup_elem(&weir_http_flow, &key) ? HTTP_DONE_BUSY : done;
+	if (entry && flow->state == HTTP_STATE_TAKEN && (entry->flags & (CT_HTTP | CT_CUT)) == CT_HTTP) {
+		__sync_fetch_and_or(&entry->flags, CT_PROXY);
+		bpf_map_delete_elem(&weir_http_flow, &key);
+		return HTTP_DONE;
+	}
+	http_release(flow);
+	return done;
+}
+
+/* Run by the agent: forgets what is known of a flow that is gone. */
+SEC("syscall")
+int weir_http_sweep(struct ct_key *asked)
+{
+	struct ct_key key = *asked;
+	struct http_flow *flow = http_hold(&key);
+
+	if (!flow)
+		return HTTP_DONE_NOTHING;
+	if (bpf_map_lookup_elem(&weir_ct, &key)) {
+		http_release(flow);
+		return HTTP_DONE_NOTHING;
+	}
+	bpf_map_delete_elem(&weir_http_flow, &key);
+	return HTTP_DONE;
+}
+
 /* A packet comes with the numbers of the HTTP policies of its two ends as mark and priority, and goes with the struct
  * http_head of what it begins with in cb: for tests and benchmarks. */
 SEC("tc")

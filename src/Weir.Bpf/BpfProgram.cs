@@ -62,6 +62,11 @@ public sealed unsafe class BpfProgram
         }
     }
 
+    /// <summary>Runs a program of the type that nothing but this runs (BPF_PROG_TYPE_SYSCALL).</summary>
+    /// <param name="context">What it is asked.</param>
+    /// <returns>What it returned.</returns>
+    public uint Run(ReadOnlySpan<byte> context) => TestRun([], repeat: 0, context: context).ReturnValue;
+
     private BpfSyscall.ProgramInfo Ask()
     {
         BpfSyscall.ProgramInfo info = default;

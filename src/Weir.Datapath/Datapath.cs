@@ -6,6 +6,7 @@ using System.Runtime.InteropServices;
 using Weir.Bpf;
 using Weir.Linux;
 using Weir.Datapath.Abi;
+using Weir.Http.Rules;
 using Weir.Linux.Netlink;
 using Weir.Net;
 using Weir.Policy;
@@ -39,6 +40,9 @@ public sealed class Datapath : IDatapath, IDisposable
     private readonly PerCpuMap<ulong> _nameAnswers;
     private readonly BpfMapMemory<CtUse> _conntrackUse;
     private readonly ConntrackTable _conntrack;
+    private readonly HttpPolicyTable _http;
+    private readonly Lock _httpLock = new(); // a table takes a while to make
+    private HttpProgram? _httpProgram;
     private XdpProgram? _xdp;
     private MeasureProgram? _measure;
 
@@ -69,6 +73,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _names = new(new(maps[MapNames.Name]));
         _nameAnswers = new(maps[MapNames.NameCount]);
         FollowIpsec();
+        _http = new(maps[MapNames.Http]);
         Backends = new(maps[MapNames.Backend], maps[MapNames.Hop]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);
@@ -142,6 +147,7 @@ public sealed class Datapath : IDatapath, IDisposable
             EndpointProgram.Load(maps, default).Dispose();
             var datapath = new Datapath(maps, options);
             datapath.AttachListener();
+            datapath.AttachHttp();
             return datapath;
         }
         catch
@@ -281,6 +287,52 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
+    /// <summary>Puts the programs that judge requests on their way into the place of older ones.</summary>
+    private void AttachHttp()
+    {
+        lock (_lock)
+        {
+            HttpProgram program = HttpProgram.Load(_maps);
+            _httpProgram = program;
+            if (_maps.AreReplaced)
+            {
+                _waiting[HttpProgram.PinOf(_options.PinRoot)] = new WaitingAttachment(0, () => program.Attach(_options.PinRoot), []);
+                return;
+            }
+
+            program.Attach(_options.PinRoot);
+        }
+    }
+
+    /// <summary>Whether requests from a container of this host to another, to a port with HTTP rules, are judged on their way as long as they are plain; else
+    /// the proxy has the connection from its beginning. Connections that there are keep their way.</summary>
+    public bool JudgesHttp
+    {
+        get => Flags.HasFlag(SettingsFlag.Http);
+        set => ChangeSettings((ref Settings s) => s.Flags = value ? s.Flags | SettingsFlag.Http : s.Flags & ~SettingsFlag.Http);
+    }
+
+    /// <summary>Has requests judged on their way by these HTTP policies and no others. Before policy names them.</summary>
+    /// <returns>By number those that they cannot be judged by, and why: what they are about is the proxy's.</returns>
+    public IReadOnlyDictionary<uint, string> SetHttpPolicies(IReadOnlyCollection<HttpPolicy> policies)
+    {
+        ArgumentNullException.ThrowIfNull(policies);
+        lock (_httpLock)
+        {
+            _http.Replace(policies);
+            return _http.Refused;
+        }
+    }
+
+    /// <summary>How many connections there are whose requests are judged on their way.</summary>
+    public int CountHttpFlows()
+    {
+        lock (_lock)
+        {
+            return _httpProgram?.Count() ?? 0;
+        }
+    }
+
     /// <summary>Whether that one is attached to a namespace.</summary>
     public bool IsListenerWhole
     {
@@ -331,7 +383,7 @@ public sealed class Datapath : IDatapath, IDisposable
     private bool IsOwnProgram(string pin) =>
         ((string[])[EndpointProgram.PinPrefix, HostProgram.PinPrefix, XdpProgram.PinPrefix, OverlayProgram.PinPrefix])
             .Any(prefix => Path.GetFileName(pin).StartsWith(prefix, StringComparison.Ordinal))
-        || SocketHook.Pins(_options.PinRoot).Append(ListenerProgram.PinOf(_options.PinRoot)).Concat(MeasureProgram.Pins(_options.PinRoot)).Contains(pin);
+        || SocketHook.Pins(_options.PinRoot).Append(ListenerProgram.PinOf(_options.PinRoot)).Append(HttpProgram.PinOf(_options.PinRoot)).Concat(MeasureProgram.Pins(_options.PinRoot)).Contains(pin);
 
     /// <summary>The pins of maps and programs that somebody removed. What they stand for is held and goes on.</summary>
     public IReadOnlyList<string> UnpinnedPaths()
@@ -764,7 +816,16 @@ public sealed class Datapath : IDatapath, IDisposable
 
     /// <summary>Removes expired flows. Every ten seconds or so.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
-    public SweepResult SweepConntrack(ulong nowNs) => _conntrack.Sweep(nowNs);
+    public SweepResult SweepConntrack(ulong nowNs)
+    {
+        SweepResult result = _conntrack.Sweep(nowNs);
+        lock (_lock)
+        {
+            _httpProgram?.Sweep(_maps[MapNames.Ct]);
+        }
+
+        return result;
+    }
 
     /// <summary>Packets by direction and end, where there were any.</summary>
     public IReadOnlyList<MetricsRow> Metrics() => ReadMetrics(0, FirstAudited);
@@ -802,6 +863,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _awaitingLinks.Values.ToList().ForEach(program => program.Dispose());
         _held.Dispose();
         _xdp?.Dispose();
+        _httpProgram?.Dispose();
         _measure?.Dispose();
         _events.Dispose();
         _endpointMemory.Dispose();

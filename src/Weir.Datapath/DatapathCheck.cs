@@ -43,6 +43,7 @@ public static class DatapathCheck
         outcome.Add(new("endpoint program", Try(() => Load(DatapathObject.EndpointImage))));
         outcome.Add(new("device programs", Try(() => Load(DatapathObject.HostImage))));
         outcome.Add(new("overlay program", Try(() => OverlayProgram.Load(null).Dispose())));
+        outcome.Add(new("programs for HTTP", Try(() => Load(DatapathObject.HttpImage))));
         outcome.Add(new("XDP program", Try(() => Load(DatapathObject.XdpImage))));
         outcome.Add(new("socket hook", Try(() => SocketHook.Load(null).Dispose())));
         outcome.Add(new("measuring program", Try(MeasureProgram.Try)));

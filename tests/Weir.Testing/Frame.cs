@@ -40,6 +40,9 @@ public sealed record Frame
     /// <summary>TCP; written where the flags say so.</summary>
     public uint Acknowledgement { get; init; } = 1001;
 
+    /// <summary>TCP's, a multiple of four bytes.</summary>
+    public byte[] TcpOptions { get; init; } = [];
+
     public byte IcmpType { get; init; } = 8;
 
     public byte IcmpCode { get; init; }
@@ -116,8 +119,9 @@ public sealed record Frame
         switch (Protocol)
         {
             case 6:
-                head = new byte[20];
-                head[12] = 5 << 4;
+                head = new byte[20 + TcpOptions.Length];
+                head[12] = (byte)(head.Length / 4 << 4);
+                TcpOptions.CopyTo(head, 20);
                 head[13] = TcpFlags;
                 BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(4), Sequence);
                 BinaryPrimitives.WriteUInt32BigEndian(head.AsSpan(8), (TcpFlags & 0x10) != 0 ? Acknowledgement : 0);

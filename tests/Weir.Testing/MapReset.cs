@@ -25,6 +25,12 @@ internal static class MapReset
             case BpfMapType.ArrayOfMaps:
                 Find(map, value => value.ContainsAnyExcept((byte)0)).ForEach(key => map.Delete(key));
                 break;
+            case BpfMapType.HashOfMaps:
+                Find(map, _ => true).ForEach(key => map.Delete(key));
+                break;
+            case BpfMapType.ProgramArray:
+                // The harness that has programs called puts them there first.
+                break;
             case BpfMapType.Hash or BpfMapType.LruHash or BpfMapType.LongestPrefixTrie:
                 List<byte[]> keys = Find(map, _ => true);
                 map.DeleteBatch(keys.SelectMany(key => key).ToArray(), keys.Count);

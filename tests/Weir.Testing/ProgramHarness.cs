@@ -2,8 +2,12 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Weir.Bpf;
+using Weir.Datapath;
 using Weir.Datapath.Abi;
+using Weir.Http.Rules;
 using Weir.Policy;
 
 namespace Weir.Testing;
@@ -156,7 +160,7 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>A monitor asks for every packet.</summary>
     public void SetTrace()
     {
-        _settingsFlags = SettingsFlag.Trace;
+        _settingsFlags |= SettingsFlag.Trace;
         WriteSettings();
     }
 
@@ -178,6 +182,43 @@ public sealed class ProgramHarness : IDisposable
     {
         _proxyPort = port;
         WriteSettings();
+    }
+
+    /// <summary>Has requests between endpoints judged on their way.</summary>
+    public void JudgeHttp(bool on = true)
+    {
+        _maps[MapNames.Calls].Update(Word(0), Word((uint)_loaded.Other("http").Program("weir_http_pass").Fd));
+        _settingsFlags = on ? _settingsFlags | SettingsFlag.Http : _settingsFlags & ~SettingsFlag.Http;
+        WriteSettings();
+    }
+
+    /// <summary>Has them judged by an HTTP policy.</summary>
+    public void PutHttp(uint policy, HttpRuleSet rules)
+    {
+        byte[] table = HttpTable.TryMake(rules, out string why) ?? throw new ArgumentException(why, nameof(rules));
+        using BpfMap one = BpfMap.Create(_maps[MapNames.Http].Spec.Inner!);
+        one.Update(Word(0), table);
+        _maps[MapNames.Http].Update(Word(policy), Word((uint)one.Fd));
+    }
+
+    /// <summary>And no more.</summary>
+    public void RemoveHttp(uint policy) => _maps[MapNames.Http].Delete(Word(policy));
+
+    /// <summary>What the proxy does when it has taken a connection over. False: none waits for that.</summary>
+    public bool CompleteTakeOver(in CtKey key) =>
+        _loaded.Other("http").Program("weir_http_taken").Run(MemoryMarshal.AsBytes(new ReadOnlySpan<CtKey>(in key))) == 1;
+
+    /// <summary>Connections that the proxy is told to take over, and the bytes with them.</summary>
+    public IReadOnlyList<(TakeOver Connection, byte[] Bytes)> ReadTakeOvers()
+    {
+        List<(TakeOver, byte[])> found = [];
+        using var ring = new RingBuffer(_maps[MapNames.TakeOver]);
+        ring.Consume(record =>
+        {
+            TakeOver connection = MemoryMarshal.Read<TakeOver>(record);
+            found.Add((connection, record.Slice(Unsafe.SizeOf<TakeOver>(), connection.Length).ToArray()));
+        });
+        return found;
     }
 
     /// <summary>Makes a service of one slot, whose backend has the same id.</summary>
@@ -376,8 +417,10 @@ public sealed class ProgramHarness : IDisposable
 
         // Some are answered where they can be.
         bool answered = (DropReason)reason is DropReason.ProxyRequired or DropReason.CtInvalid or DropReason.PolicyDenied or DropReason.PolicyDenyRule
-            or DropReason.NetworkIsolated or DropReason.NetworkInternal or DropReason.TooBig && result.ReturnValue == Redirect;
-        if (!answered && result.ReturnValue == Drop != (reason != 0))
+            or DropReason.HttpCut or DropReason.NetworkIsolated or DropReason.NetworkInternal or DropReason.TooBig && result.ReturnValue == Redirect;
+        // What went to the proxy by another way than a packet's is gone, and not dropped.
+        bool wentOn = reason == 0 && _settingsFlags.HasFlag(SettingsFlag.Http);
+        if (!answered && !wentOn && result.ReturnValue == Drop != (reason != 0))
         {
             throw new InvalidOperationException($"action {result.ReturnValue} does not fit reason {reason}");
         }
