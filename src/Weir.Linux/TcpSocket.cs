@@ -35,7 +35,7 @@ public static unsafe class TcpSocket
         try
         {
             SetTransparent(fd, endPoint.AddressFamily);
-            Set(fd, LevelSocket, SocketOption.Mark, (int)mark);
+            SetMark(fd, mark);
             if (endPoint.AddressFamily == AddressFamily.InterNetworkV6)
             {
                 Set(fd, LevelIpv6, SocketOption.Ipv6Only, 1);
@@ -158,7 +158,7 @@ public static unsafe class TcpSocket
         Close(fd);
     }
 
-    private static int Create(AddressFamily family)
+    internal static int Create(AddressFamily family)
     {
         int fd = Libc.Socket(Family(family), Stream | NonBlocking | CloseOnExec, 0);
         return fd >= 0 ? fd : throw LinuxException.Last("socket");
@@ -166,7 +166,9 @@ public static unsafe class TcpSocket
 
     private static int Family(AddressFamily family) => family == AddressFamily.InterNetwork ? FamilyIpv4 : FamilyIpv6;
 
-    private static void SetTransparent(int fd, AddressFamily family)
+    internal static void SetMark(int fd, uint mark) => Set(fd, LevelSocket, SocketOption.Mark, (int)mark);
+
+    internal static void SetTransparent(int fd, AddressFamily family)
     {
         if (!TrySetTransparent(fd, family))
         {
@@ -188,13 +190,13 @@ public static unsafe class TcpSocket
 
     private static bool TrySet(int fd, int level, int option, int value) => Libc.SetSocketOption(fd, level, option, &value, sizeof(int)) == 0;
 
-    private static int Bind(int fd, IPEndPoint endPoint)
+    internal static int Bind(int fd, IPEndPoint endPoint)
     {
         byte* address = stackalloc byte[AddressLength];
         return Libc.Bind(fd, address, Write(endPoint, address));
     }
 
-    private static int Connect(int fd, IPEndPoint endPoint)
+    internal static int Connect(int fd, IPEndPoint endPoint)
     {
         byte* address = stackalloc byte[AddressLength];
         return Libc.Connect(fd, address, Write(endPoint, address));
