@@ -17,6 +17,7 @@ internal static class ProxyFigures
             Connections = stats.Connections,
             ConnectionsOpen = stats.ConnectionsOpen,
             Strays = stats.Strays,
+            TakenOver = stats.TakenOver,
             LatencySumSeconds = stats.LatencySumUs / UsPerSecond,
             RequestBytes = stats.RequestBytes,
             ResponseBytes = stats.ResponseBytes,

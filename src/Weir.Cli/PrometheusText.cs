@@ -131,6 +131,7 @@ public static class PrometheusText
         Many(text, "weir_http_parse_errors_total", "Requests that could not be judged, by what was wrong.", "fault", proxy.ParseErrors);
         One(text, "weir_http_connections_total", "counter", "Connections through the proxy.", proxy.Connections);
         One(text, "weir_http_connections_open", "gauge", "Connections through the proxy now.", proxy.ConnectionsOpen);
+        One(text, "weir_http_taken_over_total", "counter", "Of them, those whose first requests went without it.", proxy.TakenOver);
         One(text, "weir_http_strays_total", "counter", "Connections to the proxy that no policy decision had brought.", proxy.Strays);
         One(text, "weir_http_request_bytes_total", "counter", "Bytes of requests.", proxy.RequestBytes);
         One(text, "weir_http_response_bytes_total", "counter", "Bytes of answers.", proxy.ResponseBytes);

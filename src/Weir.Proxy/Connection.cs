@@ -34,20 +34,23 @@ internal sealed class Connection
     /// <param name="slot">Where the worker keeps it.</param>
     /// <param name="generation">Of that slot: events of the connection before it are not its own.</param>
     /// <param name="tenant">Whose it is.</param>
-    public Connection(
-        WorkerState worker, Tenant tenant, int slot, uint generation, int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    public Connection(WorkerState worker, Tenant tenant, int slot, uint generation, in Arrival arrival, in ProxyFlow flow)
     {
         Worker = worker;
         Tenant = tenant;
         _slot = slot;
         _generation = generation;
-        _source = source;
-        Destination = destination;
+        _source = arrival.Source;
+        Destination = arrival.Destination;
         _flow = flow;
-        _session = Judge.Refuses(worker.Snapshot, in flow) ? new Http1Session(this) : new AuditSession(this);
+        _session = Judge.Refuses(worker.Snapshot, in flow) ? new Http1Session(this, arrival.IsLater) : new AuditSession(this);
         _client = new ConnectionEnd(worker, tenant, Token(ofServer: false));
         _server = new ConnectionEnd(worker, tenant, Token(ofServer: true));
-        _client.Open(client);
+        _client.Open(arrival.Client);
+        if (arrival.Server is { } server)
+        {
+            _server.Open(server);
+        }
     }
 
     /// <summary>Begins, once whoever made it knows it.</summary>

@@ -46,7 +46,7 @@ internal sealed class ConnectionEnd(WorkerState worker, Tenant tenant, ulong tok
     /// <summary>Bytes that came from it and wait for more.</summary>
     public int Unused => _unused.Length;
 
-    /// <summary>Takes a socket that stands, and has what <see cref="ISockets.Tune"/> sets from its listener.</summary>
+    /// <summary>Takes a socket that stands, and has what <see cref="ISockets.Tune"/> sets already.</summary>
     public void Open(int socket)
     {
         _socket = socket;

@@ -17,8 +17,11 @@ internal sealed class Counters
     private long _requestBytes;
     private long _responseBytes;
 
-    /// <summary>Connections accepted.</summary>
+    /// <summary>Connections that came, in whatever way.</summary>
     public long Connections { get; set; }
+
+    /// <summary>Of them, those that were taken over in their middle.</summary>
+    public long TakenOver { get; set; }
 
     public long Open { get; set; }
 
@@ -52,6 +55,7 @@ internal sealed class Counters
             LatencySumUs = (ulong)workers.Sum(worker => worker._latencySum),
             Connections = (ulong)workers.Sum(worker => worker.Connections),
             ConnectionsOpen = workers.Sum(worker => worker.Open),
+            TakenOver = (ulong)workers.Sum(worker => worker.TakenOver),
             Strays = (ulong)workers.Sum(worker => worker.Strays),
             RequestBytes = (ulong)workers.Sum(worker => worker._requestBytes),
             ResponseBytes = (ulong)workers.Sum(worker => worker._responseBytes),

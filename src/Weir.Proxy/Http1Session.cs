@@ -10,7 +10,8 @@ namespace Weir.Proxy;
 /// HTTP/1.0 and 1.1: requests are read strictly and judged one by one, and go on byte for byte. Answers keep
 /// the order of requests, also the proxy's own.
 /// </summary>
-internal sealed class Http1Session(Connection connection) : Session(connection)
+/// <param name="isLater">Requests went to the server before: HTTP/2 cannot begin here.</param>
+internal sealed class Http1Session(Connection connection, bool isLater) : Session(connection)
 {
     private const int MostPipelined = 16;
     private const int BytesPerExchange = 512; // about
@@ -20,7 +21,7 @@ internal sealed class Http1Session(Connection connection) : Session(connection)
     private Exchange? _current;
     private long _discarded;
     private bool _ending;
-    private bool _isNew = true;
+    private bool _isNew = !isLater;
 
     public override int Memory => _answers.Count * BytesPerExchange;
 

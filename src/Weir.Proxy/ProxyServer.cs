@@ -13,6 +13,7 @@ public sealed class ProxyServer : IDisposable
 {
     private const int Backlog = 4096;
     private const int Attempts = 20;
+    private const int MostArriving = 1024;
     private static readonly TimeSpan _lookEvery = TimeSpan.FromMilliseconds(200);
 
     private readonly List<int> _listeners = [];
@@ -20,16 +21,22 @@ public sealed class ProxyServer : IDisposable
     private readonly ConcurrentDictionary<ushort, int> _perEndpoint = [];
     private readonly ManualResetEventSlim _drained = new();
     private readonly SpareMemory _memory;
+    private readonly TakeOverReader _takeOvers;
     private long _fullUntil;
 
     /// <param name="listeners">Those of the proxy whose place this one takes; null: new ones.</param>
     /// <exception cref="DatapathException">There is no datapath.</exception>
     /// <exception cref="LinuxException">The sockets cannot be made.</exception>
     public ProxyServer(ProxyOptions options, IReadOnlyList<int>? listeners)
+        : this(options, listeners, ProxyFlows.Open((options ?? throw new ArgumentNullException(nameof(options))).PinRoot))
     {
-        ArgumentNullException.ThrowIfNull(options);
+    }
+
+    /// <param name="flows">Disposed with it.</param>
+    internal ProxyServer(ProxyOptions options, IReadOnlyList<int>? listeners, IProxyFlows flows)
+    {
         Options = options;
-        Flows = ProxyFlows.Open(options.PinRoot);
+        Flows = flows;
         if (listeners is null)
         {
             Listen();
@@ -43,6 +50,7 @@ public sealed class ProxyServer : IDisposable
         Port = (ushort)TcpSocket.LocalEndPoint(_listeners[0]).Port;
         _workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Worker(this, i))];
         _memory = new SpareMemory(() => _workers.Sum(worker => worker.State.Waiting));
+        _takeOvers = new TakeOverReader(this);
     }
 
     public ProxyOptions Options { get; }
@@ -53,7 +61,7 @@ public sealed class ProxyServer : IDisposable
     /// <summary>The proxy accepts no more and its last connection has ended.</summary>
     public WaitHandle Drained => _drained.WaitHandle;
 
-    internal ProxyFlows Flows { get; }
+    internal IProxyFlows Flows { get; }
 
     internal Reporter Reporter { get; } = new();
 
@@ -66,21 +74,29 @@ public sealed class ProxyServer : IDisposable
     {
         Array.ForEach(_workers, worker => worker.Start());
         Flows.SetListeners(_listeners);
+        _takeOvers.Start();
     }
 
     /// <summary>Puts policies in force, all at once.</summary>
     internal void Enforce(ProxyPolicies policies) => Policies.Current = Policies.Current.Next(policies);
 
+    /// <summary>False: more connections wait for workers than should.</summary>
+    internal bool HasRoom => _workers.Sum(worker => worker.Arriving) < MostArriving;
+
+    /// <summary>Gives a connection to the worker that has fewest.</summary>
+    internal void Give(in Arrival arrival) => _workers.MinBy(worker => worker.Counters.Open + worker.Arriving)!.Give(in arrival);
+
     internal ProxyStats Stats() => Counters.Sum([.. _workers.Select(worker => worker.Counters)]);
 
-    /// <summary>Accepts no more; <see cref="Drained"/> is set when all connections have ended, or time is up.</summary>
+    /// <summary>Accepts no more, nor takes over; <see cref="Drained"/> is set when all connections have ended, or time is up.</summary>
     internal void Drain()
     {
+        _takeOvers.Stop();
         Array.ForEach(_workers, worker => worker.StopAccepting());
         _ = Task.Run(async () =>
         {
             long until = Environment.TickCount64 + (long)Options.DrainTimeout.TotalMilliseconds;
-            while (_workers.Sum(worker => worker.Counters.Open) > 0 && Environment.TickCount64 < until)
+            while (_workers.Sum(worker => worker.Counters.Open + worker.Arriving) > 0 && Environment.TickCount64 < until)
             {
                 await Task.Delay(_lookEvery);
             }
@@ -129,6 +145,7 @@ public sealed class ProxyServer : IDisposable
     public void Dispose()
     {
         _memory.Dispose();
+        _takeOvers.Dispose();
         Array.ForEach(_workers, worker => worker.Dispose());
         _listeners.ForEach(TcpSocket.Close);
         Flows.Dispose();

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Collections.Concurrent;
 using System.Net;
 using Weir.Datapath;
 using Weir.Http.Http1;
@@ -24,6 +25,7 @@ internal sealed class Worker : IDisposable
     private readonly Turn _turn;
     private readonly List<Connection?> _connections = [];
     private readonly Stack<int> _free = [];
+    private readonly ConcurrentQueue<Arrival> _arrivals = [];
     private uint _generation;
     private uint _revision;
     private volatile bool _accepts = true;
@@ -49,6 +51,16 @@ internal sealed class Worker : IDisposable
 
     public void Start() => _thread.Start();
 
+    /// <summary>Connections that were given to it and that it has not begun with.</summary>
+    public int Arriving => _arrivals.Count;
+
+    /// <summary>Gives it a connection. Any thread may.</summary>
+    public void Give(in Arrival arrival)
+    {
+        _arrivals.Enqueue(arrival);
+        _wake.Signal();
+    }
+
     /// <summary>Accepts no more; goes on with what there is.</summary>
     public void StopAccepting()
     {
@@ -61,6 +73,11 @@ internal sealed class Worker : IDisposable
         _stops = true;
         _wake.Signal();
         _thread.Join();
+        while (_arrivals.TryDequeue(out Arrival arrival))
+        {
+            Refuse(in arrival);
+        }
+
         _poll.Dispose();
         _wake.Dispose();
     }
@@ -147,6 +164,11 @@ internal sealed class Worker : IDisposable
         if (e.Token == WakeToken)
         {
             _wake.Clear();
+            while (_arrivals.TryDequeue(out Arrival arrival))
+            {
+                Admit(in arrival);
+            }
+
             return;
         }
 
@@ -205,26 +227,39 @@ internal sealed class Worker : IDisposable
                 return;
             }
 
-            Counters.Connections++;
-            IPEndPoint destination = TcpSocket.LocalEndPoint(client);
-            if (!_server.Flows.TryFind(source, destination, out ProxyFlow flow))
-            {
-                Counters.Strays++;
-                TcpSocket.Reset(client);
-                continue;
-            }
-
-            if (!_server.TryTake(flow.SourceEndpoint))
-            {
-                TcpSocket.Reset(client);
-                continue;
-            }
-
-            Add(client, source, destination, in flow);
+            Admit(new Arrival(client, null, source, TcpSocket.LocalEndPoint(client)));
         }
     }
 
-    private void Add(int client, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    private void Admit(in Arrival arrival)
+    {
+        Counters.Connections++;
+        Counters.TakenOver += arrival.Server is null ? 0 : 1;
+        if (!_server.Flows.TryFind(arrival.Source, arrival.Destination, out ProxyFlow flow))
+        {
+            Counters.Strays++;
+            Refuse(in arrival);
+        }
+        else if (!_server.TryTake(flow.SourceEndpoint))
+        {
+            Refuse(in arrival);
+        }
+        else
+        {
+            Add(in arrival, in flow);
+        }
+    }
+
+    private static void Refuse(in Arrival arrival)
+    {
+        TcpSocket.Reset(arrival.Client);
+        if (arrival.Server is { } server)
+        {
+            TcpSocket.Reset(server);
+        }
+    }
+
+    private void Add(in Arrival arrival, in ProxyFlow flow)
     {
         if (!_free.TryPop(out int slot))
         {
@@ -234,8 +269,8 @@ internal sealed class Worker : IDisposable
 
         _generation = (_generation + 1) & 0x7FFFFFFF;
         Counters.Open++;
-        Tenant tenant = _tenants.Join(flow.SourceEndpoint, source.Address);
-        var connection = new Connection(State, tenant, slot, _generation, client, source, destination, in flow);
+        Tenant tenant = _tenants.Join(flow.SourceEndpoint, arrival.Source.Address);
+        var connection = new Connection(State, tenant, slot, _generation, in arrival, in flow);
         _connections[slot] = connection;
         connection.Begin();
     }

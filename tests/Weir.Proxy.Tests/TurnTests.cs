@@ -93,7 +93,7 @@ public sealed class TurnTests
     }
 
     private Connection Of(Tenant tenant) =>
-        new(_rig.Worker, tenant, 0, 1, _rig.Sockets.New().Number, new IPEndPoint(IPAddress.Loopback, 1), new IPEndPoint(IPAddress.Loopback, 2), default);
+        new(_rig.Worker, tenant, 0, 1, new Arrival(_rig.Sockets.New().Number, null, new IPEndPoint(IPAddress.Loopback, 1), new IPEndPoint(IPAddress.Loopback, 2)), default);
 
     private void Use(int token, int milliseconds)
     {

@@ -8,7 +8,7 @@ namespace Weir.Datapath;
 
 /// <summary>The proxy's view of the datapath: whose a flow is, and whether policy has changed. It changes
 /// nothing there but where its own listeners are. Safe to use from several threads.</summary>
-public sealed class ProxyFlows : IProxyFlows, IDisposable
+public sealed class ProxyFlows : IProxyFlows
 {
     private const long LookAgainMs = 100; // where a flow is not found
     private const long LookAnywayMs = 1000;
@@ -53,8 +53,7 @@ public sealed class ProxyFlows : IProxyFlows, IDisposable
         throw new DatapathException($"there is no datapath in {pinRoot}", [], "Start 'weir agent', which starts the proxy.");
     }
 
-    /// <summary>Makes these sockets the ones that the datapath's flows come to: IPv4, then IPv6 if there is one. They
-    /// stay it until they are closed.</summary>
+    /// <inheritdoc/>
     public void SetListeners(IReadOnlyList<int> sockets)
     {
         ArgumentNullException.ThrowIfNull(sockets);

@@ -22,4 +22,12 @@ internal sealed class MemoryFlows : IProxyFlows
         flow = new ProxyFlow(new Identity(1000), new Identity(1001), 1, 2, EgressPolicy, Policy, Revision);
         return !Denies;
     }
+
+    public void SetListeners(IReadOnlyList<int> sockets)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
 }

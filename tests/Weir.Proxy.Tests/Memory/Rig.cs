@@ -22,16 +22,26 @@ internal sealed class Rig
 
     /// <param name="isAudit">The rules refuse nothing.</param>
     public Rig(bool isAudit, params HttpRule[] rules)
+        : this(isAudit, isTakenOver: false, isLater: false, rules)
+    {
+    }
+
+    private Rig(bool isAudit, bool isTakenOver, bool isLater, HttpRule[] rules)
     {
         Put(isAudit, rules);
         Worker = new WorkerState(Sockets, Flows, _policies, _reporter, new ProxyOptions { PinRoot = "", Version = "", Workers = 1 }, (_, _) => IsForgotten = true);
         Client = Sockets.New();
+        int? server = isTakenOver ? Sockets.New().Number : null;
         var source = new IPEndPoint(IPAddress.Parse("10.0.0.1"), 40000);
         var destination = new IPEndPoint(IPAddress.Parse("10.0.0.2"), 80);
         Flows.TryFind(source, destination, out var flow);
-        Connection = new Connection(Worker, new Tenant(1, source.Address), 0, 1, Client.Number, source, destination, in flow);
+        Connection = new Connection(Worker, new Tenant(1, source.Address), 0, 1, new Arrival(Client.Number, server, source, destination, isLater), in flow);
         Connection.Begin();
     }
+
+    /// <summary>A connection that begins with both ends.</summary>
+    /// <param name="isLater">Requests went before.</param>
+    public static Rig TakenOver(bool isLater, params HttpRule[] rules) => new(isAudit: false, isTakenOver: true, isLater, rules.Length == 0 ? [HttpRule.Any] : rules);
 
     public MemorySockets Sockets { get; } = new();
 
