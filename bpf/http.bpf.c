@@ -27,7 +27,7 @@ int weir_http_pass(struct __sk_buff *skb)
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
 	source_is_b = ct_key_of(&p, &key);
 	entry = ct_find(&key, now);
-	if (!entry || !(entry->flags & CT_HTTP))
+	if (!entry || !(entry->flags & CT_PROXY))
 		return drop(skb, &p, &r, DROP_REASON_CT_INVALID);
 	reply = ct_is_reply(entry, source_is_b);
 	r.is_reply = reply;
@@ -37,10 +37,11 @@ int weir_http_pass(struct __sk_buff *skb)
 	r.dst_endpoint = entry->dst_endpoint;
 	r.endpoint_id = reply ? entry->dst_endpoint : entry->src_endpoint;
 	v.endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
-	if (entry->flags & CT_PROXY)
-		return deliver_proxy(skb, &p, &r);
+	/* Since the endpoint's program saw it. */
 	if (entry->flags & CT_CUT)
 		return drop(skb, &p, &r, DROP_REASON_PROXY_REQUIRED);
+	if (ct_is_proxys(entry))
+		return deliver_proxy(skb, &p, &r);
 	reason = reply ? http_answer(skb, &p, &key, entry, &believed)
 		       : http_ask_on(skb, &p, &key, entry, &v, &believed, &silent);
 	if (silent) {
@@ -80,7 +81,7 @@ int weir_http_taken(struct ct_key *asked)
 	if (!flow)
 		return bpf_map_lookup_elem(&weir_http_flow, &key) ? HTTP_DONE_BUSY : done;
 	if (entry && flow->state == HTTP_STATE_TAKEN && (entry->flags & (CT_HTTP | CT_CUT)) == CT_HTTP) {
-		__sync_fetch_and_or(&entry->flags, CT_PROXY);
+		__sync_fetch_and_and(&entry->flags, ~(__u32)(CT_HTTP | CT_HELD));
 		bpf_map_delete_elem(&weir_http_flow, &key);
 		return HTTP_DONE;
 	}

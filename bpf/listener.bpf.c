@@ -54,7 +54,7 @@ int weir_listener(struct bpf_sk_lookup *ctx)
 	p.dport = bpf_htons((__u16)ctx->local_port);
 	source_is_b = ct_key_of(&p, &key);
 	entry = ct_find(&key, bpf_ktime_get_coarse_ns());
-	if (!entry || (entry->flags & (CT_PROXY | CT_CUT)) != CT_PROXY || ct_is_reply(entry, source_is_b))
+	if (!entry || (entry->flags & (CT_PROXY | CT_HTTP | CT_CUT)) != CT_PROXY || ct_is_reply(entry, source_is_b))
 		return SK_PASS;
 	sk = bpf_map_lookup_elem(&weir_listeners, &index);
 	if (!sk)

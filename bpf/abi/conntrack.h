@@ -30,8 +30,8 @@ enum ct_flag {
 				address they have */
 	CT_OVERLAY = 4096,   /* its opener's identity is what the overlay brought */
 	CT_AUDITED = 8192,   /* it was told that rules in audit would deny it */
-	CT_HTTP = 16384,     /* its opener's requests are judged on their way, see weir_http_flow; with CT_PROXY:
-				they were, until the proxy took it over */
+	CT_HTTP = 16384,     /* with CT_PROXY: as long as its opener's requests are plain they are judged on their
+				way, see weir_http_flow; without this it is the proxy's */
 	CT_HELD = 32768,     /* CT_HTTP: nothing passes until the proxy has taken it over */
 };
 

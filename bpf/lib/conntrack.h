@@ -70,6 +70,12 @@ static __always_inline bool ct_is_reply(const struct ct_entry *entry, bool sourc
 	return source_is_b != !!(entry->flags & CT_ORIGIN_B);
 }
 
+/* Is the proxy between its ends now? */
+static __always_inline bool ct_is_proxys(const struct ct_entry *entry)
+{
+	return (entry->flags & (CT_PROXY | CT_HTTP)) == CT_PROXY;
+}
+
 /* Only a packet that can begin a conversation opens a flow. */
 static __always_inline bool ct_may_open(const struct packet *p)
 {

@@ -47,13 +47,25 @@ static __always_inline __u32 http_earlier(__u32 a, __u32 b)
 	return sequence_after(a, b) ? b : a;
 }
 
+/* Has the last head that passed not arrived yet, as far as its receiver has said? */
+static __always_inline bool http_head_is_on_its_way(const struct http_flow *flow,
+						    const struct ct_entry *entry)
+{
+	return flow->head_length && sequence_after(flow->head + flow->head_length, entry->opener.una);
+}
+
 /* Does the packet acknowledge as much as its opener has sent before it? Then an answerer who has forgotten the
  * connection, and sends SYN cookies, may take it for the last of a handshake that began there: a cookie is worth as
- * much for any pair of numbers with the same difference. No harm comes of that where a head is next, or nothing. */
-static __always_inline bool http_could_begin(const struct http_flow *flow, const struct packet *p)
+ * much for any pair of numbers with the same difference. No harm comes of that where a head is next, or may be sent
+ * again, or nothing is. */
+static __always_inline bool http_could_begin(const struct http_flow *flow, const struct ct_entry *entry,
+					     const struct packet *p)
 {
-	return p->ack - flow->answer_start == p->seq - flow->start &&
-	       (flow->state == HTTP_STATE_BODY || p->seq != flow->next);
+	if (p->ack - flow->answer_start != p->seq - flow->start)
+		return false;
+	if (p->seq == flow->next && flow->state != HTTP_STATE_BODY)
+		return false;
+	return p->seq != flow->head || !http_head_is_on_its_way(flow, entry);
 }
 
 static __always_inline bool http_has_table(__u32 policy)
@@ -102,7 +114,7 @@ static __noinline enum http_course http_follow(struct __sk_buff *skb, struct htt
 	enum http_answer answer;
 	bool closes = flow->flags & HTTP_FLOW_CLOSES;
 
-	if (flow->head_length && !sequence_after(flow->head + flow->head_length, arrived))
+	if (!http_head_is_on_its_way(flow, entry))
 		flow->head_length = 0;
 	if (sequence_after(arrived, at))
 		at = http_earlier(end, arrived);
@@ -257,9 +269,11 @@ static __noinline enum drop_reason http_carry(struct __sk_buff *skb, const struc
 	if (tcp && !(p->tcp_flags & TCP_URG)) {
 		b.end = p->seq_end - b.fin;
 		b.offset = p->l4_off + parse_tcp_header(tcp);
-		if (flow->state == HTTP_STATE_TAKEN)
+		if (flow->state == HTTP_STATE_OPENING)
+			course = HTTP_EARLY;
+		else if (flow->state == HTTP_STATE_TAKEN)
 			course = b.seq == flow->next ? HTTP_HAND_OVER : HTTP_EARLY;
-		else if (!http_could_begin(flow, p) &&
+		else if (!http_could_begin(flow, entry, p) &&
 			 !(entry->flags & CT_FIN_REPLY && b.end != b.seq))
 			course = http_follow(skb, flow, entry, &b);
 	}
@@ -330,7 +344,7 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 	http_release(flow);
 	return DROP_REASON_NONE;
 proxy:
-	__sync_fetch_and_or(&entry->flags, CT_PROXY);
+	__sync_fetch_and_and(&entry->flags, ~(__u32)CT_HTTP);
 	v->way = WAY_PROXY;
 	return DROP_REASON_NONE;
 }
@@ -427,5 +441,5 @@ static __always_inline enum drop_reason http_ask_on(struct __sk_buff *skb, const
 		return http_carry(skb, p, key, entry, silent);
 	if (flow->state == HTTP_STATE_TAKEN)
 		return DROP_REASON_HTTP_HELD;
-	return http_could_begin(flow, p) ? DROP_REASON_HTTP_ORDER : DROP_REASON_NONE;
+	return http_could_begin(flow, entry, p) ? DROP_REASON_HTTP_ORDER : DROP_REASON_NONE;
 }

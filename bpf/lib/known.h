@@ -30,7 +30,7 @@ static __always_inline void known_way(const struct ct_entry *entry, enum judge_s
 				      bool reply, struct ruling *v, struct report *r)
 {
 	v->way = WAY_ON;
-	if (entry->flags & CT_PROXY) {
+	if (ct_is_proxys(entry)) {
 		v->way = WAY_PROXY;
 		r->proxy = true;
 	} else if (side == JUDGE_FROM_DEVICE || side == JUDGE_FROM_WIRE) {
@@ -82,12 +82,12 @@ known_rejudge(struct __sk_buff *skb, const struct packet *p, struct report *r, e
 	reason = flow_judge_at(&f, r, side, v);
 	if (reason) {
 		/* The proxy ends a connection that it does not find. */
-		if (entry->flags & CT_PROXY)
+		if (ct_is_proxys(entry))
 			room_forget(key, entry);
 		return reason;
 	}
 	/* What went through the proxy once stays with it: its connections end there. */
-	if (v->way == WAY_PROXY && v->proxy_required && !(entry->flags & (CT_PROXY | CT_HTTP))) {
+	if (v->way == WAY_PROXY && v->proxy_required && !(entry->flags & CT_PROXY)) {
 		r->proxy = true;
 		entry->flags |= CT_PROXY | CT_CLOSED | CT_CUT;
 		if (!(entry->flags & CT_BRIEF))
@@ -125,7 +125,7 @@ static __always_inline enum drop_reason known_believe(const struct packet *p, en
 	/* A fragment has not all of its numbers: it changes nothing. */
 	if (*believed || p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT))
 		return DROP_REASON_NONE;
-	if (entry->flags & CT_PROXY) {
+	if (ct_is_proxys(entry)) {
 		*believed = side == JUDGE_FROM_ENDPOINT || !(p->tcp_flags & (TCP_RST | TCP_FIN));
 	} else if (p->tcp_flags & TCP_RST) {
 		enum sequence_reset reset = sequence_reset(entry, p, reply);
@@ -175,7 +175,7 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	if (entry->flags & (CT_CUT | CT_HELD)) {
 		if (entry->flags & CT_CUT)
 			return DROP_REASON_PROXY_REQUIRED;
-		if (reply && !(entry->flags & CT_PROXY))
+		if (reply && entry->flags & CT_HTTP)
 			return DROP_REASON_HTTP_HELD;
 	}
 	/* A service's packets come by a device: this one was sent past it, with the same ports. Its
@@ -198,8 +198,7 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 			return reason;
 	}
 	/* Until both ends' numbers are known, and then for whatever the opener sends. */
-	if ((entry->flags & (CT_HTTP | CT_PROXY)) == CT_HTTP &&
-	    (!reply || !(entry->flags & CT_ESTABLISHED))) {
+	if (entry->flags & CT_HTTP && (!reply || !(entry->flags & CT_ESTABLISHED))) {
 		r->proxy = true;
 		v->way = WAY_HTTP;
 		return side == JUDGE_FROM_ENDPOINT ? DROP_REASON_NONE : DROP_REASON_HTTP_CUT;

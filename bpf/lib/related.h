@@ -36,7 +36,7 @@ static __always_inline struct ct_entry *related_flow(const struct packet *quoted
 		return 0;
 	*reply = ct_is_reply(entry, source_is_b);
 	/* The proxy's two legs have numbers of their own. */
-	if (quoted->protocol == L4_TCP && !(entry->flags & CT_PROXY) &&
+	if (quoted->protocol == L4_TCP && !ct_is_proxys(entry) &&
 	    !sequence_quoted(entry, quoted->seq, *reply))
 		return 0;
 	return entry;

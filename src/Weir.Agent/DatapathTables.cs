@@ -26,6 +26,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
 
     internal int CountFlows() => datapath.CountConntrack(Clock.MonotonicNs());
 
+    internal int CountHttpFlows() => datapath.CountHttpFlows();
+
     internal ListIpsResponse Ips()
     {
         var response = new ListIpsResponse();

@@ -42,6 +42,8 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             EventsLost = tables.EventsLost,
             MemoryBytes = Environment.WorkingSet,
             Proxy = proxy.Describe(),
+            HttpVerdict = config.Control.HttpVerdict.ToString().ToLowerInvariant(),
+            HttpFlows = tables.CountHttpFlows(),
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
             Cluster = cluster.State,

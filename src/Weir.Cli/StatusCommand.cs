@@ -25,6 +25,7 @@ internal static class StatusCommand
         ("Cluster", status.Cluster),
         ("Record", status.Record),
         ("HTTP proxy", status.Proxy),
+        ("HTTP verdict", status.HttpVerdict == "proxy" && status.HttpFlows == 0 ? "proxy" : $"{status.HttpVerdict}, {status.HttpFlows} connections judged in the kernel"),
         ("Enforcement", status.Enforcement),
         ("Policy", $"{status.Policies} policies, {status.Rules} rules, revision {status.Revision}"),
         ("Services", $"{status.Services}"),

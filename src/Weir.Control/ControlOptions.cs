@@ -39,6 +39,9 @@ public sealed record ControlOptions
     /// <summary>Whether containers' TCP connections are measured.</summary>
     public bool Measure { get; init; } = true;
 
+    /// <summary>Who judges HTTP requests.</summary>
+    public HttpVerdict HttpVerdict { get; init; } = HttpVerdict.Proxy;
+
     /// <summary>Who this host is to the other nodes of its cluster; null: it is by itself.</summary>
     public ClusterOptions? Cluster { get; init; }
 

@@ -87,7 +87,7 @@ public sealed class ControlPlane : IDisposable
         var lists = new PolicyLists(peers);
         var tables = new ServiceTables(datapath.Services, datapath.Backends);
         _reconciler = new Reconciler(
-            _writer, datapath, tables, new LinuxHost(durable, _links, _tables, _settings, _filter, datapath.SnatPorts, log), new RoutedProxy(proxy, _settings), lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, log);
+            _writer, datapath, tables, new LinuxHost(durable, _links, _tables, _settings, _filter, datapath.SnatPorts, log), new RoutedProxy(new DatapathJudge(proxy, datapath, options.HttpVerdict, log), _settings), lists, new PlanOptions(options.DenyResponse, options.Masquerade), time, log);
         _networks = new NetworkManager(_writer, durable, ranges, _addresses, _reconciler, options, time, log);
         _endpoints = new EndpointManager(_writer, runtime, datapath, new EndpointLinks(_links), _identities, _reconciler, time, log, isInCluster: shared is not null);
         _policies = new PolicyManager(_writer, durable, _identities, peers, _reconciler, lists, options, log);

@@ -80,4 +80,7 @@ internal static partial class Log
 
     [LoggerMessage(4053, LogLevel.Information, "What other nodes' containers send and get past the overlay {How}")]
     internal static partial void IpsecFollowed(ILogger log, string how);
+
+    [LoggerMessage(4054, LogLevel.Information, "Requests by {Rules} are judged by the proxy alone: {Why}")]
+    internal static partial void HttpPolicyIsTheProxys(ILogger log, string rules, string why);
 }

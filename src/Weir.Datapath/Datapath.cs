@@ -147,7 +147,6 @@ public sealed class Datapath : IDatapath, IDisposable
             EndpointProgram.Load(maps, default).Dispose();
             var datapath = new Datapath(maps, options);
             datapath.AttachListener();
-            datapath.AttachHttp();
             return datapath;
         }
         catch
@@ -287,29 +286,40 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
-    /// <summary>Puts the programs that judge requests on their way into the place of older ones.</summary>
-    private void AttachHttp()
+    /// <summary>Whether that one is attached to a namespace.</summary>
+    public bool IsListenerWhole
     {
-        lock (_lock)
+        get
         {
-            HttpProgram program = HttpProgram.Load(_maps);
-            _httpProgram = program;
-            if (_maps.AreReplaced)
+            lock (_lock)
             {
-                _waiting[HttpProgram.PinOf(_options.PinRoot)] = new WaitingAttachment(0, () => program.Attach(_options.PinRoot), []);
-                return;
+                string pin = ListenerProgram.PinOf(_options.PinRoot);
+                return _waiting.ContainsKey(pin) || _held.IsAttached(pin);
             }
-
-            program.Attach(_options.PinRoot);
         }
     }
 
-    /// <summary>Whether requests from a container of this host to another, to a port with HTTP rules, are judged on their way as long as they are plain; else
-    /// the proxy has the connection from its beginning. Connections that there are keep their way.</summary>
-    public bool JudgesHttp
+    /// <summary>Says whether requests from a container of this host to another, to a port with HTTP rules, are judged on their way as long as they are
+    /// plain; else the proxy has the connection from its beginning. Connections that there are keep their way.</summary>
+    public void SetJudgesHttp(bool on)
     {
-        get => Flags.HasFlag(SettingsFlag.Http);
-        set => ChangeSettings((ref Settings s) => s.Flags = value ? s.Flags | SettingsFlag.Http : s.Flags & ~SettingsFlag.Http);
+        lock (_lock)
+        {
+            if (_httpProgram is null && (on || HttpProgram.CountFlows(_maps) > 0))
+            {
+                HttpProgram program = _httpProgram = HttpProgram.Load(_maps);
+                if (_maps.AreReplaced)
+                {
+                    _waiting[HttpProgram.PinOf(_options.PinRoot)] = new WaitingAttachment(0, () => program.Attach(_options.PinRoot), []);
+                }
+                else
+                {
+                    program.Attach(_options.PinRoot);
+                }
+            }
+
+            ChangeSettings((ref Settings s) => s.Flags = on ? s.Flags | SettingsFlag.Http : s.Flags & ~SettingsFlag.Http);
+        }
     }
 
     /// <summary>Has requests judged on their way by these HTTP policies and no others. Before policy names them.</summary>
@@ -325,26 +335,7 @@ public sealed class Datapath : IDatapath, IDisposable
     }
 
     /// <summary>How many connections there are whose requests are judged on their way.</summary>
-    public int CountHttpFlows()
-    {
-        lock (_lock)
-        {
-            return _httpProgram?.Count() ?? 0;
-        }
-    }
-
-    /// <summary>Whether that one is attached to a namespace.</summary>
-    public bool IsListenerWhole
-    {
-        get
-        {
-            lock (_lock)
-            {
-                string pin = ListenerProgram.PinOf(_options.PinRoot);
-                return _waiting.ContainsKey(pin) || _held.IsAttached(pin);
-            }
-        }
-    }
+    public int CountHttpFlows() => HttpProgram.CountFlows(_maps);
 
     /// <summary>Whether maps got another size or layout: programs that an earlier agent attached have the old ones, count as not
     /// whole and are to be attached anew; then <see cref="EndReplacement"/>.</summary>

@@ -95,6 +95,13 @@ internal sealed class HttpConversation : IDisposable
 
     internal Frame SynAckFrame(byte[]? options = null) => FromServer(-1, [], Syn | Ack) with { TcpOptions = options ?? _options };
 
+    /// <summary>As if there had been no connection.</summary>
+    internal void Forget()
+    {
+        CtKey key = Key;
+        new BpfMap<CtKey, HttpFlow>(Programs.Map(MapNames.HttpFlow)).Remove(in key);
+    }
+
     /// <summary>The handshake.</summary>
     internal HttpConversation Open(byte[]? options = null, byte[]? answered = null)
     {
@@ -119,7 +126,7 @@ internal sealed class HttpConversation : IDisposable
     internal static void Passes(Outcome outcome)
     {
         Assert.Equal((ProgramHarness.Redirect, DropReason.None), (outcome.Action, outcome.Reason));
-        Assert.Equal(Frame.ContainerMac, outcome.Frame[..6]);
+        Assert.Equal(Frame.GatewayMac, outcome.Frame[..6]); // as the harness has it
     }
 
     /// <summary>By loopback, whose address is all zeros.</summary>

@@ -35,7 +35,7 @@ public enum CtFlag : uint
     Overlay = 4096,
     /// <summary>it was told that rules in audit would deny it</summary>
     Audited = 8192,
-    /// <summary>its opener&apos;s requests are judged on their way, see weir_http_flow; with CT_PROXY: they were, until the proxy took it over</summary>
+    /// <summary>with CT_PROXY: as long as its opener&apos;s requests are plain they are judged on their way, see weir_http_flow; without this it is the proxy&apos;s</summary>
     Http = 16384,
     /// <summary>CT_HTTP: nothing passes until the proxy has taken it over</summary>
     Held = 32768,

@@ -58,10 +58,10 @@ internal sealed class HttpProgram : IDisposable
     }
 
     /// <summary>How many flows there are whose requests are judged on their way.</summary>
-    internal int Count()
+    internal static int CountFlows(DatapathMaps maps)
     {
         int sum = 0;
-        _flows.ForEachBatch((_, _, count) => sum += count);
+        maps[MapNames.HttpFlow].ForEachBatch((_, _, count) => sum += count);
         return sum;
     }
 

@@ -71,7 +71,7 @@ public sealed class ProxyFlows : IProxyFlows
         CtKey key = CtKeys.Of(source, destination, IpProtocol.Tcp, out bool sourceIsB);
         flow = default;
         if ((!_maps.TryGet(in key, out CtEntry entry) && (!AreReplaced(LookAgainMs) || !_maps.TryGet(in key, out entry)) && !TryGetBefore(in key, out entry))
-            || (entry.Flags & (CtFlag.Proxy | CtFlag.Cut)) != CtFlag.Proxy
+            || (entry.Flags & (CtFlag.Proxy | CtFlag.Http | CtFlag.Cut)) != CtFlag.Proxy
             || ((entry.Flags & CtFlag.OriginB) != 0) != sourceIsB)
         {
             return false;
