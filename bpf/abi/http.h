@@ -133,6 +133,7 @@ enum take_over_flag {
 	TAKE_OVER_STAMPS = 2, /* both ends have time stamps */
 	TAKE_OVER_DENIED = 4,
 	TAKE_OVER_PARTIAL = 8,
+	TAKE_OVER_FIRST = 16, /* no request passed before */
 };
 
 /* In weir_take_over: a connection that the proxy is to take over between two requests, where all that was sent before

@@ -225,7 +225,8 @@ static __noinline bool http_hand_over(struct __sk_buff *skb, const struct packet
 	t->client_scale = flow->opener_scale;
 	t->server_scale = flow->answerer_scale;
 	t->flags = b->why | (flow->flags & HTTP_FLOW_SACK ? TAKE_OVER_SACK : 0) |
-		   (flow->flags & HTTP_FLOW_STAMPS ? TAKE_OVER_STAMPS : 0);
+		   (flow->flags & HTTP_FLOW_STAMPS ? TAKE_OVER_STAMPS : 0) |
+		   (flow->requests ? 0 : TAKE_OVER_FIRST);
 	t->_pad0 = 0;
 	if (length > TAKE_OVER_BYTES)
 		length = TAKE_OVER_BYTES;

@@ -62,7 +62,7 @@ internal sealed class TakeOverReader(ProxyServer server) : IDisposable
             {
                 sockets.Start(in connection);
                 isTaken = true;
-                server.Give(new Arrival(sockets.Client, sockets.Server, source, destination, IsLater: true));
+                server.Give(new Arrival(sockets.Client, sockets.Server, source, destination, IsLater: !connection.Flags.HasFlag(TakeOverFlag.First)));
             }
         }
         catch (LinuxException e) when (e.Number == Errno.TooManyFiles)

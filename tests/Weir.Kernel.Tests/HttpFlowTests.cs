@@ -346,7 +346,7 @@ public sealed class HttpFlowTests
         using HttpConversation c = new HttpConversation().Open(options: [2, 4, 0x02, 0x00, 3, 3, 9, 0], answered: [2, 4, 0x20, 0x00, 4, 2, 1, 1]);
         (TakeOver take, _) = c.IsHandedOver(c.Send(0, _denied));
         Assert.Equal((512, 0x2000, 0xff, 0xff), (take.ClientMss, take.ServerMss, take.ClientScale, take.ServerScale));
-        Assert.Equal(TakeOverFlag.Denied, take.Flags);
+        Assert.Equal(TakeOverFlag.Denied | TakeOverFlag.First, take.Flags);
     }
 
     [PrivilegedFact]

@@ -14,4 +14,6 @@ public enum TakeOverFlag : byte
     Stamps = 2,
     Denied = 4,
     Partial = 8,
+    /// <summary>no request passed before</summary>
+    First = 16,
 }
