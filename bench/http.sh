@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # HTTP between two containers: direct over Docker's bridge, over a weir network without and with HTTP rules
-# (1 and 100), and with nginx or HAProxy as a proxy in between; HTTP/2 beside nghttpx and HAProxy. All in turn, round
+# (1 and 100), by the proxy (weir-N) and judged in the kernel (kernel-N, http-verdict: auto), and with nginx or HAProxy as a proxy in between; HTTP/2 beside nghttpx and HAProxy. All in turn, round
 # after round; medians, and their ratio to direct. CPU is that of the proxy alone, by the kernel's accounting. At the end
 # the proxies' system calls a request, which a busy machine hardly disturbs.
 # WAYS and WAYS2 (of HTTP/2) pick; empty: none.
@@ -19,7 +19,7 @@ fi
 ROUNDS=${ROUNDS:-5}
 SECONDS_EACH=${SECONDS_EACH:-3}
 IDLE=${IDLE:-5000}
-read -ra WAYS <<< "${WAYS-direct weir weir-1 weir-100 nginx haproxy}"
+read -ra WAYS <<< "${WAYS-direct weir kernel-1 kernel-100 weir-1 weir-100 nginx haproxy}"
 read -ra WAYS2 <<< "${WAYS2-direct weir weir-1 weir-100 nghttpx haproxy}"
 
 for network in weir plain; do
@@ -87,6 +87,15 @@ rules() {
     out/weir policy apply -f /run/bench.json > /dev/null
 }
 
+# Sets who judges requests.
+verdict=proxy
+judge() {
+    [ "$verdict" != "$1" ] || return 0
+    verdict=$1
+    stop_agent
+    start_agent /run/agent.log --http-verdict "$1"
+}
+
 # Sets the way: whom to ask from where, and which processes stand between.
 take() {
     from=client-plain pids=
@@ -96,7 +105,8 @@ take() {
         nghttpx) to=$(address_of nghttpx) pids=$(pgrep -x nghttpx | tr '\n' ' ') ;;
         haproxy) to=$(address_of haproxy) pids=$(pgrep -x haproxy | tr '\n' ' ') ;;
         weir) from=client-weir to=$(address_of server-weir); out/weir policy delete --all > /dev/null 2>&1 || true ;;
-        weir-*) from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
+        weir-*) judge proxy; from=client-weir to=$(address_of server-weir); rules "${1#weir-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
+        kernel-*) judge auto; from=client-weir to=$(address_of server-weir); rules "${1#kernel-}"; pids=$(pgrep -f '^[^ ]*weir proxy') ;;
     esac
 }
 
@@ -194,7 +204,7 @@ show2 h2-big "HTTP/2: 1 MB, 8 connections of one stream"
 
 printf '\nsystem calls a request\n%-12s %12s %12s\n' "" "kept alive" "new"
 for way in "${WAYS[@]}"; do
-    case "$way" in direct | weir) continue ;; esac
+    case "$way" in direct | weir | kernel-*) continue ;; esac
     printf '%-12s %s %s\n' "$way" "$(calls "$way" ab -q -k -n 20000 -c 32)" "$(calls "$way" ab -q -n 2000 -c 32)"
 done
 

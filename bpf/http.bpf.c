@@ -14,8 +14,8 @@ int weir_http_pass(struct __sk_buff *skb)
 {
 	struct report r = {.direction = DIRECTION_EGRESS, .proxy = true};
 	__u64 now = bpf_ktime_get_coarse_ns();
-	bool source_is_b, reply, believed = false, silent = false;
-	struct ruling v = {.way = WAY_ENDPOINT};
+	struct http_fate fate = {};
+	bool source_is_b, reply;
 	enum drop_reason reason;
 	struct ct_entry *entry;
 	struct packet p = {};
@@ -36,15 +36,14 @@ int weir_http_pass(struct __sk_buff *skb)
 	r.src_endpoint = entry->src_endpoint;
 	r.dst_endpoint = entry->dst_endpoint;
 	r.endpoint_id = reply ? entry->dst_endpoint : entry->src_endpoint;
-	v.endpoint = reply ? entry->src_endpoint : entry->dst_endpoint;
 	/* Since the endpoint's program saw it. */
 	if (entry->flags & CT_CUT)
 		return drop(skb, &p, &r, DROP_REASON_PROXY_REQUIRED);
 	if (ct_is_proxys(entry))
 		return deliver_proxy(skb, &p, &r);
-	reason = reply ? http_answer(skb, &p, &key, entry, &believed)
-		       : http_ask_on(skb, &p, &key, entry, &v, &believed, &silent);
-	if (silent) {
+	reason = reply ? http_answer(skb, &p, &key, entry, &fate)
+		       : http_ask_on(skb, &p, &key, entry, &fate);
+	if (fate.silent) {
 		metrics_count(r.direction, DROP_REASON_NONE, skb->len);
 		return TC_ACT_SHOT;
 	}
@@ -58,9 +57,9 @@ int weir_http_pass(struct __sk_buff *skb)
 		event_emit(skb, &p, &r, EVENT_TRACE, DROP_REASON_NONE);
 	/* Its first packet was counted when it opened. */
 	if (!packet_opens_tcp(&p))
-		flow_advance(&key, entry, &p, reply, believed, now, skb->len);
-	return v.way == WAY_PROXY ? deliver_proxy(skb, &p, &r)
-				  : deliver_local(skb, &p, &r, v.endpoint);
+		flow_advance(&key, entry, &p, reply, fate.believed, now, skb->len);
+	return fate.proxys ? deliver_proxy(skb, &p, &r)
+			   : deliver_local(skb, &p, &r, reply ? r.src_endpoint : r.dst_endpoint);
 }
 
 enum http_done {

@@ -26,6 +26,13 @@ struct take_over_record {
 	__u8 bytes[TAKE_OVER_BYTES];
 };
 
+/* What becomes of a packet, beside the reason for which it is dropped. */
+struct http_fate {
+	bool believed; /* by its numbers */
+	bool silent;   /* it is gone, and nothing is wrong */
+	bool proxys;   /* it goes to the proxy */
+};
+
 /* What an opener's packet carries. */
 struct http_bytes {
 	__u32 offset; /* in the packet */
@@ -253,10 +260,10 @@ static __noinline enum drop_reason http_cut(const struct ct_key *key, struct ct_
 	return DROP_REASON_HTTP_CUT;
 }
 
-/* An opener's packet that carries something. "silent": it is gone, and nothing is wrong. */
+/* An opener's packet that carries something. */
 static __noinline enum drop_reason http_carry(struct __sk_buff *skb, const struct packet *p,
 					      const struct ct_key *key, struct ct_entry *entry,
-					      bool *silent)
+					      struct http_fate *fate)
 {
 	enum drop_reason reason = DROP_REASON_HTTP_ORDER;
 	struct http_flow *flow = http_hold(key);
@@ -291,7 +298,7 @@ static __noinline enum drop_reason http_carry(struct __sk_buff *skb, const struc
 		return http_cut(key, entry);
 	} else if (course == HTTP_HAND_OVER) {
 		reason = DROP_REASON_HTTP_HELD;
-		*silent = http_hand_over(skb, p, flow, entry, &b);
+		fate->silent = http_hand_over(skb, p, flow, entry, &b);
 	}
 	http_release(flow);
 	return reason;
@@ -300,7 +307,7 @@ static __noinline enum drop_reason http_carry(struct __sk_buff *skb, const struc
 /* The opener's SYN. */
 static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct packet *p,
 					     const struct ct_key *key, struct ct_entry *entry,
-					     struct ruling *v)
+					     struct http_fate *fate)
 {
 	struct http_flow fresh = {}, *flow;
 	struct http_options o;
@@ -346,7 +353,7 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 	return DROP_REASON_NONE;
 proxy:
 	__sync_fetch_and_and(&entry->flags, ~(__u32)CT_HTTP);
-	v->way = WAY_PROXY;
+	fate->proxys = true;
 	return DROP_REASON_NONE;
 }
 
@@ -386,26 +393,27 @@ static __noinline enum drop_reason http_begin(struct __sk_buff *skb, const struc
  * has forgotten may be there still, and is told of so (RFC 9293 §3.10.7.4). */
 static __always_inline enum drop_reason http_answer(struct __sk_buff *skb, const struct packet *p,
 						    const struct ct_key *key,
-						    struct ct_entry *entry, bool *believed)
+						    struct ct_entry *entry,
+						    struct http_fate *fate)
 {
 	const struct http_flow *flow = bpf_map_lookup_elem(&weir_http_flow, key);
 
 	if (p->tcp_flags & TCP_RST)
-		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, believed);
+		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, &fate->believed);
 	if (p->tcp_flags & TCP_SYN) {
-		*believed = true;
+		fate->believed = true;
 		return http_begin(skb, p, key, entry);
 	}
 	if (!flow || flow->state == HTTP_STATE_OPENING)
 		return DROP_REASON_NONE;
-	return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, believed);
+	return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, &fate->believed);
 }
 
 /* The opener's. */
 static __always_inline enum drop_reason http_ask_on(struct __sk_buff *skb, const struct packet *p,
 						    const struct ct_key *key,
-						    struct ct_entry *entry, struct ruling *v,
-						    bool *believed, bool *silent)
+						    struct ct_entry *entry,
+						    struct http_fate *fate)
 {
 	bool fin = p->tcp_flags & TCP_FIN, carries = p->seq_end - p->seq != (__u32)fin;
 	const struct http_flow *flow;
@@ -413,12 +421,12 @@ static __always_inline enum drop_reason http_ask_on(struct __sk_buff *skb, const
 	if (p->tcp_flags & TCP_SYN)
 		return p->tcp_flags & (TCP_ACK | TCP_RST | TCP_URG) || p->seq_end != p->seq + 1
 			   ? DROP_REASON_MALFORMED
-			   : http_open(skb, p, key, entry, v);
+			   : http_open(skb, p, key, entry, fate);
 	flow = bpf_map_lookup_elem(&weir_http_flow, key);
 	if (entry->flags & CT_CLOSED) {
 		if (carries)
 			return DROP_REASON_CT_INVALID;
-		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, false, believed);
+		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, false, &fate->believed);
 	}
 	if (!flow)
 		return http_cut(key, entry);
@@ -428,18 +436,18 @@ static __always_inline enum drop_reason http_ask_on(struct __sk_buff *skb, const
 		/* Of a connection that he has forgotten. */
 		if (flow->state == HTTP_STATE_OPENING)
 			return DROP_REASON_NONE;
-		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, false, believed);
+		return known_believe(p, JUDGE_FROM_ENDPOINT, entry, false, &fate->believed);
 	}
 	if (flow->state == HTTP_STATE_OPENING || !(p->tcp_flags & TCP_ACK))
 		return DROP_REASON_HTTP_ORDER;
 	if (!(entry->flags & CT_ESTABLISHED) &&
 	    (p->seq != flow->start || p->ack != flow->answer_start))
 		return DROP_REASON_TCP_SEQUENCE;
-	*believed = sequence_follow(entry, p, false);
-	if (!*believed)
+	fate->believed = sequence_follow(entry, p, false);
+	if (!fate->believed)
 		return DROP_REASON_TCP_SEQUENCE;
 	if (fin || carries)
-		return http_carry(skb, p, key, entry, silent);
+		return http_carry(skb, p, key, entry, fate);
 	if (flow->state == HTTP_STATE_TAKEN)
 		return DROP_REASON_HTTP_HELD;
 	return http_could_begin(flow, entry, p) ? DROP_REASON_HTTP_ORDER : DROP_REASON_NONE;

@@ -25,7 +25,7 @@ public sealed unsafe class PinnedProgram : IDisposable
     public static void Pin(BpfProgram program, string pin)
     {
         ArgumentNullException.ThrowIfNull(program);
-        string beside = pin + ".new";
+        string beside = pin + "_new"; // no dots: the file system of pins keeps them for itself
         File.Delete(beside);
         fixed (byte* path = Encoding.UTF8.GetBytes(beside + "\0"))
         {

@@ -73,7 +73,7 @@ public sealed class Datapath : IDatapath, IDisposable
         _names = new(new(maps[MapNames.Name]));
         _nameAnswers = new(maps[MapNames.NameCount]);
         FollowIpsec();
-        _http = new(maps[MapNames.Http]);
+        _http = new(maps[MapNames.Http], maps.HttpTemplate);
         Backends = new(maps[MapNames.Backend], maps[MapNames.Hop]);
         Services = new(maps, flags, _conntrack);
         Prefilter = new(maps, flags);

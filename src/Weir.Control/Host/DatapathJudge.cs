@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+using Microsoft.Extensions.Logging;
 using Weir.Http.Rules;
 
 namespace Weir.Control.Host;

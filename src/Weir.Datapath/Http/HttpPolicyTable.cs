@@ -7,10 +7,9 @@ using Weir.Http.Rules;
 namespace Weir.Datapath;
 
 /// <summary>weir_http: the HTTP policies that requests are judged by on their way, each as an automaton of its own.</summary>
-internal sealed class HttpPolicyTable(BpfMap outer)
+internal sealed class HttpPolicyTable(BpfMap outer, BpfMapSpec template)
 {
     private readonly Dictionary<uint, string> _known = []; // and why there is none
-    private readonly BpfMapSpec _template = outer.Spec.Inner!;
 
     /// <summary>Which of the policies that were asked for are not there, and why.</summary>
     internal IReadOnlyDictionary<uint, string> Refused => _known.Where(policy => policy.Value.Length > 0).ToDictionary();
@@ -59,7 +58,7 @@ internal sealed class HttpPolicyTable(BpfMap outer)
             return $"{outer.Spec.MaxEntries} policies are there already";
         }
 
-        using BpfMap one = BpfMap.Create(_template);
+        using BpfMap one = BpfMap.Create(template);
         one.Update(BitConverter.GetBytes(0), table);
         outer.Update(BitConverter.GetBytes(policy.Id), BitConverter.GetBytes(one.Fd));
         return "";

@@ -40,6 +40,9 @@ internal sealed class DatapathMaps : IDisposable
     /// <summary>What an endpoint's policy map looks like; its entries vary.</summary>
     internal BpfMapSpec PolicyTemplate { get; private set; } = null!;
 
+    /// <summary>What an HTTP policy's map looks like.</summary>
+    internal BpfMapSpec HttpTemplate { get; private set; } = null!;
+
     /// <summary>Whether programs that an earlier agent attached have other maps than these: see <see cref="EndReplacements"/>.</summary>
     internal bool AreReplaced => _replacements.Count > 0;
 
@@ -61,6 +64,11 @@ internal sealed class DatapathMaps : IDisposable
                 if (spec.Name == MapNames.Policy)
                 {
                     maps.PolicyTemplate = spec.Inner!;
+                }
+
+                if (spec.Name == MapNames.Http)
+                {
+                    maps.HttpTemplate = spec.Inner!;
                 }
             }
 

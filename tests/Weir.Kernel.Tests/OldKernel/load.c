@@ -171,6 +171,17 @@ static int run_measuring(int fd, __u32 *result)
 	return error;
 }
 
+/* Asked about a flow that nobody has. */
+static int run_asked(int fd, __u32 *result)
+{
+	char key[40] = {0};
+	LIBBPF_OPTS(bpf_test_run_opts, run, .ctx_in = key, .ctx_size_in = sizeof(key));
+	int error = bpf_prog_test_run_opts(fd, &run);
+
+	*result = run.retval;
+	return error;
+}
+
 /* Walks its map, in which nothing is. */
 static int run_reader(struct bpf_object *object, struct bpf_program *program, __u32 *result)
 {
@@ -213,6 +224,9 @@ static void run(const char *name, struct bpf_object *object, struct bpf_program 
 		break;
 	case BPF_PROG_TYPE_SOCK_OPS:
 		error = run_measuring(fd, &result);
+		break;
+	case BPF_PROG_TYPE_SYSCALL:
+		error = run_asked(fd, &result);
 		break;
 	case BPF_PROG_TYPE_TRACING:
 		error = run_reader(object, program, &result);
