@@ -113,7 +113,9 @@ static __always_inline enum http_answer http_judge_at(struct __sk_buff *skb,
 static __noinline enum http_course http_follow(struct __sk_buff *skb, struct http_flow *flow,
 					       const struct ct_entry *entry, struct http_bytes *b)
 {
-	__u32 at = b->seq, end = b->end, next = flow->next, arrived = entry->opener.una;
+	__u32 at = b->seq, end = b->end, next = flow->next;
+	/* What never passed has not arrived, whatever the answerer says: it may be in league with the opener. */
+	__u32 arrived = http_earlier(entry->opener.una, next);
 	bool again = false, fresh = false;
 	struct http_head head = {};
 	__u8 state = flow->state;

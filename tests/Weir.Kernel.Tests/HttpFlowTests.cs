@@ -49,6 +49,19 @@ public sealed class HttpFlowTests
         Passes(c.Send(0, _ok));
     }
 
+    /// <summary>A container that serves may be in league with the one that asks.</summary>
+    [PrivilegedFact]
+    public void WhatNeverPassed_IsNotThereByTheServersWord()
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        long answered = 0, at = c.Exchange(0, _ok, ref answered);
+        IsDropped(DropReason.HttpOrder, c.Send(at + _denied.Length, _denied, ack: answered)); // early
+        c.Answer(answered, [], Ack, at + (2 * _denied.Length));
+        IsDropped(DropReason.HttpHeld, c.Send(at, _denied, ack: answered));
+        IsDropped(DropReason.HttpOrder, c.Send(at + _denied.Length, _denied, ack: answered));
+        Assert.Empty(c.Programs.ReadTakeOvers());
+    }
+
     [PrivilegedFact]
     public void Body_PassesAsFarAsItGoes_WhateverIsInIt()
     {
