@@ -49,7 +49,7 @@ public sealed class HttpStreamTests(ITestOutputHelper output)
         output.WriteLine($"seed {seed}: {passed} packets passed, {dropped} did not; {requests} requests read, {takenOver} of {cases} connections taken over");
 
         // A datapath that lets nothing through would be right as well.
-        Assert.True(requests > cases && passed > 3 * cases && dropped > 3 * cases && takenOver > cases / 20, "too few to be a test");
+        Assert.True(requests > cases / 2 && passed > cases && dropped > cases && takenOver > cases / 20, "too few to be a test");
     }
 
     /// <summary>What has arrived, byte for byte; of two versions of one byte before it was read either may be what is read.</summary>
