@@ -92,7 +92,7 @@ verdict=proxy
 judge() {
     [ "$verdict" != "$1" ] || return 0
     verdict=$1
-    stop_agent
+    end_agent
     start_agent /run/agent.log --http-verdict "$1"
 }
 

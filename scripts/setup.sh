@@ -409,12 +409,18 @@ start_agent() {
     return 1
 }
 
-# Ends the agent and removes every trace of it.
-stop_agent() {
+# Ends the agent; what it made stays.
+end_agent() {
     [ -n "$WEIR_AGENT_PID" ] || return 0
     kill "$WEIR_AGENT_PID" 2> /dev/null || true
     wait "$WEIR_AGENT_PID" 2> /dev/null || true
     WEIR_AGENT_PID=
+}
+
+# Ends the agent and removes every trace of it.
+stop_agent() {
+    [ -n "$WEIR_AGENT_PID" ] || return 0
+    end_agent
     out/weir cleanup --yes
 }
 
