@@ -167,8 +167,8 @@ static __always_inline struct near_set *near_set_of(const struct packet *p)
 					  (__u32)p->sport << 16 | p->dport, L4_TCP));
 }
 
-/* Remembers what the packet becomes. "hop" is the way to the client; "backend_id": whose packets go
- * to that backend, 0: those of the backend. */
+/* Remembers what the packet becomes. "client" is the way to its client; "backend_id" the backend that
+ * it goes to, 0: it comes from there. */
 static __noinline void near_put(const struct arrival *a, const struct ends *to,
 				const struct hop *client, __u32 backend_id, __u32 frontend_id)
 {

@@ -157,35 +157,21 @@ public sealed class TakeOverTests
         Assert.Equal(0, crossing.Resets());
     }
 
-    [PrivilegedFact]
-    public void Client_Ends_SoDoesTheServersSide()
+    [PrivilegedTheory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void OneEnd_Ends_SoDoesTheOthersSide(bool clientIsFirst)
     {
         using var crossing = new Crossing(rules: _rules);
         (Socket client, Socket server) = Answered(crossing);
-        using (client)
-        using (server)
+        (Socket first, Socket second) = clientIsFirst ? (client, server) : (server, client);
+        using (first)
+        using (second)
         {
-            client.Shutdown(SocketShutdown.Send);
-            Crossing.HearEnd(server);
-            server.Close();
-            Crossing.HearEnd(client);
-            Assert.True(SpinWait.SpinUntil(() => crossing.Proxy.Stats().ConnectionsOpen == 0, TimeSpan.FromSeconds(20)));
-            Assert.Equal(0, crossing.Resets());
-        }
-    }
-
-    [PrivilegedFact]
-    public void Server_Ends_SoDoesTheClientsSide()
-    {
-        using var crossing = new Crossing(rules: _rules);
-        (Socket client, Socket server) = Answered(crossing);
-        using (client)
-        using (server)
-        {
-            server.Shutdown(SocketShutdown.Send);
-            Crossing.HearEnd(client);
-            client.Close();
-            Crossing.HearEnd(server);
+            first.Shutdown(SocketShutdown.Send);
+            Crossing.HearEnd(second);
+            second.Close();
+            Crossing.HearEnd(first);
             Assert.True(SpinWait.SpinUntil(() => crossing.Proxy.Stats().ConnectionsOpen == 0, TimeSpan.FromSeconds(20)));
             Assert.Equal(0, crossing.Resets());
         }
