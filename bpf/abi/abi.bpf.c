@@ -101,6 +101,8 @@ KEEP_ENUM(tcp_end);
 KEEP_ENUM(metrics_layout);
 KEEP_STRUCT(http_head);
 KEEP_STRUCT(http_flow);
+KEEP_STRUCT(http_port_key);
+KEEP_STRUCT(http_port);
 KEEP_STRUCT(take_over);
 KEEP_ENUM(http_state);
 KEEP_ENUM(http_flow_limit);

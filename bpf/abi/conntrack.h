@@ -33,6 +33,7 @@ enum ct_flag {
 	CT_HTTP = 16384,     /* with CT_PROXY: as long as its opener's requests are plain they are judged on their
 				way, see weir_http_flow; without this it is the proxy's */
 	CT_HELD = 32768,     /* CT_HTTP: nothing passes until the proxy has taken it over */
+	CT_ASKED = 65536,    /* CT_HTTP: what the answerer says next is looked at, too */
 };
 
 /* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */

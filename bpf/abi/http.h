@@ -121,7 +121,19 @@ struct http_flow {
 	__u16 answerer_mss;
 	__u8 opener_scale; /* of windows, or HTTP_NO_SCALE */
 	__u8 answerer_scale;
-	__u8 _pad1[6];
+	__u8 early; /* times that the answerer's first word, before any request, was held */
+	__u8 _pad1[5];
+};
+
+/* weir_http_port: an endpoint whose connections to a port of another's begin with HTTP/2. */
+struct http_port_key {
+	__u16 src_endpoint;
+	__u16 dst_endpoint;
+	__be16 port;
+};
+
+struct http_port {
+	__u64 until_ns; /* CLOCK_MONOTONIC, coarse: until then they are the proxy's from their SYN on */
 };
 
 enum take_over_limit {
@@ -133,7 +145,7 @@ enum take_over_flag {
 	TAKE_OVER_STAMPS = 2, /* both ends have time stamps */
 	TAKE_OVER_DENIED = 4,
 	TAKE_OVER_PARTIAL = 8,
-	TAKE_OVER_FIRST = 16, /* no request passed before */
+	TAKE_OVER_FIRST = 16, /* neither a request passed before, nor anything of the server's */
 };
 
 /* In weir_take_over: a connection that the proxy is to take over between two requests, where all that was sent before

@@ -35,7 +35,7 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 	if (v->way == WAY_PROXY)
 		entry.flags |= CT_PROXY;
 	else if (v->way == WAY_HTTP)
-		entry.flags |= CT_PROXY | CT_HTTP;
+		entry.flags |= CT_PROXY | CT_HTTP | CT_ASKED;
 	if (v->frontend_id)
 		entry.flags |= CT_SERVICE;
 	if (!r->src_endpoint && skb->ingress_ifindex)

@@ -13,12 +13,14 @@
 #include "deliver.h"
 #include "http.h"
 #include "http_options.h"
+#include "http_port.h"
 #include "http_state.h"
 #include "known.h"
 #include "reset.h"
 
 enum http_vain {
 	HTTP_MOST_VAIN = 8, /* repetitions, which TCP doubles the time between: half a minute, about */
+	HTTP_MOST_EARLY = 5, /* of what the answerer says unasked: six seconds */
 };
 
 struct take_over_record {
@@ -235,7 +237,7 @@ static __noinline bool http_hand_over(struct __sk_buff *skb, const struct packet
 	t->server_scale = flow->answerer_scale;
 	t->flags = b->why | (flow->flags & HTTP_FLOW_SACK ? TAKE_OVER_SACK : 0) |
 		   (flow->flags & HTTP_FLOW_STAMPS ? TAKE_OVER_STAMPS : 0) |
-		   (flow->requests ? 0 : TAKE_OVER_FIRST);
+		   (flow->requests || p->ack != flow->answer_start ? 0 : TAKE_OVER_FIRST);
 	t->_pad0 = 0;
 	if (length > TAKE_OVER_BYTES)
 		length = TAKE_OVER_BYTES;
@@ -247,6 +249,8 @@ static __noinline bool http_hand_over(struct __sk_buff *skb, const struct packet
 		bpf_ringbuf_discard(record, 0);
 		return false;
 	}
+	if (t->flags & TAKE_OVER_FIRST && http_is_preface(record->bytes, t->length))
+		http_port_learn(entry, p->dport);
 	bpf_ringbuf_submit(record, 0);
 	flow->state = HTTP_STATE_TAKEN;
 	__sync_fetch_and_or(&entry->flags, CT_HELD);
@@ -335,7 +339,7 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 	}
 	sequence_follow(entry, p, false);
 	if (!http_read_options(skb, p, &o) || o.strange || !http_has_table(entry->http_egress) ||
-	    !http_has_table(entry->http_ingress))
+	    !http_has_table(entry->http_ingress) || http_port_is_known(entry, p->dport))
 		goto proxy;
 	__builtin_memcpy(&fresh.key, key, sizeof(*key));
 	fresh.opener_mss = o.mss;
@@ -391,8 +395,28 @@ static __noinline enum drop_reason http_begin(struct __sk_buff *skb, const struc
 	return reason;
 }
 
-/* A packet of the answerer's before the connection is whole. What is no answer to its SYN changes nothing: one that he
- * has forgotten may be there still, and is told of so (RFC 9293 §3.10.7.4). */
+/* Does the answerer speak before a request has passed? A server of HTTP/2 does, and its first word is for whoever reads what
+ * the opener says: it waits, and comes again when the proxy stands there. Where the opener says nothing it passes in the end:
+ * it is no request. */
+static __noinline bool http_is_early(const struct packet *p, const struct ct_key *key,
+				     struct http_fate *fate)
+{
+	struct http_flow *flow = http_hold(key);
+	bool early;
+
+	if (!flow)
+		return true;
+	early = !flow->requests && flow->early < HTTP_MOST_EARLY &&
+		sequence_after(p->seq_end - !!(p->tcp_flags & TCP_FIN), flow->answer_start);
+	if (early && p->seq == flow->answer_start)
+		fate->silent = !flow->early++;
+	http_release(flow);
+	return early;
+}
+
+/* A packet of the answerer's before the connection is whole, or that says something when that is looked at. What is no
+ * answer to its SYN changes nothing: one that he has forgotten may be there still, and is told of so (RFC 9293 §3.10.7.4).
+ */
 static __always_inline enum drop_reason http_answer(struct __sk_buff *skb, const struct packet *p,
 						    const struct ct_key *key,
 						    struct ct_entry *entry,
@@ -408,6 +432,11 @@ static __always_inline enum drop_reason http_answer(struct __sk_buff *skb, const
 	}
 	if (!flow || flow->state == HTTP_STATE_OPENING)
 		return DROP_REASON_NONE;
+	if (p->seq != p->seq_end) {
+		if (http_is_early(p, key, fate))
+			return DROP_REASON_HTTP_HELD;
+		__sync_fetch_and_and(&entry->flags, ~(__u32)CT_ASKED);
+	}
 	return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, &fate->believed);
 }
 

@@ -197,8 +197,10 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		if (reason)
 			return reason;
 	}
-	/* Until both ends' numbers are known, and then for whatever the opener sends. */
-	if (entry->flags & CT_HTTP && (!reply || !(entry->flags & CT_ESTABLISHED))) {
+	/* Until both ends' numbers are known, and then for whatever the opener sends, and what the answerer
+	 * says to it. */
+	if (entry->flags & CT_HTTP && (!reply || !(entry->flags & CT_ESTABLISHED) ||
+				       (entry->flags & CT_ASKED && p->seq != p->seq_end))) {
 		r->proxy = true;
 		v->way = WAY_HTTP;
 		return side == JUDGE_FROM_ENDPOINT ? DROP_REASON_NONE : DROP_REASON_HTTP_CUT;

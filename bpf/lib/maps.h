@@ -31,6 +31,7 @@ enum map_size {
 	MAX_ALIASES = 16384,
 	MAX_FRAGMENTS = 8192,
 	MAX_HTTP_FLOWS = 65536,
+	MAX_HTTP_PORTS = 4096,
 	MAX_HTTP_TABLES = 1024,
 	TAKE_OVER_RING_BYTES = 1024 * 1024,
 	EVENT_BYTES = 2 * 1024 * 1024,
@@ -238,6 +239,14 @@ struct {
 	__type(key, struct ct_key);
 	__type(value, struct http_flow);
 } weir_http_flow SEC(".maps");
+
+/* Who speaks HTTP/2 with whom. Written and read by programs. Full: the one asked for longest ago is forgotten. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, MAX_HTTP_PORTS);
+	__type(key, struct http_port_key);
+	__type(value, struct http_port);
+} weir_http_port SEC(".maps");
 
 /* Connections that the proxy is to take over: struct take_over, then TAKE_OVER_BYTES. Read by the proxy. Full, or it
  * does not run: they come again. */

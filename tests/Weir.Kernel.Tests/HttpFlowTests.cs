@@ -13,6 +13,7 @@ public sealed class HttpFlowTests
 {
     private static readonly byte[] _ok = Get("/ok/1");
     private static readonly byte[] _denied = Get("/secret");
+    private static readonly byte[] _preface = Bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
     private static readonly byte[] _secretBody = Bytes("GET /secret HTTP/1.1\r\nHost: api\r\n\r\n");
 
     [PrivilegedTheory]
@@ -269,6 +270,89 @@ public sealed class HttpFlowTests
         c.IsHandedOver(c.Programs.FromContainer(1, c.FromClient(0, large).ToBytes(), gsoSize: (uint)head.Length - 1));
         using HttpConversation other = new HttpConversation().Open();
         Passes(other.Programs.FromContainer(1, other.FromClient(0, large).ToBytes(), gsoSize: (uint)head.Length));
+    }
+
+    // What the server says before it is asked.
+
+    /// <summary>A server of HTTP/2 speaks first, and whoever reads the client's frames must hear it.</summary>
+    [PrivilegedTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ServersFirstWord_WaitsForTheProxy(bool isFirst)
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        if (isFirst)
+        {
+            IsDropped(DropReason.None, c.Answer(0, new byte[9]));
+            IsDropped(DropReason.HttpHeld, c.Answer(9, new byte[9]));
+        }
+
+        TakeOver take = c.IsHandedOver(c.Send(0, _preface)).Connection;
+        Assert.Equal((ServerStart, TakeOverFlag.First), (take.Ack, take.Flags & TakeOverFlag.First));
+        IsDropped(DropReason.HttpHeld, c.Answer(0, new byte[9]));
+        Assert.True(c.Programs.CompleteTakeOver(c.Key));
+        GoesToTheProxy(c.Answer(0, new byte[9]));
+    }
+
+    /// <summary>Of whatever else speaks first: the client is not left alone for ever. HTTP/2 cannot begin any more.</summary>
+    [PrivilegedFact]
+    public void ServersFirstWord_PassesInTheEnd()
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        IsDropped(DropReason.None, c.Answer(0, new byte[9]));
+        for (int i = 0; i < 4; i++)
+        {
+            IsDropped(DropReason.HttpHeld, c.Answer(9, [], Ack | Fin)); // not before it
+            IsDropped(DropReason.HttpHeld, c.Answer(0, new byte[9]));
+        }
+
+        Passes(c.Answer(0, new byte[9]));
+        Passes(c.Answer(9, new byte[9]));
+        Assert.Equal((TakeOverFlag)0, c.IsHandedOver(c.Send(0, _preface, ack: 18)).Connection.Flags & TakeOverFlag.First);
+    }
+
+    [PrivilegedFact]
+    public void ServersFirstWord_DoesNotKeepRequestsBack()
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        IsDropped(DropReason.None, c.Answer(0, new byte[9]));
+        Passes(c.Answer(0, [], Ack));
+        Passes(c.Send(0, _ok));
+        Passes(c.Answer(0, new byte[9], ack: _ok.Length));
+        Assert.Equal((CtFlag)0, c.Flags & CtFlag.Asked);
+        Passes(c.Send(_ok.Length, _ok, ack: 9));
+    }
+
+    [PrivilegedFact]
+    public void ServersEnd_IsNoWord()
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        Passes(c.Answer(0, [], Ack | Fin));
+    }
+
+    /// <summary>The next connections of a client that began with HTTP/2 are the proxy's from their SYN on, for a while, and no others.</summary>
+    [PrivilegedFact]
+    public void PortThatSpeaksHttp2_IsTheProxys()
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        c.IsHandedOver(c.Send(0, _preface));
+        GoesToTheProxy(c.Programs.FromContainer(1, c.SynFrame() with { SourcePort = 40001 }));
+        var ports = new Weir.Bpf.BpfMap<HttpPortKey, HttpPort>(c.Programs.Map(MapNames.HttpPort));
+        (HttpPortKey key, _) = Assert.Single(ports.ToList());
+        Assert.Equal((1, 2, 80), (key.SrcEndpoint, key.DstEndpoint, key.Port));
+        ports.Set(key, new HttpPort { UntilNs = 1 });
+        Passes(c.Programs.FromContainer(1, c.SynFrame() with { SourcePort = 40002 }));
+    }
+
+    [PrivilegedTheory]
+    [InlineData("PRI * H")]
+    [InlineData("PRI / HTTP/1.1\r\n\r\n")]
+    [InlineData("GET /secret HTTP/1.1\r\n\r\n")]
+    public void PortThatMaySpeakIt_IsNot(string text)
+    {
+        using HttpConversation c = new HttpConversation().Open();
+        c.IsHandedOver(c.Send(0, Bytes(text)));
+        Passes(c.Programs.FromContainer(1, c.SynFrame() with { SourcePort = 40001 }));
     }
 
     // How a connection begins.

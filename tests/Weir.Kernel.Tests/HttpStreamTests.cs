@@ -323,7 +323,7 @@ public sealed class HttpStreamTests(ITestOutputHelper output)
             byte[] data = random.Next(4) == 0 ? [] : new byte[random.Next(1, 30)];
             Outcome outcome = c.Answer(server.Answered, data, ack: server.Next);
             _log.AppendLine($"answer {server.Answered} +{data.Length} ack {server.Next}: {outcome.Reason}");
-            if (outcome.Reason == DropReason.None)
+            if (outcome.Action == ProgramHarness.Redirect)
             {
                 server.Answered += data.Length;
                 _heard = random.Next(6) == 0 ? _heard : server.Answered;

@@ -35,6 +35,8 @@ internal static class AbiLayout
         FrontendEntry.Layout(),
         HttpFlow.Layout(),
         HttpHead.Layout(),
+        HttpPort.Layout(),
+        HttpPortKey.Layout(),
         IpAddr.Layout(),
         IpcacheEntry.Layout(),
         IpcacheKey.Layout(),

@@ -39,4 +39,6 @@ public enum CtFlag : uint
     Http = 16384,
     /// <summary>CT_HTTP: nothing passes until the proxy has taken it over</summary>
     Held = 32768,
+    /// <summary>CT_HTTP: what the answerer says next is looked at, too</summary>
+    Asked = 65536,
 }

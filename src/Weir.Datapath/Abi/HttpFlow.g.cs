@@ -48,8 +48,10 @@ public partial struct HttpFlow
     /// <summary>of windows, or HTTP_NO_SCALE</summary>
     public byte OpenerScale;
     public byte AnswererScale;
+    /// <summary>times that the answerer&apos;s first word, before any request, was held</summary>
+    public byte Early;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray6<byte> _pad1;
+    private InlineArray5<byte> _pad1;
 #pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
@@ -75,6 +77,7 @@ public partial struct HttpFlow
             global::Weir.Datapath.AbiField.Of("answerer_mss", ref value, ref value.AnswererMss),
             global::Weir.Datapath.AbiField.Of("opener_scale", ref value, ref value.OpenerScale),
             global::Weir.Datapath.AbiField.Of("answerer_scale", ref value, ref value.AnswererScale),
+            global::Weir.Datapath.AbiField.Of("early", ref value, ref value.Early),
         ]);
     }
 }

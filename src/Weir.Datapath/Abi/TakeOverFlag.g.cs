@@ -14,6 +14,6 @@ public enum TakeOverFlag : byte
     Stamps = 2,
     Denied = 4,
     Partial = 8,
-    /// <summary>no request passed before</summary>
+    /// <summary>neither a request passed before, nor anything of the server&apos;s</summary>
     First = 16,
 }

@@ -28,6 +28,7 @@ internal static class MapWriters
         [MapNames.Frag] = MapWriter.Programs,
         [MapNames.Http] = MapWriter.Nobody,
         [MapNames.HttpFlow] = MapWriter.Programs,
+        [MapNames.HttpPort] = MapWriter.Programs,
         [MapNames.TakeOver] = MapWriter.Nobody,
         [MapNames.Calls] = MapWriter.Nobody,
         [MapNames.Listeners] = MapWriter.Proxy,
