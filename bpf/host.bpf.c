@@ -68,7 +68,7 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 			     struct rewrite *w)
 {
 	struct balance_flow f = {};
-	struct service_entry *service;
+	struct service_entry service;
 	struct backend_entry *backend;
 
 	if (!p || !r || !w)
@@ -79,16 +79,16 @@ __noinline int device_choose(const struct packet *p, bool quoted, struct report 
 	f.port = quoted ? p->sport : p->dport;
 	f.protocol = p->protocol;
 	f.opens = !quoted && ct_may_open(p);
-	service = service_find(&f.addr, f.port, f.protocol);
 	/* Whoever is on the segment can send to 127.0.0.1: that is not for him. */
-	if (!service || service->flags & SERVICE_HOST_ONLY)
+	if (!service_find(&f.addr, f.port, f.protocol, &service) ||
+	    service.flags & SERVICE_HOST_ONLY)
 		return CHOICE_OTHER;
-	r->frontend_id = service->frontend_id;
+	r->frontend_id = service.frontend_id;
 	if (!quoted && take_over_waits(p))
 		return CHOICE_WAITS;
-	backend = backend_of(balance_choose(&f, service));
+	backend = backend_of(balance_choose(&f, &service));
 	if (p->flags & PACKET_HANDED_OVER && !(backend && backend->flags & BACKEND_LOCAL))
-		backend = device_local_of(&f, service);
+		backend = device_local_of(&f, &service);
 	if (!backend)
 		return CHOICE_NONE;
 	w->from = f.addr;

@@ -52,9 +52,10 @@ static __always_inline enum fate serve(struct xdp_md *ctx, const struct arrival 
 }
 
 /* The service that the packet is for. Null: "fate" is the packet's. */
-static __always_inline struct service_entry *find_service(struct xdp_md *ctx, struct arrival *a,
-							  const struct settings *settings,
-							  enum fate *fate)
+static __always_inline const struct service_entry *find_service(struct xdp_md *ctx,
+								struct arrival *a,
+								const struct settings *settings,
+								enum fate *fate)
 {
 	*fate = FATE_PASS;
 	if (a->p.protocol == (a->p.flags & PACKET_IPV6 ? L4_ICMPV6 : L4_ICMP)) {
@@ -83,7 +84,7 @@ static __always_inline struct service_entry *find_service(struct xdp_md *ctx, st
 			return 0;
 		}
 	}
-	return service_find(&a->p.dst, a->p.dport, a->p.protocol);
+	return service_copy(&a->p.dst, a->p.dport, a->p.protocol);
 }
 
 static __always_inline enum fate drop_prefiltered(struct xdp_md *ctx, const struct arrival *a,
@@ -162,9 +163,9 @@ static __always_inline enum fate send_plain_ipv6(struct xdp_md *ctx, __u64 servi
 }
 
 /* Reads any packet, and finds its service. Null: "fate" is the packet's. */
-static __always_inline struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
-						    const struct settings *settings,
-						    enum fate *fate)
+static __always_inline const struct service_entry *arrive(struct xdp_md *ctx, struct arrival *a,
+							  const struct settings *settings,
+							  enum fate *fate)
 {
 	__u32 lb_flags = settings->lb_flags, l3;
 	bool sound;

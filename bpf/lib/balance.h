@@ -16,6 +16,7 @@ enum balance_limit {
 	/* Flows one CPU may remember in a second while slots are under change; beyond that they
 	 * join the backend of before, which needs no memory. */
 	BALANCE_MOVED_PER_SECOND = 20000,
+	SERVICE_TRIES = 4, /* to read a service while the agent changes it */
 };
 
 /* A flow as the client opened it. */
@@ -48,12 +49,25 @@ static __always_inline void flow_of_packet(const struct packet *p, struct balanc
 	f->opens = packet_opens(p);
 }
 
-static __always_inline struct service_entry *service_find(const struct ip_addr *addr, __be16 port,
-							  __u8 protocol)
+/* The memory of an entry that was replaced is another service's at once, while a program still has
+ * its address. What was read is the service's if the key leads to the same place afterwards. */
+static __noinline bool service_find(const struct ip_addr *addr, __be16 port, __u8 protocol,
+				    struct service_entry *found)
 {
-	struct service_key key = {.addr = *addr, .port = port, .protocol = protocol};
+	struct service_key key = {.port = port, .protocol = protocol};
+	const struct service_entry *entry, *known = 0;
 
-	return bpf_map_lookup_elem(&weir_service, &key);
+	if (!addr || !found)
+		return false;
+	key.addr = *addr;
+	for (int i = 0; i <= SERVICE_TRIES; i++) {
+		entry = bpf_map_lookup_elem(&weir_service, &key);
+		if (!entry || entry == known)
+			return entry;
+		*found = *entry;
+		known = entry;
+	}
+	return false;
 }
 
 /* Mixes 64 bits: the finaliser of splitmix64. */

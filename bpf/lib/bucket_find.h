@@ -43,12 +43,12 @@ static __always_inline const struct bucket_way *bucket_find_ipv6(__u64 key, __u6
 }
 
 /* The service of a key of IPv4 that its bucket does not have. */
-static __noinline struct service_entry *bucket_overflow(__u64 key)
+static __always_inline const struct service_entry *bucket_overflow(__u64 key)
 {
 	struct ip_addr addr;
 
 	ip_addr_set_v4(&addr, (__be32)(key >> 32));
-	return service_find(&addr, bucket_port(key), (__u8)key);
+	return service_copy(&addr, bucket_port(key), (__u8)key);
 }
 
 /* The service that a value stands for. */

@@ -10,7 +10,7 @@ struct scratch {
 	struct packet forth;   /* the same as the other end sent it */
 	struct route route;    /* of the packet that is there */
 	struct ends inner;     /* what the quoted packet gets */
-	struct service_entry service; /* whose the packet is, where a bucket says so */
+	struct service_entry service; /* whose the packet is */
 	struct nat_key key;    /* of a flow by SNAT: by the packet that is there */
 	struct nat_key back;   /* the other end's */
 	struct nat_entry entry;
@@ -29,4 +29,13 @@ static __always_inline struct scratch *scratch_get(void)
 	__u32 zero = 0;
 
 	return bpf_map_lookup_elem(&weir_scratch, &zero);
+}
+
+/* The service of that address. */
+static __always_inline const struct service_entry *service_copy(const struct ip_addr *addr,
+								__be16 port, __u8 protocol)
+{
+	struct scratch *s = scratch_get();
+
+	return s && service_find(addr, port, protocol, &s->service) ? &s->service : 0;
 }

@@ -144,31 +144,30 @@ static __noinline int socket_translate(struct bpf_sock_addr *ctx, struct socket_
 {
 	__u32 protocol = ctx->protocol, flags = socket_flags();
 	struct sock_key key = {.protocol = (__u8)protocol};
-	struct service_entry *service;
+	struct service_entry service;
 	struct backend_entry *backend;
 	__u64 netns;
 
 	if (!flags || (protocol != L4_TCP && protocol != L4_UDP))
 		return SOCKET_ALLOW;
-	service = service_find(&peer->addr, peer->port, key.protocol);
-	if (!service)
+	if (!service_find(&peer->addr, peer->port, key.protocol, &service))
 		return SOCKET_ALLOW;
 	netns = bpf_get_netns_cookie(ctx);
-	if (!socket_is_served(service, netns, flags))
+	if (!socket_is_served(&service, netns, flags))
 		return SOCKET_ALLOW;
 	key.cookie = bpf_get_socket_cookie(ctx);
-	backend = backend_of(socket_choose(service, peer, key.protocol, key.cookie, netns, use));
+	backend = backend_of(socket_choose(&service, peer, key.protocol, key.cookie, netns, use));
 	if (!backend || !socket_can_use(backend, &peer->addr)) {
 		bpf_set_retval(-SOCKET_CONNECTION_REFUSED);
 		return SOCKET_REFUSE;
 	}
 	key.backend = backend->addr;
 	key.port = backend->port;
-	socket_remember(&key, service->frontend_id, netns, use);
+	socket_remember(&key, service.frontend_id, netns, use);
 	peer->addr = key.backend;
 	peer->port = key.port;
 	peer->translated = true;
-	peer->frontend_id = service->frontend_id;
+	peer->frontend_id = service.frontend_id;
 	return SOCKET_ALLOW;
 }
 

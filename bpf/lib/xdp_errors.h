@@ -155,7 +155,7 @@ static __always_inline enum fate error_of_service(struct xdp_md *ctx, const stru
 __noinline enum fate icmp_packet(struct xdp_md *ctx, const struct arrival *a,
 				 const struct settings *settings)
 {
-	struct service_entry *service;
+	const struct service_entry *service;
 	struct scratch *s = scratch_get();
 	const struct packet *forth;
 
@@ -169,7 +169,7 @@ __noinline enum fate icmp_packet(struct xdp_md *ctx, const struct arrival *a,
 	/* The error goes to the one whose packet it quotes, nobody else. */
 	if (!ip_addr_equal(&forth->dst, &a->p.dst))
 		return FATE_PASS;
-	service = service_find(&forth->dst, forth->dport, forth->protocol);
+	service = service_copy(&forth->dst, forth->dport, forth->protocol);
 	if (service)
 		return error_of_service(ctx, a, s, service);
 	if (settings->lb_flags & LB_NAT && nat_is_port(forth->dport, settings))
