@@ -13,10 +13,15 @@ public sealed class XdpNatNearTests : IDisposable
     private const ulong Ever = ulong.MaxValue;
     private const ulong Past = 1;
 
+    private readonly OneCpu _cpu = new();
     private readonly XdpHarness _h = new();
     private readonly XdpCase _c = new(V6: false, XdpCase.Tcp);
 
-    public void Dispose() => _h.Dispose();
+    public void Dispose()
+    {
+        _h.Dispose();
+        _cpu.Dispose();
+    }
 
     [PrivilegedFact]
     public void Packets_BothWays_AreThoseOfTheTables_ByteForByte()
