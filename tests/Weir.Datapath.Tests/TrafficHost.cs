@@ -61,7 +61,6 @@ internal sealed class TrafficHost : IDisposable
         _endpoint = endpoint;
         _kind = kind;
         Attach();
-        Attach(); // again: in place of the first
 
         uint id = 0;
         foreach (string address in new[] { "192.0.2.1", "203.0.113.10", "2001:db8:2::1", "2001:db8:99::10" })
