@@ -95,13 +95,17 @@ internal readonly struct StandIns
     internal static TcpState BeforeServer(in TakeOver connection)
     {
         (byte client, byte server) = Scales(in connection);
+        ushort mss = MssOf(connection.ServerMss);
         return new TcpState
         {
             Local = ClientOf(in connection),
             Remote = ServerOf(in connection),
             Send = connection.Seq,
             Receive = connection.Ack,
-            RemoteMss = MssOf(connection.ServerMss),
+            RemoteMss = mss,
+            // Before the first bytes there may be a handshake only (TCP_DEFER_ACCEPT). The answer to a question would have a time stamp
+            // whose echo a server takes for forged, since no SYN of its had it; for one segment there is room at a beginning.
+            RemoteWindow = connection.Flags.HasFlag(TakeOverFlag.First) ? mss : 0u,
             LocalScale = client,
             RemoteScale = server,
             HasSack = connection.Flags.HasFlag(TakeOverFlag.Sack),

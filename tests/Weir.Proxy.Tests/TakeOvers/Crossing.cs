@@ -95,6 +95,26 @@ internal sealed class Crossing : IDisposable
         bool IsLastAcknowledged(Segment s) => s.Source.Equals(client.LocalEndPoint) && s.Data.Length == 0 && See().LastOrDefault(o => o.Destination.Equals(s.Source) && o.Data.Length > 0) is { } answer && s.Acknowledged == answer.Number + (uint)answer.Data.Length;
     }
 
+    /// <summary>Opens a connection that the server's kernel gives to nobody before something was said on it.</summary>
+    public Socket ConnectToDeferring()
+    {
+        const int Tcp = 6;
+        const int DeferAccept = 9;
+        _listener.SetRawSocketOption(Tcp, DeferAccept, BitConverter.GetBytes(120));
+        Socket client = _client.Run(() => new Socket(_address.AddressFamily, SocketType.Stream, ProtocolType.Tcp));
+        client.Connect(_address);
+        return client;
+    }
+
+    /// <summary>The server's end of a connection, once it is there.</summary>
+    public Socket Accept()
+    {
+        Assert.True(_listener.Poll(Patience * 1000, SelectMode.SelectRead), "no connection has come");
+        Socket server = _listener.Accept();
+        (server.ReceiveTimeout, server.SendTimeout) = (Patience, Patience);
+        return server;
+    }
+
     /// <summary>Nothing that either end says arrives from here on.</summary>
     public void CloseWay() => Nft("iifname c tcp dport 80 drop", "iifname s tcp sport 80 drop");
 
@@ -126,7 +146,8 @@ internal sealed class Crossing : IDisposable
             ClientWindow = last.Window,
             ClientScale = opening.Scale ?? (byte)HttpFlowLimit.HttpNoScale,
             ServerScale = answer.Scale ?? (byte)HttpFlowLimit.HttpNoScale,
-            Flags = (opening.HasSack && answer.HasSack ? TakeOverFlag.Sack : 0) | (hasStamps ? TakeOverFlag.Stamps : 0),
+            Flags = (opening.HasSack && answer.HasSack ? TakeOverFlag.Sack : 0) | (hasStamps ? TakeOverFlag.Stamps : 0)
+                | (last.Number == opening.Number + 1 ? TakeOverFlag.First : 0),
         }, received);
 
         // Behind what the server has acknowledged.

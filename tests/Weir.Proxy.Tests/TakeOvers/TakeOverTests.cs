@@ -54,6 +54,24 @@ public sealed class TakeOverTests
         }
     }
 
+    /// <summary>The server has no connection yet, only a handshake that ends with the first request (TCP_DEFER_ACCEPT): its kernel takes no
+    /// packet for that one which echoes a time stamp of anything but its SYN.</summary>
+    [PrivilegedTheory]
+    [MemberData(nameof(Stacks))]
+    public void FirstRequest_ReachesAServerThatWaitsForIt(bool isV6, string sysctls)
+    {
+        using var crossing = new Crossing(isV6, sysctls, rules: _rules);
+        using Socket client = crossing.ConnectToDeferring();
+        crossing.CloseWay();
+        Crossing.Say(client, Get);
+        Assert.Equal(1, crossing.TakeOver(crossing.Dropped(client)));
+        using Socket server = crossing.Accept();
+        Assert.Equal(Get, Crossing.Hear(server, Get.Length));
+        Crossing.Say(server, Ok);
+        Assert.Equal(Ok, Crossing.Hear(client, Ok.Length));
+        Assert.Equal(0, crossing.Resets());
+    }
+
     [PrivilegedTheory]
     [MemberData(nameof(Stacks))]
     public void LargeBodies_BothWays_ArriveByteForByte(bool isV6, string sysctls)

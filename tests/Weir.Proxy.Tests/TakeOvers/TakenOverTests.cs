@@ -80,6 +80,7 @@ public sealed class TakenOverTests
         Assert.Equal((500u << 9, 0u), (toClient.RemoteWindow, toServer.RemoteWindow));
         Assert.Equal((7, 9, 9, 7), (toClient.LocalScale, toClient.RemoteScale, toServer.LocalScale, toServer.RemoteScale));
         Assert.True(toClient.HasSack && toServer.HasSack);
+        Assert.Equal(1460u, StandIns.BeforeServer(Record(client, server) with { Flags = TakeOverFlag.First }).RemoteWindow);
         Assert.Equal((3000u, 2000u), (toClient.Stamp, toServer.Stamp)); // of the end that each stands for, and a second later
     }
 
