@@ -47,6 +47,14 @@ public sealed class ReleaseTests(Packages packages) : IClassFixture<Packages>
         Assert.All(sbom.RootElement.GetProperty("components").EnumerateArray(), component => Assert.Matches(@"^\d", component.GetProperty("version").GetString()!));
     }
 
+    /// <summary>What a host fetches and keeps. A release's deb is packed better, so it is smaller.</summary>
+    [PackagesFact]
+    public void ExecutableAndDeb_AreNoLargerThanTheyMayBe()
+    {
+        Assert.InRange(new FileInfo(Sandbox.Weir).Length, 1, 30_000_000);
+        Assert.InRange(new FileInfo(Path.Combine(packages.Folder, Packages.Deb(Packages.Version))).Length, 1, 12_000_000);
+    }
+
     /// <summary>From nothing to an agent that Docker waits for, a later version, and away again.</summary>
     [PackagesFact]
     public void Archive_InstallsTheDeb_UpgradesAndLeavesNothing()
