@@ -7,7 +7,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>HTTP/2 without TLS through the proxy, spoken by others' clients and servers.</summary>
 [Collection(HostileHttpHost.Name)]
-public sealed class Http2PolicyTests : IDisposable
+public class Http2PolicyTests : IDisposable
 {
     private readonly DockerHost _host;
     private readonly string _network;
@@ -42,6 +42,7 @@ public sealed class Http2PolicyTests : IDisposable
         _host.DeletePolicies();
         _host.Remove(_client, _server);
         _host.Docker("network", "rm", _network);
+        GC.SuppressFinalize(this);
     }
 
     [PrivilegedFact]

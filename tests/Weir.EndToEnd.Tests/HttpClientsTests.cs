@@ -18,7 +18,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>gRPC and WebSockets through the proxy, by .NET's own clients and servers.</summary>
 [Collection(HttpHost.Name)]
-public sealed class HttpClientsTests : IDisposable
+public class HttpClientsTests : IDisposable
 {
     private static readonly CancellationToken _soon = new CancellationTokenSource(TimeSpan.FromMinutes(5)).Token;
 
@@ -43,6 +43,7 @@ public sealed class HttpClientsTests : IDisposable
         _host.DeletePolicies();
         _host.Remove(_client, _server);
         _host.Docker("network", "rm", _network);
+        GC.SuppressFinalize(this);
     }
 
     [PrivilegedFact]

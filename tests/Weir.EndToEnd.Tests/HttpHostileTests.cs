@@ -10,7 +10,7 @@ namespace Weir.EndToEnd.Tests;
 
 /// <summary>Clients that mean the proxy no good: others are served meanwhile, and its memory has an end.</summary>
 [Collection(HostileHttpHost.Name)]
-public sealed partial class HttpHostileTests : IDisposable
+public partial class HttpHostileTests : IDisposable
 {
     private const int Mega = 1024 * 1024;
     private readonly ITestOutputHelper _output;
@@ -51,6 +51,7 @@ public sealed partial class HttpHostileTests : IDisposable
         _host.DeletePolicies();
         _host.Remove(_client, _other, _server);
         _host.Docker("network", "rm", _network);
+        GC.SuppressFinalize(this);
     }
 
     [PrivilegedTheory]

@@ -5,9 +5,9 @@ using Xunit;
 
 namespace Weir.EndToEnd.Tests;
 
-/// <summary>Connections through the proxy while policy, agent and proxy come and go.</summary>
+/// <summary>Connections whose requests are judged while policy, agent and proxy come and go.</summary>
 [Collection(HttpHost.Name)]
-public sealed class HttpLifecycleTests : IDisposable
+public class HttpLifecycleTests : IDisposable
 {
     private readonly DockerHost _host;
     private readonly string _network;
@@ -37,23 +37,26 @@ public sealed class HttpLifecycleTests : IDisposable
         _host.DeletePolicies();
         _host.Remove(_client, _server);
         _host.Docker("network", "rm", _network);
+        GC.SuppressFinalize(this);
     }
 
     [PrivilegedFact]
     public void ProxyKilled_RequestsFailClosed_ItIsBack_AndOtherFlowsLive()
     {
         Apply("- {path: /x}");
+        bool needsProxy = !_host.JudgesHttp;
         using EchoFlow plain = new(_host, _client, _server);
         using BackgroundCommand requests = Ask("/x");
         requests.WaitFor("200");
         string before = ProxyPid();
 
         _host.Sandbox.Run(["kill", "-9", before]).OrFail();
-        Wait.Until(() => Count(requests, "connected") > 1, 5, () => requests.Output);
+        Wait.Until(() => !needsProxy || Count(requests, "connected") > 1, 5, () => requests.Output);
         WaitForMore(requests, "200");
         plain.MustLive();
+        Assert.Equal(needsProxy, Count(requests, "connected") > 1);
+        Wait.Until(() => Curl("/private").Contains("403", StringComparison.Ordinal), 5, () => _host.Agent.Log);
         Assert.NotEqual(before, ProxyPid());
-        Assert.Contains("403", Curl("/private"), StringComparison.Ordinal);
         Assert.Contains("The proxy has ended", _host.Agent.Log, StringComparison.Ordinal);
     }
 
@@ -79,14 +82,16 @@ public sealed class HttpLifecycleTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void BothKilled_NothingPasses_UntilBothAreBack()
+    public void BothKilled_NothingUnjudgedPasses_UntilBothAreBack()
     {
         Apply("- {path: /x}");
+        bool isJudged = _host.JudgesHttp;
         Assert.Contains("200 OK", Curl("/x"), StringComparison.Ordinal);
         _host.Agent.Kill();
         _host.Sandbox.Run(["kill", "-9", ProxyPid()]).OrFail();
-        Assert.DoesNotContain("HTTP/1.1", Curl("/x"), StringComparison.Ordinal);
-        Assert.Single(_http.Requests);
+        Assert.Equal(isJudged, Curl("/x").Contains("200 OK", StringComparison.Ordinal));
+        Assert.DoesNotContain("HTTP/1.1", Curl("/private", seconds: 3), StringComparison.Ordinal);
+        Assert.Equal(isJudged ? 2 : 1, _http.Requests.Count);
         _host.Agent.Start();
         Wait.Until(() => Curl("/x").Contains("200 OK", StringComparison.Ordinal), 5, () => "the proxy is not back");
         Assert.Contains("403", Curl("/private"), StringComparison.Ordinal);
@@ -127,7 +132,7 @@ public sealed class HttpLifecycleTests : IDisposable
     }
 
     [PrivilegedFact]
-    public void ProxiedConnection_Ends_WhenPolicyForbidsIt()
+    public void Connection_Ends_WhenPolicyForbidsIt()
     {
         Apply("- {path: /x}");
         using BackgroundCommand requests = Ask("/x");
@@ -140,7 +145,10 @@ public sealed class HttpLifecycleTests : IDisposable
         int answered = Count(requests, "200");
         Thread.Sleep(1000);
         Assert.Equal(answered, Count(requests, "200"));
-        Wait.Until(() => _http.Ended > 0, 5, () => "the server's connection lives on");
+        if (!_host.JudgesHttp)
+        {
+            Wait.Until(() => _http.Ended > 0, 5, () => "the server's connection lives on");
+        }
     }
 
     [PrivilegedFact]
@@ -149,11 +157,11 @@ public sealed class HttpLifecycleTests : IDisposable
         Apply("- {path: /x}");
         using BackgroundCommand requests = Ask("/x");
         requests.WaitFor("200");
-        string old = ProxyPid();
+        string old = ProxyPid(), verdict = _host.JudgesHttp ? "auto" : "proxy";
 
         _host.Agent.Stop();
         _host.Sandbox.Shell($"mkdir /run/newer; find {Path.GetDirectoryName(Sandbox.Weir)} -maxdepth 1 -type f -exec cp -t /run/newer {{}} +");
-        using BackgroundCommand newer = _host.Sandbox.Start("/run/newer/weir", "agent");
+        using BackgroundCommand newer = _host.Sandbox.Start("/run/newer/weir", "agent", "--http-verdict", verdict);
         newer.WaitFor("the proxy listens", 10);
         WaitForMore(requests, "200");
         Assert.Equal(1, Count(requests, "connected"));
@@ -179,7 +187,7 @@ public sealed class HttpLifecycleTests : IDisposable
 
     private string ProxyPid() => _host.Sandbox.Run(["pgrep", "-n", "-f", "weir [p]roxy"]).OrFail().Output.Trim();
 
-    private string Curl(string path) => _host.InNetworkOf(_client, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", "20", $"http://{_address}:8080{path}").All;
+    private string Curl(string path, int seconds = 20) => _host.InNetworkOf(_client, "curl", "-sS", "-i", "--connect-timeout", "3", "-m", $"{seconds}", $"http://{_address}:8080{path}").All;
 
     private BackgroundCommand Ask(string path) => _host.Sandbox.Start(
         "nsenter", "-t", _host.PidOf(_client), "-n", "python3", Path.Combine(Sandbox.RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/keep_alive.py"), _address, "8080", path);

@@ -32,7 +32,7 @@ public sealed class DockerHost : IDisposable
     internal DockerHost(HostShape shape)
     {
         Sandbox = shape.Kernel is { } parameters ? new VirtualMachine(parameters) : new Sandbox();
-        Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts, Launcher = shape.Launcher };
+        Agent = new WeirAgent(Sandbox) { PublishedPorts = shape.PublishedPorts, HttpVerdict = shape.HttpVerdict, Launcher = shape.Launcher };
         try
         {
             Sandbox.Shell(shape.First);
@@ -54,6 +54,9 @@ public sealed class DockerHost : IDisposable
     public Sandbox Sandbox { get; }
 
     public WeirAgent Agent { get; }
+
+    /// <summary>Whether HTTP requests between its containers are judged in the kernel.</summary>
+    public bool JudgesHttp => Regex.IsMatch(Weir("status").OrFail().Output, "^HTTP verdict +auto", RegexOptions.Multiline);
 
     /// <summary>Where the dockerd of this machine has its data.</summary>
     public string DockerRoot { get; private set; } = "";

@@ -31,6 +31,9 @@ internal sealed record HostShape(string Name)
     /// <summary>The agent's setting published-ports; null: it is not told.</summary>
     internal string? PublishedPorts { get; init; } = "open";
 
+    /// <summary>The agent's setting http-verdict; null: it is not told.</summary>
+    internal string? HttpVerdict { get; init; }
+
     /// <summary>What the agent is started by: "setpriv" and its options; empty: by nothing.</summary>
     internal IReadOnlyList<string> Launcher { get; init; } = [];
 

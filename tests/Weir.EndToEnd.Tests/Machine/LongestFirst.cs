@@ -12,7 +12,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>In the order of the minutes that they took.</summary>
     private static readonly string[] _long =
     [
-        "EmulatedHostTests", nameof(VersionUpgradeTests), RealClientsHost.Name, HttpHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
+        "EmulatedHostTests", nameof(VersionUpgradeTests), RealClientsHost.Name, HttpHost.Name, OtherVerdictHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
         ServiceHost.Name, nameof(UplinkTests), RestartedHost.Name, nameof(ManyHostsTests), nameof(DoorTests), nameof(WatchdogTests), nameof(RestartTests),
         nameof(ManyHostsServiceTests), nameof(ManyHostsNameTests), nameof(DocumentedCommandRunTests),
     ];

@@ -10,6 +10,9 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     /// <summary>The setting published-ports; null: the agent is not told. Most tests' subject is what comes after the door.</summary>
     public string? PublishedPorts { get; init; } = "open";
 
+    /// <summary>The setting http-verdict; null: the agent is not told.</summary>
+    public string? HttpVerdict { get; init; }
+
     /// <summary>What it is started by, with options; it must end in the agent itself.</summary>
     public IReadOnlyList<string> Launcher { get; set; } = [];
 
@@ -23,7 +26,8 @@ public sealed class WeirAgent(Sandbox sandbox) : IDisposable
     public void Start(params string[] flags)
     {
         string[] doors = PublishedPorts is null ? [] : ["--published-ports", PublishedPorts];
-        _process = sandbox.Start([.. Launcher, Executable, "agent", .. doors, .. flags]);
+        string[] verdict = HttpVerdict is null ? [] : ["--http-verdict", HttpVerdict];
+        _process = sandbox.Start([.. Launcher, Executable, "agent", .. doors, .. verdict, .. flags]);
         // It says so itself: to ask it again and again would cost more than its start.
         Wait.Until(() => _process.Output.Contains(" serves ", StringComparison.Ordinal) || _process.HasExited, 20 * sandbox.Patience, () => $"the agent does not serve:\n{Log}");
         Wait.Until(
