@@ -43,6 +43,8 @@ int weir_http_pass(struct __sk_buff *skb)
 		return deliver_proxy(skb, &p, &r);
 	reason = reply ? http_answer(skb, &p, &key, entry, &fate)
 		       : http_ask_on(skb, &p, &key, entry, &fate);
+	if (!reason && reply && entry->flags & CT_ASKED)
+		seen_answer(skb, &p, &key, entry);
 	if (fate.silent) {
 		metrics_count(r.direction, DROP_REASON_NONE, skb->len);
 		return TC_ACT_SHOT;
@@ -55,6 +57,8 @@ int weir_http_pass(struct __sk_buff *skb)
 	}
 	if (weir_settings.flags & SETTINGS_TRACE)
 		event_emit(skb, &p, &r, EVENT_TRACE, DROP_REASON_NONE);
+	if (fate.believed && !(entry->flags & CT_CLOSED) && ct_next_flags(&p, entry->flags, reply) & CT_CLOSED)
+		seen_last(&key);
 	/* Its first packet was counted when it opened. */
 	if (!packet_opens_tcp(&p))
 		flow_advance(&key, entry, &p, reply, fate.believed, now, skb->len);
@@ -80,7 +84,8 @@ int weir_http_taken(struct ct_key *asked)
 	if (!flow)
 		return bpf_map_lookup_elem(&weir_http_flow, &key) ? HTTP_DONE_BUSY : done;
 	if (entry && flow->state == HTTP_STATE_TAKEN && (entry->flags & (CT_HTTP | CT_CUT)) == CT_HTTP) {
-		__sync_fetch_and_and(&entry->flags, ~(__u32)(CT_HTTP | CT_HELD));
+		seen_leave(flow, entry);
+		__sync_fetch_and_and(&entry->flags, ~(__u32)(CT_HTTP | CT_HELD | CT_ASKED));
 		bpf_map_delete_elem(&weir_http_flow, &key);
 		return HTTP_DONE;
 	}
@@ -101,6 +106,7 @@ int weir_http_sweep(struct ct_key *asked)
 		http_release(flow);
 		return HTTP_DONE_NOTHING;
 	}
+	seen_leave(flow, 0);
 	bpf_map_delete_elem(&weir_http_flow, &key);
 	return HTTP_DONE;
 }

@@ -16,6 +16,7 @@
 #include "proxy.h"
 #include "prefilter.h"
 #include "publish.h"
+#include "seen.h"
 #include "service.h"
 
 #define KEEP_STRUCT(name) struct name keep_##name = {}
@@ -104,6 +105,11 @@ KEEP_STRUCT(http_flow);
 KEEP_STRUCT(http_port_key);
 KEEP_STRUCT(http_port);
 KEEP_STRUCT(take_over);
+KEEP_STRUCT(http_seen);
+KEEP_STRUCT(http_count);
+KEEP_ENUM(seen_layout);
+KEEP_ENUM(seen_kind);
+KEEP_ENUM(seen_flag);
 KEEP_ENUM(http_state);
 KEEP_ENUM(http_flow_limit);
 KEEP_ENUM(http_flow_flag);

@@ -98,6 +98,8 @@ enum http_flow_flag {
 	HTTP_FLOW_SACK = 1,
 	HTTP_FLOW_STAMPS = 2,
 	HTTP_FLOW_CLOSES = 4, /* no request follows the one whose body this is */
+	HTTP_FLOW_TOLD = 8,   /* asked_ns: an event of the request is in weir_http_seen */
+	HTTP_FLOW_INTERIM = 16, /* asked_ns: an answer came that another follows */
 };
 
 /* weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow's requests. */
@@ -123,6 +125,7 @@ struct http_flow {
 	__u8 answerer_scale;
 	__u8 early; /* times that the answerer's first word, before any request, was held */
 	__u8 _pad1[5];
+	__u64 asked_ns; /* when the last head passed, as long as its answer was not seen to begin; else 0 */
 };
 
 /* weir_http_port: an endpoint whose connections to a port of another's begin with HTTP/2. */

@@ -70,7 +70,7 @@ static __always_inline enum drop_reason flow_advance(const struct ct_key *key,
 	news = flags & ~entry->flags;
 	entry->flags = flags;
 	if (news & CT_CLOSED && flags & CT_HTTP)
-		http_forget(key);
+		http_forget(key, entry);
 	if (news & CT_CLOSED && !(flags & CT_BRIEF))
 		room_retire(key, entry);
 	else if (news & CT_ESTABLISHED && (flags & (CT_BRIEF | CT_CLOSED)) == CT_BRIEF)

@@ -66,6 +66,7 @@ struct http_walk {
 	__u16 state;
 	__u8 flags;  /* enum http_head_flag */
 	__u8 answer; /* enum http_answer */
+	struct http_seen seen __attribute__((aligned(8))); /* in front of its head: one copy tells both */
 	__u8 head[HTTP_BUFFER + HTTP_BYTES_A_STEP]
 	    __attribute__((aligned(8))); /* zero behind its end */
 };

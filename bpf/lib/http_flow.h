@@ -14,6 +14,7 @@
 #include "http.h"
 #include "http_options.h"
 #include "http_port.h"
+#include "http_seen.h"
 #include "http_state.h"
 #include "known.h"
 #include "reset.h"
@@ -113,7 +114,7 @@ static __always_inline enum http_answer http_judge_at(struct __sk_buff *skb,
 
 /* What becomes of a packet that carries something, and of the state, which the caller holds. */
 static __noinline enum http_course http_follow(struct __sk_buff *skb, struct http_flow *flow,
-					       const struct ct_entry *entry, struct http_bytes *b)
+					       struct ct_entry *entry, struct http_bytes *b)
 {
 	__u32 at = b->seq, end = b->end, next = flow->next;
 	/* What never passed has not arrived, whatever the answerer says: it may be in league with the opener. */
@@ -187,10 +188,9 @@ static __noinline enum http_course http_follow(struct __sk_buff *skb, struct htt
 		flow->head = at;
 		flow->head_length = head.length;
 		flow->head_body = head.body;
-		flow->answered = entry->answerer.nxt;
-		flow->requests++;
 		flow->flags = closes ? flow->flags | HTTP_FLOW_CLOSES
 				     : flow->flags & ~HTTP_FLOW_CLOSES;
+		seen_request(entry, flow, &head);
 	}
 	flow->next = next;
 	flow->body = body;
@@ -300,6 +300,7 @@ static __noinline enum drop_reason http_carry(struct __sk_buff *skb, const struc
 		if (flow->state == HTTP_STATE_TAKEN)
 			reason = DROP_REASON_HTTP_HELD;
 	} else if (++flow->vain > HTTP_MOST_VAIN) {
+		seen_leave(flow, entry);
 		bpf_map_delete_elem(&weir_http_flow, key);
 		return http_cut(key, entry);
 	} else if (course == HTTP_HAND_OVER) {
@@ -331,6 +332,7 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 							     : DROP_REASON_NONE;
 		}
 		/* He has forgotten the connection: his next SYN begins another. */
+		seen_leave(flow, entry);
 		bpf_map_delete_elem(&weir_http_flow, key);
 		__sync_fetch_and_or(&entry->flags, CT_CLOSED);
 		if (!(entry->flags & CT_BRIEF))
@@ -353,6 +355,7 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 	flow = http_hold(key);
 	if (!flow)
 		return DROP_REASON_HTTP_ORDER;
+	seen_leave(flow, 0);
 	fresh.busy = 1;
 	__builtin_memcpy(flow, &fresh, sizeof(fresh));
 	http_release(flow);
@@ -432,11 +435,8 @@ static __always_inline enum drop_reason http_answer(struct __sk_buff *skb, const
 	}
 	if (!flow || flow->state == HTTP_STATE_OPENING)
 		return DROP_REASON_NONE;
-	if (p->seq != p->seq_end) {
-		if (http_is_early(p, key, fate))
-			return DROP_REASON_HTTP_HELD;
-		__sync_fetch_and_and(&entry->flags, ~(__u32)CT_ASKED);
-	}
+	if (p->seq != p->seq_end && !flow->requests && http_is_early(p, key, fate))
+		return DROP_REASON_HTTP_HELD;
 	return known_believe(p, JUDGE_FROM_ENDPOINT, entry, true, &fate->believed);
 }
 

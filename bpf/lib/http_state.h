@@ -45,12 +45,32 @@ static __noinline struct http_flow *http_hold(const struct ct_key *key)
 	return 0;
 }
 
+static __always_inline struct http_count *http_count_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&weir_http_count, &zero);
+}
+
+/* Counts what the answerer has said since the last request, once. */
+static __always_inline void http_count_answer(struct http_flow *flow, const struct ct_entry *entry)
+{
+	struct http_count *count = http_count_get();
+
+	if (!count || !flow->requests)
+		return;
+	count->answer_bytes += entry->answerer.nxt - flow->answered - !!(entry->flags & CT_FIN_REPLY);
+	flow->answered = entry->answerer.nxt;
+}
+
 /* What another CPU has just now stays for the agent to sweep. */
-static __noinline int http_forget(const struct ct_key *key)
+static __noinline int http_forget(const struct ct_key *key, const struct ct_entry *entry)
 {
 	struct http_flow *flow = http_hold(key);
 
-	if (flow)
+	if (flow) {
+		http_count_answer(flow, entry);
 		bpf_map_delete_elem(&weir_http_flow, key);
+	}
 	return 0;
 }

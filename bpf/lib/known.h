@@ -139,6 +139,16 @@ static __always_inline enum drop_reason known_believe(const struct packet *p, en
 	return DROP_REASON_NONE;
 }
 
+/* Does weir_http_pass have a say in a CT_HTTP flow's packet? Until both ends' numbers are known, then in whatever the
+ * opener sends, and in what may begin an answer. */
+static __always_inline bool known_is_passed(const struct ct_entry *entry, const struct packet *p, bool reply)
+{
+	if (!reply || !(entry->flags & CT_ESTABLISHED))
+		return true;
+	return entry->flags & CT_ASKED && (p->seq_end != p->seq || p->tcp_flags & TCP_RST) &&
+	       !(p->flags & (PACKET_FIRST_FRAGMENT | PACKET_LATER_FRAGMENT));
+}
+
 static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const struct packet *p,
 						    struct report *r, enum judge_side side,
 						    __u32 own, struct ruling *v,
@@ -197,10 +207,7 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 		if (reason)
 			return reason;
 	}
-	/* Until both ends' numbers are known, and then for whatever the opener sends, and what the answerer
-	 * says to it. */
-	if (entry->flags & CT_HTTP && (!reply || !(entry->flags & CT_ESTABLISHED) ||
-				       (entry->flags & CT_ASKED && p->seq != p->seq_end))) {
+	if (entry->flags & CT_HTTP && known_is_passed(entry, p, reply)) {
 		r->proxy = true;
 		v->way = WAY_HTTP;
 		return side == JUDGE_FROM_ENDPOINT ? DROP_REASON_NONE : DROP_REASON_HTTP_CUT;

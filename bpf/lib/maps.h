@@ -16,6 +16,7 @@
 #include "../abi/policy.h"
 #include "../abi/prefilter.h"
 #include "../abi/publish.h"
+#include "../abi/seen.h"
 #include "../abi/service.h"
 
 enum map_size {
@@ -34,6 +35,7 @@ enum map_size {
 	MAX_HTTP_PORTS = 4096,
 	MAX_HTTP_TABLES = 1024,
 	TAKE_OVER_RING_BYTES = 1024 * 1024,
+	SEEN_RING_BYTES = 2 * 1024 * 1024,
 	EVENT_BYTES = 2 * 1024 * 1024,
 	MAX_FRONTENDS = 16384,
 	MAX_BACKENDS = 16384,
@@ -255,6 +257,21 @@ struct {
 	__uint(max_entries, TAKE_OVER_RING_BYTES);
 } weir_take_over SEC(".maps");
 
+/* Requests that passed without the proxy, if somebody looks: struct http_seen, then what it says. Read by the proxy. Full,
+ * or it does not run: the event is lost and counted in weir_lost. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, SEEN_RING_BYTES);
+} weir_http_seen SEC(".maps");
+
+/* All of them. Written by programs, read by the proxy. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct http_count);
+} weir_http_count SEC(".maps");
+
 enum call {
 	CALL_HTTP, /* weir_http_pass: an opener's packet of a CT_HTTP flow */
 	CALLS,
@@ -362,6 +379,7 @@ enum rate_kind {
 	RATE_MOVED, /* flows remembered in weir_moved */
 	RATE_ERROR, /* ICMP errors sent on */
 	RATE_EVENT, /* drops at devices reported */
+	RATE_SEEN,  /* requests told of that passed without the proxy */
 	RATE_KINDS,
 };
 

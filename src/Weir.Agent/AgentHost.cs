@@ -95,7 +95,7 @@ internal sealed class AgentHost : IDisposable
         var edges = new TcpEdges(one => decoder.Decode(in one), TimeProvider.System);
         _flows.Ended = edges.Add;
         var record = new RecordOptions(config.RecordFolder) { Mode = config.Record, MostBytes = config.RecordBytes, Longest = config.RecordFor };
-        _recorder = new FlowRecorder(_flows, decoder, record, () => _datapath.LostEvents, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down flows", e));
+        _recorder = new FlowRecorder(_flows, decoder, record, () => _flows.Lost, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down flows", e));
         _history = _control.OpenHistory(record, TimeProvider.System, text => Log.RecordWarns(flowLog, text), e => Log.ThreadFailed(flowLog, "writing down the history", e));
 
         // What is still being answered when the agent is told to stop has so long; then it is cut off.

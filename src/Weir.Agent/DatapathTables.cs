@@ -13,14 +13,14 @@ using Weir.Policy;
 namespace Weir.Agent;
 
 /// <summary>What the kernel's maps hold, for people.</summary>
-internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control)
+internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane control, FlowHub flows)
 {
     private const int DefaultLimit = 1000;
     private const double NsPerSecond = 1e9;
 
     internal uint Revision => datapath.Revision;
 
-    internal ulong EventsLost => datapath.LostEvents;
+    internal ulong EventsLost => flows.Lost;
 
     internal int FlowCapacity => datapath.ConntrackCapacity;
 
@@ -119,7 +119,7 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
         MapNames.Ipcache => "prefix to identity",
         MapNames.Listeners => "the proxy's listening sockets",
         MapNames.Local => "address to endpoint",
-        MapNames.Lost => "events that found the ring full",
+        MapNames.Lost => "events that found their ring full, or were too many",
         MapNames.Metrics => "packets by direction and end",
         MapNames.Policy => "a policy map for every endpoint",
         MapNames.Settings => "revision, flags, limits",

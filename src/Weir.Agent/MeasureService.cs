@@ -27,14 +27,14 @@ internal sealed class MeasureService(Datapath.Datapath datapath, FlowHub flows, 
         using FlowSubscription subscription = flows.Subscribe(filter, 0);
         var sums = new TopSums(record => decoder.Decode(in record), filter);
         sums.Begin(datapath.ReadConnections());
-        ulong lostBefore = datapath.LostEvents;
+        ulong lostBefore = flows.Lost;
         long began = Stopwatch.GetTimestamp();
         try
         {
             do
             {
                 await TakeInAsync(subscription, sums, TimeSpan.FromSeconds(seconds), ending.Token);
-                ulong lost = datapath.LostEvents;
+                ulong lost = flows.Lost;
                 TopFrame frame = sums.Take(datapath.ReadConnections(), lost - lostBefore + (ulong)subscription.TakeLost(), time.GetUtcNow(), Stopwatch.GetElapsedTime(began));
                 began = Stopwatch.GetTimestamp();
                 lostBefore = lost;

@@ -24,7 +24,7 @@ internal sealed class MetricsReader(
     {
         var metrics = new Metrics
         {
-            EventsLost = datapath.LostEvents,
+            EventsLost = flows.Lost,
             FlowsSeen = (ulong)flows.Seen,
             NamesAnswered = datapath.NameAnswers.WithAddresses,
             NamesWithoutAddress = datapath.NameAnswers.Without,

@@ -92,7 +92,7 @@ internal static class DatapathCommands
             metrics.Rows.Select(row => new[] { row.Direction, row.Reason, $"{row.Packets}", $"{row.Bytes}", row.Explanation }));
         if (metrics.EventsLost > 0)
         {
-            Console.WriteLine($"{metrics.EventsLost} events were lost: the ring was full");
+            Console.WriteLine($"{metrics.EventsLost} events were lost: their ring was full, or there were more than are told of in a second");
         }
 
         if (metrics.NamesAnswered + metrics.NamesWithoutAddress is > 0 and var answered)
@@ -103,7 +103,7 @@ internal static class DatapathCommands
         if (metrics.Proxy is { } proxy)
         {
             string requests = string.Join(", ", proxy.Requests.Select(count => $"{count.Count} {count.Name}"));
-            Console.WriteLine($"Requests through the proxy: {requests}; {proxy.ConnectionsOpen} connections open of {proxy.Connections}");
+            Console.WriteLine($"Requests judged: {requests}; the proxy has {proxy.ConnectionsOpen} connections open of {proxy.Connections}");
         }
     }
 

@@ -47,5 +47,5 @@ internal sealed class MonitorOutput(bool json) : IAsyncDisposable
 
     private static string TextLine(MonitorEvent e) => e.Flow is { } flow
         ? Flows.Line(flow)
-        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "the kernel's ring was full" : "this monitor was too slow")})";
+        : $"({e.Lost.Count} events lost: {(e.Lost.Where == "ring" ? "they were too many at once" : "this monitor was too slow")})";
 }

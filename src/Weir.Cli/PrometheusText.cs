@@ -127,7 +127,7 @@ public static class PrometheusText
                 new NamedCount { Name = "parse_errors", Count = verdicts.GetValueOrDefault("invalid") },
             ]);
         Many(text, "weir_http_requests_total", "Requests by verdict.", "verdict", proxy.Requests);
-        Many(text, "weir_http_responses_total", "Answers by class of their status; 0xx: closed without one.", "class", proxy.Statuses);
+        Many(text, "weir_http_responses_total", "Answers by class of their status; 0xx: closed without one, or not seen.", "class", proxy.Statuses);
         Many(text, "weir_http_parse_errors_total", "Requests that could not be judged, by what was wrong.", "fault", proxy.ParseErrors);
         One(text, "weir_http_connections_total", "counter", "Connections through the proxy.", proxy.Connections);
         One(text, "weir_http_connections_open", "gauge", "Connections through the proxy now.", proxy.ConnectionsOpen);
@@ -136,7 +136,7 @@ public static class PrometheusText
         One(text, "weir_http_request_bytes_total", "counter", "Bytes of requests.", proxy.RequestBytes);
         One(text, "weir_http_response_bytes_total", "counter", "Bytes of answers.", proxy.ResponseBytes);
         One(text, "weir_proxy_memory_bytes", "gauge", "Resident memory of the proxy.", proxy.MemoryBytes);
-        Histogram(text, "weir_http_request_duration_seconds", "From a request's head to its answer's end.", new Durations { Buckets = { proxy.Latencies }, SumSeconds = proxy.LatencySumSeconds, Count = proxy.LatencyCount });
+        Histogram(text, "weir_http_request_duration_seconds", "From a request's head to its answer's end, or, judged in the kernel, its beginning.", new Durations { Buckets = { proxy.Latencies }, SumSeconds = proxy.LatencySumSeconds, Count = proxy.LatencyCount });
     }
 
     private static void Histogram(StringBuilder text, string name, string help, Durations durations)

@@ -22,6 +22,7 @@ public sealed class FlowHub : IDisposable
     private readonly GuardedThread _reader;
     private FlowSubscription[] _subscriptions = [];
     private long _seen;
+    private ulong _lostByProxy;
     private volatile bool _stopping;
     private volatile bool _wantsTcp;
 
@@ -45,8 +46,17 @@ public sealed class FlowHub : IDisposable
     /// <summary>Called when <see cref="WantsRequests"/> has changed.</summary>
     public Action WantsChanged { get; set; } = () => { };
 
+    /// <summary>Events that were lost on their way here: in the kernel, whose ring was full or which had told enough, and in the proxy, which this
+    /// agent did not read in time.</summary>
+    public ulong Lost => _datapath.LostEvents + Interlocked.Read(ref _lostByProxy);
+
     /// <summary>Takes what the proxy tells.</summary>
-    public void Add(ProxyAccess access) => Keep(new FlowRecord(default, access));
+    public void Add(ProxyAccess access)
+    {
+        ArgumentNullException.ThrowIfNull(access);
+        Interlocked.Add(ref _lostByProxy, access.Lost);
+        Keep(new FlowRecord(default, access));
+    }
 
     /// <param name="last">How many events of the past to begin with, at most 4096.</param>
     public FlowSubscription Subscribe(FlowFilter filter, int last)
@@ -105,6 +115,7 @@ public sealed class FlowHub : IDisposable
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Verdict) && s.Filter.WantsAllowed) ? SettingsFlag.Verdict : 0;
         wanted |= _subscriptions.Any(s => s.Filter.Wants(FlowType.Trace)) ? SettingsFlag.Trace : 0;
         bool wantsRequests = _subscriptions.Any(s => s.Filter.Wants(FlowType.L7) && s.Filter.WantsAllowed);
+        wanted |= wantsRequests ? SettingsFlag.Requests : 0;
         if (wantsRequests != WantsRequests)
         {
             WantsRequests = wantsRequests;
@@ -112,7 +123,7 @@ public sealed class FlowHub : IDisposable
         }
 
         SettingsFlag present = _datapath.Flags;
-        SettingsFlag others = present & ~(SettingsFlag.Verdict | SettingsFlag.Trace);
+        SettingsFlag others = present & ~(SettingsFlag.Verdict | SettingsFlag.Trace | SettingsFlag.Requests);
         if ((others | wanted) != present)
         {
             _datapath.SetFlags(others | wanted);

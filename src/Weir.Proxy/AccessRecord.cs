@@ -22,12 +22,18 @@ internal static class AccessRecord
             worker.Counters.Count(exchange.Verdict, exchange.Status, latencyUs, exchange.RequestBytes, exchange.ResponseBytes);
         }
 
-        if (exchange.Verdict == AccessVerdict.Allowed && !worker.Reporter.WantsAllowed)
+        Tell(worker.Reporter, exchange, latencyUs, source, destination, in flow);
+    }
+
+    /// <summary>To the agent alone.</summary>
+    public static void Tell(Reporter reporter, Exchange exchange, long latencyUs, IPEndPoint source, IPEndPoint destination, in ProxyFlow flow)
+    {
+        if (exchange.Verdict == AccessVerdict.Allowed && !reporter.WantsAllowed)
         {
             return;
         }
 
-        worker.Reporter.Access(new ProxyAccess
+        reporter.Access(new ProxyAccess
         {
             TimeUs = (DateTime.UtcNow.Ticks - DateTime.UnixEpoch.Ticks) / TimeSpan.TicksPerMicrosecond,
             LatencyUs = (ulong)latencyUs,

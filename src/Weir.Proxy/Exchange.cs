@@ -11,6 +11,9 @@ namespace Weir.Proxy;
 /// <summary>A request and its answer.</summary>
 internal sealed class Exchange
 {
+    /// <summary>What is said of one whose answer nobody has had, or not all of it.</summary>
+    public const string ClosedEarly = "closed before the answer's end";
+
     /// <summary>When the head had arrived.</summary>
     public long Started { get; } = Stopwatch.GetTimestamp();
 

@@ -144,7 +144,7 @@ internal sealed class Http1Answers(Connection connection)
     {
         while (_exchanges.TryDequeue(out var exchange))
         {
-            exchange.Detail = exchange.Detail.Length > 0 ? exchange.Detail : "closed before the answer's end";
+            exchange.Detail = exchange.Detail.Length > 0 ? exchange.Detail : Exchange.ClosedEarly;
             connection.Report(exchange);
         }
     }

@@ -129,7 +129,7 @@ internal sealed class Http2Session : Session
         {
             if (!stream.IsReported)
             {
-                stream.Exchange.Detail = stream.Exchange.Detail.Length > 0 ? stream.Exchange.Detail : "closed before the answer's end";
+                stream.Exchange.Detail = stream.Exchange.Detail.Length > 0 ? stream.Exchange.Detail : Exchange.ClosedEarly;
                 Connection.Report(stream.Exchange);
             }
         }

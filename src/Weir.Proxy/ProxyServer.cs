@@ -22,6 +22,7 @@ public sealed class ProxyServer : IDisposable
     private readonly ManualResetEventSlim _drained = new();
     private readonly SpareMemory _memory;
     private readonly TakeOverReader _takeOvers;
+    private readonly SeenReader _seen;
     private long _fullUntil;
 
     /// <param name="listeners">Those of the proxy whose place this one takes; null: new ones.</param>
@@ -51,6 +52,7 @@ public sealed class ProxyServer : IDisposable
         _workers = [.. Enumerable.Range(0, options.Workers).Select(i => new Worker(this, i))];
         _memory = new SpareMemory(() => _workers.Sum(worker => worker.State.Waiting));
         _takeOvers = new TakeOverReader(this);
+        _seen = new SeenReader(this);
     }
 
     public ProxyOptions Options { get; }
@@ -75,6 +77,7 @@ public sealed class ProxyServer : IDisposable
         Array.ForEach(_workers, worker => worker.Start());
         Flows.SetListeners(_listeners);
         _takeOvers.Start();
+        _seen.Start();
     }
 
     /// <summary>Puts policies in force, all at once.</summary>
@@ -86,12 +89,19 @@ public sealed class ProxyServer : IDisposable
     /// <summary>Gives a connection to the worker that has fewest.</summary>
     internal void Give(in Arrival arrival) => _workers.MinBy(worker => worker.Counters.Open + worker.Arriving)!.Give(in arrival);
 
-    internal ProxyStats Stats() => Counters.Sum([.. _workers.Select(worker => worker.Counters)]);
+    /// <summary>What this process has counted, and the datapath as long as it runs.</summary>
+    internal ProxyStats Stats()
+    {
+        ProxyStats stats = Counters.Sum([.. _workers.Select(worker => worker.Counters)]);
+        _seen.AddTo(stats);
+        return stats;
+    }
 
     /// <summary>Accepts no more, nor takes over; <see cref="Drained"/> is set when all connections have ended, or time is up.</summary>
     internal void Drain()
     {
         _takeOvers.Stop();
+        _seen.Stop();
         Array.ForEach(_workers, worker => worker.StopAccepting());
         _ = Task.Run(async () =>
         {
@@ -146,6 +156,7 @@ public sealed class ProxyServer : IDisposable
     {
         _memory.Dispose();
         _takeOvers.Dispose();
+        _seen.Dispose();
         Array.ForEach(_workers, worker => worker.Dispose());
         _listeners.ForEach(TcpSocket.Close);
         Flows.Dispose();

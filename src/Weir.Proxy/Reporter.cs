@@ -25,5 +25,8 @@ internal sealed class Reporter
         }
     }
 
+    /// <summary>There is something to tell of, and it cannot be told.</summary>
+    public void Lose() => Interlocked.Increment(ref _lost);
+
     public void Log(string text, bool isError = false) => _messages.Writer.TryWrite(new FromProxy { Log = new ProxyLog { Text = text, IsError = isError } });
 }

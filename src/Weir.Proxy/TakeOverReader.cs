@@ -14,7 +14,6 @@ namespace Weir.Proxy;
 /// </summary>
 internal sealed class TakeOverReader(ProxyServer server) : IDisposable
 {
-    private const int TryEveryMs = 20;
     private const int TellEveryMs = 10_000;
     private static readonly TimeSpan _most = TimeSpan.FromMilliseconds(200); // that whoever stops it waits
     private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(1);
@@ -84,7 +83,7 @@ internal sealed class TakeOverReader(ProxyServer server) : IDisposable
 
     private void Run()
     {
-        using FileLock? turn = AwaitTurn();
+        using FileLock? turn = ReaderTurn.Await(Path.ChangeExtension(server.Options.Socket, ".lock"), _stops);
         while (!_stops.IsSet)
         {
             using TakeOvers? waiting = TakeOvers.TryOpen(server.Options.PinRoot);
@@ -115,24 +114,6 @@ internal sealed class TakeOverReader(ProxyServer server) : IDisposable
                 }
             }
         }
-    }
-
-    /// <summary>One process reads at a time: the proxy of before, until it drains or is no more.</summary>
-    private FileLock? AwaitTurn()
-    {
-        do
-        {
-            try
-            {
-                return FileLock.Acquire(Path.ChangeExtension(server.Options.Socket, ".lock"));
-            }
-            catch (LinuxException e) when (e.Number == Errno.TryAgain)
-            {
-                // The other one is asked to drain at about this time.
-            }
-        }
-        while (!_stops.Wait(TryEveryMs));
-        return null;
     }
 
     /// <summary>The same thing may fail for every connection.</summary>

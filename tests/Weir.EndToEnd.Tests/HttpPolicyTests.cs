@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+using System.Globalization;
+using System.Text.RegularExpressions;
 using Weir.EndToEnd.Tests.Machine;
 using Weir.Testing;
 using Xunit;
@@ -204,5 +206,52 @@ public class HttpPolicyTests(DockerHost host) : HttpBed(host)
         string answer = Curl("-v", $"http://{Address}:81/");
         Assert.Contains("Connection refused", answer, StringComparison.Ordinal);
         Assert.Equal(!Host.JudgesHttp, answer.Contains("502 Bad Gateway", StringComparison.Ordinal));
+    }
+
+    [PrivilegedFact]
+    public void Monitor_ShowsRequests()
+    {
+        Apply("- {method: GET, path: /public}");
+        using BackgroundCommand monitor = Host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "l7");
+        // It tells from when it has begun.
+        Wait.Until(
+            () =>
+            {
+                Curl("-H", "Host: api", $"http://{Address}/public");
+                return monitor.Output.Contains("GET /public host api: 200 allowed", StringComparison.Ordinal);
+            },
+            30,
+            () => $"nothing of the request in: {monitor.Output}");
+        Send("PUT /public HTTP/1.1\r\nHost: api\r\n\r\n");
+        monitor.WaitFor("PUT /public host api: 403 refused");
+        Assert.Contains($"{Client} (", monitor.Output, StringComparison.Ordinal);
+        Assert.Contains("l7.yaml:", monitor.Output, StringComparison.Ordinal);
+        Assert.Contains("Requests judged:", Host.Weir("metrics").Output, StringComparison.Ordinal);
+        Assert.Contains("on port", Host.Weir("status").Output, StringComparison.Ordinal);
+    }
+
+    [PrivilegedFact]
+    public void Metrics_TellOfARequest_AtOnce()
+    {
+        Apply("- {method: GET, path: /public}");
+        for (int i = 0; i < 4; i++)
+        {
+            (int allowed, int refused) = (Requests("allowed"), Requests("refused"));
+            Send("GET /public HTTP/1.1\r\nHost: api\r\n\r\n");
+            Send("PUT /public HTTP/1.1\r\nHost: api\r\n\r\n");
+            Assert.Equal((allowed + 1, refused + 1), (Requests("allowed"), Requests("refused")));
+        }
+    }
+
+    private int Requests(string verdict)
+    {
+        string output = "";
+        Match count = Match.Empty;
+        // While the proxy does not answer the agent in time, nothing is said of it.
+        Wait.Until(
+            () => (count = Regex.Match(output = Host.Weir("metrics", "--prometheus").OrFail().Output, $"weir_http_requests_total{{verdict=\"{verdict}\"}} ([0-9]+)")).Success,
+            10,
+            () => output);
+        return int.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture);
     }
 }

@@ -71,6 +71,38 @@ public sealed partial class HttpVerdictTests : IDisposable
         Assert.Contains("connections judged in the kernel", _host.Weir("status").Output, StringComparison.Ordinal);
     }
 
+    /// <summary>What the kernel lets pass is shown as what the proxy does; the counts are right also of what nobody is told.</summary>
+    [PrivilegedFact]
+    public void AllowedRequests_AreToldAndCounted_WithoutTheProxy()
+    {
+        int before = ProxyConnections();
+        using (BackgroundCommand monitor = _host.Sandbox.Start(Sandbox.Weir, "monitor", "--type", "l7"))
+        {
+            // It tells from when it has begun.
+            Wait.Until(
+                () =>
+                {
+                    Curl("-d", "hello", $"http://[{_address6}]/x");
+                    Curl("-d", "hello", $"http://{_address}/x");
+                    return monitor.Output.Contains($"POST /x host {_address}: 200 allowed", StringComparison.Ordinal);
+                },
+                30,
+                () => $"nothing of the request in: {monitor.Output}");
+            Assert.Contains("verdict.yaml:", monitor.Output, StringComparison.Ordinal);
+            Assert.Contains($"{_client} (", monitor.Output, StringComparison.Ordinal);
+        }
+
+        const int Many = 3_000;
+        int counted = Metric("weir_http_requests_total{verdict=\"allowed\"}"), answered = Metric("weir_http_responses_total{class=\"2xx\"}");
+        string said = _host.InNetworkOf(
+            _client, "python3", "-c",
+            "import http.client, sys\nc = http.client.HTTPConnection(sys.argv[1])\nfor i in range(int(sys.argv[2])):\n    c.request('GET', '/public')\n    c.getresponse().read()\nprint('asked', i + 1)",
+            _address, $"{Many}").All;
+        Assert.Contains($"asked {Many}", said, StringComparison.Ordinal);
+        Assert.Equal((counted + Many, answered + Many), (Metric("weir_http_requests_total{verdict=\"allowed\"}"), Metric("weir_http_responses_total{class=\"2xx\"}")));
+        Assert.Equal(before, ProxyConnections());
+    }
+
     [PrivilegedTheory]
     [InlineData(false)]
     [InlineData(true)]
@@ -156,17 +188,16 @@ public sealed partial class HttpVerdictTests : IDisposable
         input: bytes).All;
 
     /// <summary>How many the proxy has had.</summary>
-    private int ProxyConnections()
+    private int ProxyConnections() => Metric("weir_http_connections_total");
+
+    private int Metric(string name)
     {
         Match count = Match.Empty;
         string output = "";
-        Wait.Until(() => (count = Connections().Match(output = _host.Weir("metrics", "--prometheus").OrFail().Output)).Success, 10, () => output);
+        Wait.Until(() => (count = Regex.Match(output = _host.Weir("metrics", "--prometheus").OrFail().Output, $"^{Regex.Escape(name)} ([0-9]+)", RegexOptions.Multiline)).Success, 10, () => output);
         return int.Parse(count.Groups[1].Value, CultureInfo.InvariantCulture);
     }
 
     [GeneratedRegex("HTTP/1.1 [0-9]+ [A-Za-z]+")]
     private static partial Regex Answers();
-
-    [GeneratedRegex("^weir_http_connections_total ([0-9]+)", RegexOptions.Multiline)]
-    private static partial Regex Connections();
 }

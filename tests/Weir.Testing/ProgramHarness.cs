@@ -221,6 +221,56 @@ public sealed class ProgramHarness : IDisposable
         return found;
     }
 
+    /// <summary>Somebody looks at requests that pass without the proxy, or nobody any more.</summary>
+    public void LookAtRequests(bool on = true)
+    {
+        _settingsFlags = on ? _settingsFlags | SettingsFlag.Requests : _settingsFlags & ~SettingsFlag.Requests;
+        WriteSettings();
+    }
+
+    /// <summary>What was told of them, and the heads with it.</summary>
+    public IReadOnlyList<(HttpSeen Seen, byte[] Head)> ReadSeen()
+    {
+        List<(HttpSeen, byte[])> found = [];
+        using var ring = new RingBuffer(_maps[MapNames.HttpSeen]);
+        ring.Consume(record =>
+        {
+            HttpSeen seen = MemoryMarshal.Read<HttpSeen>(record);
+            found.Add((seen, record[Unsafe.SizeOf<HttpSeen>()..].ToArray()));
+        });
+        return found;
+    }
+
+    /// <summary>What was counted of them, by all CPUs.</summary>
+    public HttpCount CountOfRequests()
+    {
+        HttpCount sum = default;
+        foreach (HttpCount cpu in new PerCpuMap<HttpCount>(_maps[MapNames.HttpCount]).Get(0))
+        {
+            sum.Add(in cpu);
+        }
+
+        return sum;
+    }
+
+    /// <summary>As if in this second every CPU had told of as many as it may.</summary>
+    public void SpendSeen(ulong second)
+    {
+        const int Seen = 3; // enum rate_kind in lib/maps.h
+        BpfMap map = _maps[MapNames.Rate];
+        byte[] rates = new byte[map.UserValueSize];
+        for (int at = 0; at < rates.Length; at += 2 * sizeof(ulong))
+        {
+            BinaryPrimitives.WriteUInt64LittleEndian(rates.AsSpan(at), second);
+            BinaryPrimitives.WriteUInt64LittleEndian(rates.AsSpan(at + sizeof(ulong)), (ulong)SeenLayout.PerSecond);
+        }
+
+        map.Update(Word(Seen), rates);
+    }
+
+    /// <summary>Events that could not be told.</summary>
+    public ulong LostEvents() => new PerCpuMap<ulong>(_maps[MapNames.Lost]).Get(0).Aggregate(0UL, (sum, one) => sum + one);
+
     /// <summary>Makes a service of one slot, whose backend has the same id.</summary>
     public void AddService(uint id, string frontend, ushort port, byte protocol, string backend, ushort backendPort, BackendFlag flags, ServiceFlag service = 0, FrontendFlag frontendFlags = 0)
     {

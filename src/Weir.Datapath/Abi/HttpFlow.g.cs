@@ -10,7 +10,7 @@ using Weir.Net;
 
 namespace Weir.Datapath.Abi;
 
-/// <summary>weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow&apos;s requests. (104 bytes)</summary>
+/// <summary>weir_http_flow, by struct ct_key: what is known of a CT_HTTP flow&apos;s requests. (112 bytes)</summary>
 [StructLayout(LayoutKind.Sequential)]
 public partial struct HttpFlow
 {
@@ -53,6 +53,8 @@ public partial struct HttpFlow
 #pragma warning disable CS0169, IDE0051
     private InlineArray5<byte> _pad1;
 #pragma warning restore CS0169, IDE0051
+    /// <summary>when the last head passed, as long as its answer was not seen to begin; else 0</summary>
+    public ulong AskedNs;
 
     internal static global::Weir.Datapath.AbiStruct Layout()
     {
@@ -78,6 +80,7 @@ public partial struct HttpFlow
             global::Weir.Datapath.AbiField.Of("opener_scale", ref value, ref value.OpenerScale),
             global::Weir.Datapath.AbiField.Of("answerer_scale", ref value, ref value.AnswererScale),
             global::Weir.Datapath.AbiField.Of("early", ref value, ref value.Early),
+            global::Weir.Datapath.AbiField.Of("asked_ns", ref value, ref value.AskedNs),
         ]);
     }
 }

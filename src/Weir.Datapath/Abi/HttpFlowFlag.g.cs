@@ -13,4 +13,8 @@ public enum HttpFlowFlag : byte
     Stamps = 2,
     /// <summary>no request follows the one whose body this is</summary>
     Closes = 4,
+    /// <summary>asked_ns: an event of the request is in weir_http_seen</summary>
+    Told = 8,
+    /// <summary>asked_ns: an answer came that another follows</summary>
+    Interim = 16,
 }

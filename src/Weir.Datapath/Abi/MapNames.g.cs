@@ -26,8 +26,10 @@ public static class MapNames
     public const string Frontend = "weir_frontend";
     public const string Hop = "weir_hop";
     public const string Http = "weir_http";
+    public const string HttpCount = "weir_http_count";
     public const string HttpFlow = "weir_http_flow";
     public const string HttpPort = "weir_http_port";
+    public const string HttpSeen = "weir_http_seen";
     public const string Ipcache = "weir_ipcache";
     public const string LbStats = "weir_lb_stats";
     public const string Listeners = "weir_listeners";

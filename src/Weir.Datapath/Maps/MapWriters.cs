@@ -30,6 +30,8 @@ internal static class MapWriters
         [MapNames.HttpFlow] = MapWriter.Programs,
         [MapNames.HttpPort] = MapWriter.Programs,
         [MapNames.TakeOver] = MapWriter.Nobody,
+        [MapNames.HttpSeen] = MapWriter.Nobody,
+        [MapNames.HttpCount] = MapWriter.Counters,
         [MapNames.Calls] = MapWriter.Nobody,
         [MapNames.Listeners] = MapWriter.Proxy,
         [MapNames.Events] = MapWriter.Nobody,

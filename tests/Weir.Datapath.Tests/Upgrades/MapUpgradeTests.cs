@@ -152,7 +152,7 @@ public sealed class MapUpgradeTests : IDisposable
             Assert.True(cannot || map.TypesId != 0, $"{spec.Name} does not say where its fields are");
             if (MapWriters.Of(spec.Name) == MapWriter.Counters)
             {
-                Assert.All(MapContent.LayoutOf(map)!.Value.Fields, field => Assert.Equal((8, 1), (field.Size, field.Count)));
+                Assert.All(MapContent.LayoutOf(map)!.Value.Fields, field => Assert.Equal(sizeof(ulong), field.Size));
             }
         }
 
