@@ -40,7 +40,7 @@ public sealed record ControlOptions
     public bool Measure { get; init; } = true;
 
     /// <summary>Who judges HTTP requests.</summary>
-    public HttpVerdict HttpVerdict { get; init; } = HttpVerdict.Proxy;
+    public HttpVerdict HttpVerdict { get; init; } = HttpVerdict.Auto;
 
     /// <summary>Who this host is to the other nodes of its cluster; null: it is by itself.</summary>
     public ClusterOptions? Cluster { get; init; }

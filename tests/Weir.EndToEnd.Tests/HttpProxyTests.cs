@@ -6,8 +6,8 @@ using Xunit;
 namespace Weir.EndToEnd.Tests;
 
 /// <summary>What the proxy does for clients, what is explained of requests, and whose requests it judges in any case.</summary>
-[Collection(HttpHost.Name)]
-public sealed class HttpProxyTests(DockerHost host) : HttpBed(host)
+[Collection(OtherVerdictHost.Name)]
+public sealed class HttpProxyTests(OtherVerdictMachine machine) : HttpBed(machine.Host)
 {
     [PrivilegedFact]
     public void Explain_TellsOfARequest()

@@ -4,7 +4,7 @@ namespace Weir.EndToEnd.Tests.Machine;
 /// <summary>See <see cref="OtherVerdictHost"/>.</summary>
 public sealed class OtherVerdictMachine : IDisposable
 {
-    public DockerHost Host { get; } = new(HostShape.Plain with { HttpVerdict = "auto" });
+    public DockerHost Host { get; } = new(HostShape.Plain with { HttpVerdict = "proxy" });
 
     public void Dispose() => Host.Dispose();
 }
