@@ -20,7 +20,7 @@ namespace Weir.EndToEnd.Tests;
 [Collection(HttpHost.Name)]
 public class HttpClientsTests : IDisposable
 {
-    private static readonly CancellationToken _soon = new CancellationTokenSource(TimeSpan.FromMinutes(5)).Token;
+    private readonly CancellationToken _soon = new CancellationTokenSource(TimeSpan.FromMinutes(5)).Token;
 
     private readonly DockerHost _host;
     private readonly string _network;
