@@ -381,7 +381,7 @@ public sealed class Datapath : IDatapath, IDisposable
     {
         lock (_lock)
         {
-            return [.. _maps.Unpinned(), .. _measure?.Unpinned() ?? [], .. _held.Unpinned(), .. _attachments.Values.SelectMany(attachment => attachment.Unpinned())];
+            return [.. _maps.Unpinned(), .. _measure?.Unpinned() ?? [], .. _httpProgram?.Unpinned() ?? [], .. _held.Unpinned(), .. _attachments.Values.SelectMany(attachment => attachment.Unpinned())];
         }
     }
 
@@ -392,6 +392,7 @@ public sealed class Datapath : IDatapath, IDisposable
         {
             _maps.PinAgain();
             _measure?.PinAgain();
+            _httpProgram?.PinAgain();
             _held.PinAgain();
             _attachments.Values.ToList().ForEach(attachment => attachment.PinAgain());
         }

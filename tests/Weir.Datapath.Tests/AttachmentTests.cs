@@ -151,6 +151,7 @@ public sealed class AttachmentTests : IDisposable
     {
         using Datapath datapath = Datapath.Open(Options(tcx: true));
         datapath.AttachEndpoint(_endpoint);
+        datapath.SetJudgesHttp(true);
         string[] before = Directory.GetFiles(_pins.Root);
         Directory.Delete(_pins.Root, recursive: true);
 

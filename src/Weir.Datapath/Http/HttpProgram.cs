@@ -18,6 +18,7 @@ internal sealed class HttpProgram : IDisposable
     private readonly BpfObject _loaded;
     private readonly BpfMap _calls;
     private readonly BpfMap _flows;
+    private string? _pin;
 
     private HttpProgram(BpfObject loaded, BpfMap calls, BpfMap flows) => (_loaded, _calls, _flows) = (loaded, calls, flows);
 
@@ -31,8 +32,20 @@ internal sealed class HttpProgram : IDisposable
     /// <summary>Endpoints' programs go on in this one, in place of an earlier one.</summary>
     internal void Attach(string pinRoot)
     {
-        PinnedProgram.Pin(_loaded.Program(Taken), PinOf(pinRoot));
+        _pin = PinOf(pinRoot);
+        PinAgain();
         _calls.Update(BitConverter.GetBytes(Call), BitConverter.GetBytes(_loaded.Program(Pass).Fd));
+    }
+
+    /// <summary>The pin, if somebody removed it: the proxy cannot take over.</summary>
+    internal IEnumerable<string> Unpinned() => _pin is null || File.Exists(_pin) ? [] : [_pin];
+
+    internal void PinAgain()
+    {
+        if (_pin is not null)
+        {
+            PinnedProgram.Pin(_loaded.Program(Taken), _pin);
+        }
     }
 
     /// <summary>Forgets what is known of flows that are gone.</summary>
