@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-using System.Diagnostics;
 using Weir.Api;
 using Weir.Datapath;
 using Weir.Datapath.Abi;
-using Weir.Linux;
 
 namespace Weir.Proxy;
 
 /// <summary>Requests that the datapath lets pass without the proxy: tells of them and counts them as of the proxy's own.</summary>
-internal sealed class SeenReader(ProxyServer server) : IDisposable
+internal sealed class SeenReader(ProxyServer server) : DatapathReader<SeenRequests>("seen", Path.ChangeExtension(server.Options.Socket, ".seen.lock"))
 {
     private static readonly TimeSpan _often = TimeSpan.FromMilliseconds(20); // while somebody looks
     private static readonly TimeSpan _seldom = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan _lookEvery = TimeSpan.FromSeconds(1);
 
     private readonly SeenAccess _access = new(server.Reporter);
-    private readonly ManualResetEventSlim _stops = new();
-    private GuardedThread? _thread;
     private HttpCount _before = SeenRequests.Count(server.Options.PinRoot); // this process, which counts its own from nothing as well
-
-    public void Start() =>
-        _thread = GuardedThread.Lasting("seen", Run, e => server.Reporter.Log($"requests that the kernel let pass cannot be read: {e.Message}", isError: true)).Start();
-
-    /// <summary>Reads nothing more; whoever waits for its turn may.</summary>
-    public void Stop()
-    {
-        _stops.Set();
-        _thread?.Join();
-        _thread = null;
-    }
-
-    public void Dispose()
-    {
-        Stop();
-        _stops.Dispose();
-    }
 
     /// <summary>Adds what the datapath has counted since this process began.</summary>
     public void AddTo(ProxyStats stats)
@@ -62,38 +40,17 @@ internal sealed class SeenReader(ProxyServer server) : IDisposable
         stats.ResponseBytes += count.AnswerBytes;
     }
 
-    private void Run()
+    protected override SeenRequests? TryOpen() => SeenRequests.TryOpen(server.Options.PinRoot);
+
+    protected override void Read(SeenRequests source)
     {
-        using FileLock? turn = ReaderTurn.Await(Path.ChangeExtension(server.Options.Socket, ".seen.lock"), _stops);
-        while (!_stops.IsSet)
+        if (!Stops.Wait(server.Reporter.WantsAllowed ? _often : _seldom))
         {
-            using SeenRequests? seen = SeenRequests.TryOpen(server.Options.PinRoot);
-            if (seen is not null)
-            {
-                Read(seen);
-            }
-            else
-            {
-                _stops.Wait(_lookEvery); // for an agent that knows of them
-            }
+            source.Read(_access.OnSeen);
         }
     }
 
-    /// <summary>Until an agent has put another in the place of this.</summary>
-    private void Read(SeenRequests seen)
-    {
-        long looked = Stopwatch.GetTimestamp();
-        while (!_stops.Wait(server.Reporter.WantsAllowed ? _often : _seldom))
-        {
-            seen.Read(_access.OnSeen);
-            if (Stopwatch.GetElapsedTime(looked) >= _lookEvery)
-            {
-                looked = Stopwatch.GetTimestamp();
-                if (seen.AreReplaced(server.Options.PinRoot))
-                {
-                    return;
-                }
-            }
-        }
-    }
+    protected override bool IsReplaced(SeenRequests source) => source.AreReplaced(server.Options.PinRoot);
+
+    protected override void Tell(Exception e) => server.Reporter.Log($"requests that the kernel let pass cannot be read: {e.Message}", isError: true);
 }
