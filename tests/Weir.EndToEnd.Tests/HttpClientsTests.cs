@@ -191,16 +191,7 @@ public class HttpClientsTests : IDisposable
         }
     }
 
-    private void Apply(string http) => _host.Apply("l7.yaml", $"""
-        - endpointSelector: {"{"}matchLabels: {"{"}l7: api{"}}"}
-          ingress:
-            - fromEndpoints: [{"{"}matchLabels: {"{"}l7: web{"}}"}]
-              toPorts:
-                - ports: [{"{"}port: "80", protocol: TCP{"}"}]
-                  rules:
-                    http:
-                      {http}
-        """);
+    private void Apply(string http) => HttpBed.Apply(_host, http);
 
     /// <summary>Says what it is told, and keeps the names of the calls that reach it.</summary>
     internal sealed class EchoService(ConcurrentQueue<string> seen) : Echo.EchoBase

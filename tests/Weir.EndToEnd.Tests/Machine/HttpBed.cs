@@ -41,11 +41,11 @@ public abstract class HttpBed : IDisposable
     /// <summary>The client's own address.</summary>
     protected string ClientAddress(bool v6 = false) => Host.AddressOf(Client, _network, v6);
 
-    /// <summary>Has the server's policy allow the client what a list of http rules says.</summary>
-    protected void Apply(string http, int port = 80)
+    /// <summary>Has the policy of containers labelled l7=api allow those labelled l7=web what a list of http rules says.</summary>
+    internal static void Apply(DockerHost host, string http, int port = 80)
     {
         string rules = string.Join('\n', http.Split('\n').Select(line => "              " + line));
-        Host.Apply("l7.yaml", $"""
+        host.Apply("l7.yaml", $"""
             - endpointSelector: {"{"}matchLabels: {"{"}l7: api{"}}"}
               ingress:
                 - fromEndpoints: [{"{"}matchLabels: {"{"}l7: web{"}}"}]
@@ -56,6 +56,8 @@ public abstract class HttpBed : IDisposable
             {rules}
             """);
     }
+
+    protected void Apply(string http, int port = 80) => Apply(Host, http, port);
 
     protected string Curl(params string[] arguments) => Host.InNetworkOf(Client, ["curl", "-sS", "--connect-timeout", "3", "-m", "20", .. arguments]).All;
 
