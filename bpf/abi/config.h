@@ -31,8 +31,8 @@ enum settings_flag {
 	SETTINGS_TRACE = 1,	    /* emit a trace event for every packet (a monitor asked) */
 	SETTINGS_VERDICT = 2,	    /* emit an event for every new flow's verdict */
 	SETTINGS_POLICY_ALWAYS = 4, /* reserved for display: enforcement is compiled into policy */
-	SETTINGS_REQUESTS = 32, /* tell of requests that pass without the proxy (a monitor asked) */
 	SETTINGS_HTTP = 16, /* plain requests between containers of this host are judged without the proxy */
+	SETTINGS_REQUESTS = 32, /* tell of requests that pass without the proxy (a monitor asked) */
 };
 
 enum lb_flag {

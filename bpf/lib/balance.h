@@ -16,6 +16,9 @@ enum balance_limit {
 	/* Flows one CPU may remember in a second while slots are under change; beyond that they
 	 * join the backend of before, which needs no memory. */
 	BALANCE_MOVED_PER_SECOND = 20000,
+};
+
+enum service_limit {
 	SERVICE_TRIES = 4, /* to read a service while the agent changes it */
 };
 

@@ -15,8 +15,8 @@ public enum SettingsFlag : uint
     Verdict = 2,
     /// <summary>reserved for display: enforcement is compiled into policy</summary>
     PolicyAlways = 4,
-    /// <summary>tell of requests that pass without the proxy (a monitor asked)</summary>
-    Requests = 32,
     /// <summary>plain requests between containers of this host are judged without the proxy</summary>
     Http = 16,
+    /// <summary>tell of requests that pass without the proxy (a monitor asked)</summary>
+    Requests = 32,
 }
