@@ -4,6 +4,9 @@
 # on both sides. All are measured in turn, round after round; the medians and their ratios are shown.
 #   sudo bench/containers.sh [RULES]...
 set -euo pipefail
+for rules in "$@"; do
+    [[ $rules =~ ^[0-9]+$ ]] || { echo "containers.sh: $rules is no number of rules: bench/containers.sh [RULES]..., such as 0 100" >&2; exit 2; }
+done
 . "$(dirname "$0")/sandboxed.sh"
 
 ROUNDS=${ROUNDS:-5}
