@@ -5,7 +5,8 @@
 #   setup_cross FOLDER             what it takes to compile for aarch64: its libraries go to that folder
 #   setup_release                  what it takes to pack a release
 #   COMPILER, end_compiler         flags of dotnet build by which its projects share one compiler, and the end of that
-#   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s
+#   start_dockerd, stop_dockerd    a dockerd of our own, only where none runs; it may take WEIR_PATIENCE times 30 s, and is
+#                                  started again where its containerd was too slow for it
 #   make_image NAME                an image of busybox, without a registry
 #   start_agent LOG, stop_agent    out/weir agent in the background: $WEIR_AGENT_PID
 #   hand_back                      gives what root built to the owner of the clone
@@ -310,20 +311,39 @@ start_dockerd() {
 run_dockerd() {
     # One listener, no look at the machine's own configuration.
     echo '{}' > "$WEIR_DOCKER_ROOT/daemon.json"
-    setsid dockerd --config-file "$WEIR_DOCKER_ROOT/daemon.json" --data-root "$WEIR_DOCKER_ROOT/data" \
-        --exec-root "$WEIR_DOCKER_ROOT/exec" --pidfile "$WEIR_DOCKER_ROOT/pid" \
-        ${WEIR_DOCKERD_FLAGS:-} >> "$WEIR_DOCKER_ROOT/log" 2>&1 < /dev/null &
-    local tries
-    for tries in $(seq 1 $((120 * ${WEIR_PATIENCE:-1}))); do
+    local dockerd end=$((SECONDS + 30 * ${WEIR_PATIENCE:-1})) lines=0
+    spawn_dockerd
+    while [ "$SECONDS" -lt "$end" ]; do
         # A client costs more than a look at its socket.
         if [ -S /var/run/docker.sock ] && docker info > /dev/null 2>&1; then
             return
         fi
+        if ! kill -0 "$dockerd" 2> /dev/null; then
+            # It gives its containerd 15 s, which a busy machine may need for less: the second time it is in memory.
+            if ! tail -n "+$((lines + 1))" "$WEIR_DOCKER_ROOT/log" | grep -q 'timeout waiting for containerd'; then
+                break
+            fi
+            spawn_dockerd
+        fi
         sleep 0.25
     done
-    echo "$(basename "$0"): dockerd did not answer after $((tries / 4)) s; its last words:" >&2
+    if kill -0 "$dockerd" 2> /dev/null; then
+        echo "$(basename "$0"): dockerd does not answer after $((30 * ${WEIR_PATIENCE:-1})) s; its last words:" >&2
+    else
+        echo "$(basename "$0"): dockerd ended; its last words:" >&2
+    fi
     tail -5 "$WEIR_DOCKER_ROOT/log" >&2
     return 1
+}
+
+# Starts it, as run_dockerd's $dockerd; what it says begins after $lines of the log.
+spawn_dockerd() {
+    touch "$WEIR_DOCKER_ROOT/log"
+    lines=$(wc -l < "$WEIR_DOCKER_ROOT/log")
+    setsid dockerd --config-file "$WEIR_DOCKER_ROOT/daemon.json" --data-root "$WEIR_DOCKER_ROOT/data" \
+        --exec-root "$WEIR_DOCKER_ROOT/exec" --pidfile "$WEIR_DOCKER_ROOT/pid" \
+        ${WEIR_DOCKERD_FLAGS:-} >> "$WEIR_DOCKER_ROOT/log" 2>&1 < /dev/null &
+    dockerd=$!
 }
 
 # Ends the dockerd started here and takes away what it left: its data, bridge, iptables chains.

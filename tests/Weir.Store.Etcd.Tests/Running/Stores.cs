@@ -37,6 +37,19 @@ internal static class Stores
         }
     }
 
+    /// <summary>A question is refused, in the end with these words: on a busy machine an answer may be late before.</summary>
+    internal static async Task RefusesAsync(this IKeyValues store, string why)
+    {
+        string said = "";
+        await EventuallyAsync(
+            async () =>
+            {
+                said = (await Assert.ThrowsAsync<StoreException>(async () => await store.GetAsync("a"))).Message;
+                return said.Contains(why, StringComparison.Ordinal);
+            },
+            () => $"said: {said}; not: {why}");
+    }
+
     /// <summary>Tries a call again while etcd is away.</summary>
     internal static async Task<T> InsistAsync<T>(Func<Task<T>> call)
     {
