@@ -111,6 +111,7 @@ KEEP_ENUM(seen_layout);
 KEEP_ENUM(seen_kind);
 KEEP_ENUM(seen_flag);
 KEEP_ENUM(http_state);
+KEEP_ENUM(http_why);
 KEEP_ENUM(http_flow_limit);
 KEEP_ENUM(http_flow_flag);
 KEEP_ENUM(take_over_limit);

@@ -36,6 +36,22 @@ enum ct_flag {
 	CT_ASKED = 65536,    /* CT_HTTP: what the answerer says next is looked at, too */
 };
 
+/* Why requests of a CT_PROXY flow are the proxy's to judge, and not judged on their way. */
+enum http_why {
+	HTTP_WHY_UNKNOWN = 0,	/* CT_HTTP: they are not; else a version opened it that did not say */
+	HTTP_WHY_SETTING = 1,	/* http-verdict is proxy */
+	HTTP_WHY_ENDS = 2,	/* it is not from a container of this host to another */
+	HTTP_WHY_AUDIT = 3,	/* only rules in audit look at requests */
+	HTTP_WHY_HANDSHAKE = 4, /* its SYN has data, or options that change what is read (RFC 8684, 7413) */
+	HTTP_WHY_POLICY = 5,	/* an end's policy has no table: too much for one, or it rewrites requests */
+	HTTP_WHY_ROOM = 6,	/* weir_http_flow is full */
+	HTTP_WHY_HTTP2 = 7,	/* it begins with HTTP/2, or others did so to that port lately */
+	HTTP_WHY_DENIED = 8,	/* a request is not allowed */
+	HTTP_WHY_PIECES = 9,	/* a head in more packets than one */
+	HTTP_WHY_PIPELINED = 10, /* a request before the answer to the last */
+	HTTP_WHY_UNCLEAR = 11,	/* a head that is not plain */
+};
+
 /* Time-outs in seconds since the last packet, as Linux has them (nf_conntrack). */
 enum ct_timeout {
 	CT_TIMEOUT_TCP_SYN_SENT = 120,
@@ -79,7 +95,8 @@ struct ct_entry {
 	__be16 client_port; /* CT_SERVICE: the client's own, where another stands for it; else 0 */
 	__u16 node; /* index into weir_node: one end is an endpoint of that node, or, through the overlay,
 		       that node; 0: neither is */
-	__u8 _pad0[4];
+	__u8 http_why; /* enum http_why */
+	__u8 _pad0[3];
 };
 
 /* weir_alias: the port that stands for a client's own towards a backend which has a flow from that

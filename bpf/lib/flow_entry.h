@@ -30,6 +30,7 @@ static __noinline enum drop_reason flow_open(struct __sk_buff *skb, const struct
 	entry.ifindex = v->ifindex;
 	entry.client_port = v->client_port;
 	entry.node = v->node;
+	entry.http_why = v->http_why;
 	if (!ip_addr_equal(&key->addr_a, &p->src) || key->port_a != p->sport)
 		entry.flags |= CT_ORIGIN_B;
 	if (v->way == WAY_PROXY)

@@ -42,7 +42,7 @@ struct http_bytes {
 	__u32 seq;
 	__u32 end;
 	bool fin;
-	__u8 why; /* enum take_over_flag: of what is to be handed over */
+	__u8 why;  /* enum http_why: what is to be handed over */
 };
 
 enum http_course {
@@ -165,13 +165,14 @@ static __noinline enum http_course http_follow(struct __sk_buff *skb, struct htt
 	if (at != end) {
 		if (state != HTTP_STATE_HEAD)
 			return HTTP_WRONG;
+		b->why = HTTP_WHY_PIPELINED;
 		if (again || flow->head_length || !http_is_answered(flow, entry))
 			return HTTP_HAND_OVER;
 		answer = http_judge_at(skb, entry, b, at, &head);
 		if (answer != HTTP_ANSWER_ALLOWED) {
-			b->why = answer == HTTP_ANSWER_DENIED	  ? TAKE_OVER_DENIED
-				 : answer == HTTP_ANSWER_PARTIAL ? TAKE_OVER_PARTIAL
-								 : 0;
+			b->why = answer == HTTP_ANSWER_DENIED	  ? HTTP_WHY_DENIED
+				 : answer == HTTP_ANSWER_PARTIAL ? HTTP_WHY_PIECES
+								 : HTTP_WHY_UNCLEAR;
 			return HTTP_HAND_OVER;
 		}
 		fresh = true;
@@ -235,7 +236,9 @@ static __noinline bool http_hand_over(struct __sk_buff *skb, const struct packet
 	t->client_window = bpf_ntohs(tcp->window);
 	t->client_scale = flow->opener_scale;
 	t->server_scale = flow->answerer_scale;
-	t->flags = b->why | (flow->flags & HTTP_FLOW_SACK ? TAKE_OVER_SACK : 0) |
+	t->flags = (b->why == HTTP_WHY_DENIED ? TAKE_OVER_DENIED : 0) |
+		   (b->why == HTTP_WHY_PIECES ? TAKE_OVER_PARTIAL : 0) |
+		   (flow->flags & HTTP_FLOW_SACK ? TAKE_OVER_SACK : 0) |
 		   (flow->flags & HTTP_FLOW_STAMPS ? TAKE_OVER_STAMPS : 0) |
 		   (flow->requests || p->ack != flow->answer_start ? 0 : TAKE_OVER_FIRST);
 	t->_pad0 = 0;
@@ -249,8 +252,12 @@ static __noinline bool http_hand_over(struct __sk_buff *skb, const struct packet
 		bpf_ringbuf_discard(record, 0);
 		return false;
 	}
-	if (t->flags & TAKE_OVER_FIRST && http_is_preface(record->bytes, t->length))
+	if (b->why)
+		entry->http_why = b->why;
+	if (t->flags & TAKE_OVER_FIRST && http_is_preface(record->bytes, t->length)) {
+		entry->http_why = HTTP_WHY_HTTP2;
 		http_port_learn(entry, p->dport);
+	}
 	bpf_ringbuf_submit(record, 0);
 	flow->state = HTTP_STATE_TAKEN;
 	__sync_fetch_and_or(&entry->flags, CT_HELD);
@@ -340,17 +347,22 @@ static __noinline enum drop_reason http_open(struct __sk_buff *skb, const struct
 		return DROP_REASON_HTTP_ORDER;
 	}
 	sequence_follow(entry, p, false);
-	if (!http_read_options(skb, p, &o) || o.strange || !http_has_table(entry->http_egress) ||
-	    !http_has_table(entry->http_ingress) || http_port_is_known(entry, p->dport))
+	entry->http_why = !http_read_options(skb, p, &o) || o.strange ? HTTP_WHY_HANDSHAKE
+			  : !http_has_table(entry->http_egress) || !http_has_table(entry->http_ingress)
+			      ? HTTP_WHY_POLICY
+			  : http_port_is_known(entry, p->dport) ? HTTP_WHY_HTTP2
+								: HTTP_WHY_UNKNOWN;
+	if (entry->http_why)
 		goto proxy;
 	__builtin_memcpy(&fresh.key, key, sizeof(*key));
 	fresh.opener_mss = o.mss;
 	fresh.opener_scale = o.scale;
 	fresh.flags = o.flags;
 	if (!bpf_map_lookup_elem(&weir_http_flow, key)) {
-		if (bpf_map_update_elem(&weir_http_flow, key, &fresh, BPF_NOEXIST))
-			goto proxy;
-		return DROP_REASON_NONE;
+		if (!bpf_map_update_elem(&weir_http_flow, key, &fresh, BPF_NOEXIST))
+			return DROP_REASON_NONE;
+		entry->http_why = HTTP_WHY_ROOM;
+		goto proxy;
 	}
 	flow = http_hold(key);
 	if (!flow)

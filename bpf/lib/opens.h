@@ -51,13 +51,18 @@ __noinline enum drop_reason opens_midway(const struct packet *p, const struct fl
 	return reason ? DROP_REASON_CT_INVALID : DROP_REASON_NONE;
 }
 
-/* May requests of the flow that policy sends through the proxy be judged without it, as long as they are plain?
- * The proxy must be there to take it over. */
-static __always_inline bool opens_http(const struct packet *p, const struct ruling *v,
-				       const struct settings *s)
+/* Why requests of the flow that policy sends through the proxy cannot be judged without it, as long as they are plain. 0: they
+ * can; the proxy is there to take it over. */
+static __always_inline enum http_why opens_why(const struct packet *p, enum judge_side side,
+					       const struct ruling *v, const struct settings *s)
 {
-	return s->flags & SETTINGS_HTTP && v->proxy_required && v->endpoint && s->proxy_port &&
-	       packet_opens_tcp(p) && p->seq_end == p->seq + 1;
+	if (!(s->flags & SETTINGS_HTTP) || !s->proxy_port)
+		return HTTP_WHY_SETTING;
+	if (side != JUDGE_FROM_ENDPOINT || !v->endpoint)
+		return HTTP_WHY_ENDS;
+	if (!v->proxy_required)
+		return HTTP_WHY_AUDIT;
+	return packet_opens_tcp(p) && p->seq_end == p->seq + 1 ? HTTP_WHY_UNKNOWN : HTTP_WHY_HANDSHAKE;
 }
 
 /* 5 and 6 */
@@ -104,7 +109,8 @@ opens_judge(struct __sk_buff *skb, const struct packet *p, struct report *r, enu
 		r->proxy = true;
 		if (midway)
 			return DROP_REASON_PROXY_REQUIRED;
-		if (side == JUDGE_FROM_ENDPOINT && opens_http(p, v, s))
+		v->http_why = (__u8)opens_why(p, side, v, s);
+		if (!v->http_why)
 			v->way = WAY_HTTP;
 	} else if (side != JUDGE_TO_ENDPOINT && v->endpoint) {
 		v->way = WAY_ENDPOINT;

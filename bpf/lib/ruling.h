@@ -29,6 +29,7 @@ struct ruling {
 	__u32 revision;	    /* of the policy that is asked */
 	__u32 http_egress;  /* see struct ct_entry */
 	__u32 http_ingress;
+	__u8 http_why; /* enum http_why */
 };
 
 /* The only way out for a packet that goes no further. */

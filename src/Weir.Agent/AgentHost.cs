@@ -61,7 +61,7 @@ internal sealed class AgentHost : IDisposable
         _durable = OpenStore(config.StateFolder, isDurable: true, storeLog);
         _runtime = OpenStore(StateIn(config.RunFolder), isDurable: false, storeLog);
         _datapath = Datapath.Datapath.Open(config.Datapath);
-        _datapath.SetJudgesHttp(config.Control.HttpVerdict == HttpVerdict.Auto);
+        _datapath.SetJudgesHttp(config.Control.HttpVerdict == HttpVerdict.Auto && _datapath.MayJudgeHttp);
         _peers = new PeerDoors(config.Control.Cluster, config.NodePort, config.StateFolder, () => _control!.Cluster!.Nodes);
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ContentRootPath = "/" });
         AddLogging(builder, config);

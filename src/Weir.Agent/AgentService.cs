@@ -25,7 +25,13 @@ internal sealed class AgentService(ControlPlane control, StatusReader status, Da
     });
 
     public override Task<Endpoint> GetEndpoint(GetEndpointRequest request, ServerCallContext context) =>
-        Answer(() => Translate.Endpoint(control.Views.FindEndpoint(request.Endpoint)), StatusCode.NotFound);
+        Answer(
+            () =>
+            {
+                EndpointView view = control.Views.FindEndpoint(request.Endpoint);
+                return Translate.Endpoint(view, tables.CountFlows(view.Endpoint.Id));
+            },
+            StatusCode.NotFound);
 
     public override Task<EndpointLog> GetEndpointLog(GetEndpointRequest request, ServerCallContext context) => Answer(
         () =>

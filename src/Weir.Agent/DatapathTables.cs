@@ -24,9 +24,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
 
     internal int FlowCapacity => datapath.ConntrackCapacity;
 
-    internal int CountFlows() => datapath.CountConntrack(Clock.MonotonicNs());
-
-    internal int CountHttpFlows() => datapath.CountHttpFlows();
+    /// <param name="endpoint">Those of one endpoint; 0: all.</param>
+    internal ConntrackCount CountFlows(ushort endpoint = 0) => datapath.CountConntrack(Clock.MonotonicNs(), endpoint);
 
     internal ListIpsResponse Ips()
     {
@@ -66,6 +65,8 @@ internal sealed class DatapathTables(Datapath.Datapath datapath, ControlPlane co
             AgeSeconds = Math.Round((now - Math.Min(now, row.CreatedNs)) / NsPerSecond, 1),
             Packets = row.Packets,
             Bytes = row.Bytes,
+            Http = (row.Flags & CtFlag.Proxy) == 0 ? "" : (row.Flags & CtFlag.Http) != 0 ? "kernel" : "proxy",
+            HttpWhy = (row.Flags & (CtFlag.Proxy | CtFlag.Http)) == CtFlag.Proxy ? row.HttpWhy.Explain() : "",
             Service = row.FrontendId == 0 ? null : control.Flows.FindService(row.FrontendId),
         }));
         return response;

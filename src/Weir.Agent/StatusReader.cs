@@ -5,6 +5,7 @@ using Weir.Agent.Hubble;
 using Weir.Api;
 using Weir.Control;
 using Weir.Control.Host;
+using Weir.Datapath;
 using Weir.Docker;
 using Weir.Flows;
 using Weir.Linux;
@@ -20,7 +21,7 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
     internal Status Read()
     {
         IReadOnlyList<EndpointView> endpoints = control.Views.Endpoints;
-        int flows = tables.CountFlows();
+        ConntrackCount flows = tables.CountFlows();
         var status = new Status
         {
             Version = version.Version,
@@ -37,13 +38,14 @@ internal sealed class StatusReader(ControlPlane control, DockerWatcher docker, D
             Policies = control.Views.Policies.Documents.Count,
             Rules = control.Views.Policies.Rules.Count,
             Docker = docker.Status,
-            ConntrackEntries = flows,
+            ConntrackEntries = flows.Flows,
             ConntrackCapacity = tables.FlowCapacity,
             EventsLost = tables.EventsLost,
             MemoryBytes = Environment.WorkingSet,
             Proxy = proxy.Describe(),
             HttpVerdict = config.Control.HttpVerdict.ToString().ToLowerInvariant(),
-            HttpFlows = tables.CountHttpFlows(),
+            HttpFlows = flows.HttpInKernel,
+            HttpProxyFlows = { Translate.HttpByProxy(flows) },
             Services = control.Services.Count,
             Devices = control.Services.IsNeeded ? string.Join(", ", control.Services.Devices.Select(device => $"{device.Name} ({device.How})")) : "not needed yet",
             Cluster = cluster.State,

@@ -4,6 +4,7 @@ using Google.Protobuf.WellKnownTypes;
 using Weir.Api;
 using Weir.Control;
 using Weir.Control.Policies;
+using Weir.Datapath;
 using Weir.Datapath.Abi;
 using Weir.Policy;
 using Endpoint = Weir.Api.Endpoint;
@@ -58,6 +59,20 @@ internal static class Translate
         message.Labels.AddRange(endpoint.Labels.Select(label => label.ToString()));
         return message;
     }
+
+    /// <summary>One endpoint, with what its flows are.</summary>
+    internal static Endpoint Endpoint(EndpointView view, ConntrackCount flows)
+    {
+        Endpoint message = Endpoint(view);
+        message.HttpFlows = flows.HttpInKernel;
+        message.HttpProxyFlows.AddRange(HttpByProxy(flows));
+        return message;
+    }
+
+    /// <summary>Connections whose requests the proxy judges, the most first.</summary>
+    internal static IEnumerable<HttpProxyFlows> HttpByProxy(ConntrackCount flows) => flows.HttpByProxy
+        .OrderByDescending(why => why.Value).ThenBy(why => why.Key)
+        .Select(why => new HttpProxyFlows { Connections = why.Value, Reason = why.Key.Name(), Explanation = why.Key.Explain() });
 
     /// <summary>The container as an end of flows.</summary>
     internal static FlowEnd End(EndpointView view) => new()

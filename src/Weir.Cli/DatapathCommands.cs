@@ -30,11 +30,11 @@ internal static class DatapathCommands
         list.Many(
             (agent, parsed) => agent.ListConntrackAsync(new ListConntrackRequest { Endpoint = parsed.GetValue(endpoint) ?? "", Limit = parsed.GetValue(limit) }),
             response => response.Flows,
-            ["PROTOCOL", "SOURCE", "DESTINATION", "STATE", "EXPIRES", "AGE", "PACKETS", "BYTES"],
-            flow =>
+            ["PROTOCOL", "SOURCE", "DESTINATION", "STATE", "HTTP", "EXPIRES", "AGE", "PACKETS", "BYTES"],
+            (flow, isWide) =>
             [
                 flow.Protocol, Flows.End(flow.Source), Flows.BackendEnd(flow.Destination, flow.Service), flow.State,
-                $"{flow.ExpiresSeconds:F0} s", $"{flow.AgeSeconds:F0} s", $"{flow.Packets}", $"{flow.Bytes}",
+                isWide && flow.HttpWhy.Length > 0 ? $"{flow.Http}: {flow.HttpWhy}" : flow.Http, $"{flow.ExpiresSeconds:F0} s", $"{flow.AgeSeconds:F0} s", $"{flow.Packets}", $"{flow.Bytes}",
             ],
             response => response.Truncated ? "there are more: raise --limit" : null,
             ofNodes: true);

@@ -84,6 +84,7 @@ internal static class EndpointCommands
         .. Label("weir.addresses", endpoint.AddressesLabel, endpoint.AddressesLabelProblem),
         ("Policy entries", $"{endpoint.PolicyEntries}"),
         ("Flows", $"{endpoint.Flows}"),
+        ("HTTP judged", HttpJudges.Describe(endpoint.HttpFlows, endpoint.HttpProxyFlows)),
         ("Created", $"{endpoint.Created.ToDateTimeOffset():yyyy-MM-dd HH:mm:ss}Z"),
         ("Docker endpoint", endpoint.DockerEndpointId),
         .. endpoint.Degraded.Length > 0 ? new[] { ("Degraded", endpoint.Degraded) } : [],

@@ -83,4 +83,7 @@ internal static partial class Log
 
     [LoggerMessage(4054, LogLevel.Information, "Requests by {Rules} are judged by the proxy alone: {Why}")]
     internal static partial void HttpPolicyIsTheProxys(ILogger log, string rules, string why);
+
+    [LoggerMessage(4055, LogLevel.Warning, "The proxy judges all requests: {Why}")]
+    internal static partial void HttpIsTheProxys(ILogger log, string why);
 }

@@ -300,14 +300,17 @@ public sealed class Datapath : IDatapath, IDisposable
     }
 
     /// <summary>Says whether requests from a container of this host to another, to a port with HTTP rules, are judged on their way as long as they are
-    /// plain; else the proxy has the connection from its beginning. Connections that there are keep their way.</summary>
+    /// plain; else the proxy has the connection from its beginning. Connections that there are keep their way. For one thread.</summary>
+    /// <exception cref="DatapathException">The kernel does not take the programs for it.</exception>
     public void SetJudgesHttp(bool on)
     {
+        // That takes a third of a second, for which nobody else shall wait.
+        HttpProgram? program = _httpProgram is null && (on || HttpProgram.HasFlows(_maps)) ? HttpProgram.Load(_maps) : null;
         lock (_lock)
         {
-            if (_httpProgram is null && (on || HttpProgram.CountFlows(_maps) > 0))
+            if (program is not null)
             {
-                HttpProgram program = _httpProgram = HttpProgram.Load(_maps);
+                _httpProgram = program;
                 if (_maps.AreReplaced)
                 {
                     _waiting[HttpProgram.PinOf(_options.PinRoot)] = new WaitingAttachment(0, () => program.Attach(_options.PinRoot), []);
@@ -322,6 +325,9 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
+    /// <summary>Has an agent of before had requests judged on their way, or may it have? Then there may be connections that need the programs for it.</summary>
+    public bool MayJudgeHttp => (Flags & SettingsFlag.Http) != 0 || _maps.AreReplaced;
+
     /// <summary>Has requests judged on their way by these HTTP policies and no others. Before policy names them.</summary>
     /// <returns>By number those that they cannot be judged by, and why: what they are about is the proxy's.</returns>
     public IReadOnlyDictionary<uint, string> SetHttpPolicies(IReadOnlyCollection<HttpPolicy> policies)
@@ -333,9 +339,6 @@ public sealed class Datapath : IDatapath, IDisposable
             return _http.Refused;
         }
     }
-
-    /// <summary>How many connections there are whose requests are judged on their way.</summary>
-    public int CountHttpFlows() => HttpProgram.CountFlows(_maps);
 
     /// <summary>Whether maps got another size or layout: programs that an earlier agent attached have the old ones, count as not
     /// whole and are to be attached anew; then <see cref="EndReplacement"/>.</summary>
@@ -783,7 +786,7 @@ public sealed class Datapath : IDatapath, IDisposable
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
     public IReadOnlyList<MapUse> Uses(ulong nowNs) =>
     [
-        new(MapNames.Ct, CountConntrack(nowNs), ConntrackCapacity),
+        new(MapNames.Ct, CountConntrack(nowNs).Flows, ConntrackCapacity),
         new(MapNames.Endpoint, ListEndpoints().Count, _maps[MapNames.Endpoint].Spec.MaxEntries),
         new(MapNames.Ipcache, ListIpcache().Count, _maps[MapNames.Ipcache].Spec.MaxEntries),
         new(MapNames.Name, ListNames().Count, _maps[MapNames.Name].Spec.MaxEntries),
@@ -799,9 +802,10 @@ public sealed class Datapath : IDatapath, IDisposable
 
     public IReadOnlyList<ConntrackRow> ListConntrack(int most = int.MaxValue) => _conntrack.List(Clock.MonotonicNs(), most);
 
-    /// <summary>How many flows live at this moment.</summary>
+    /// <summary>How many flows live at this moment. Reads the table through.</summary>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
-    public int CountConntrack(ulong nowNs) => _conntrack.Count(nowNs);
+    /// <param name="endpoint">Those of one endpoint, whoever opened them; 0: all.</param>
+    public ConntrackCount CountConntrack(ulong nowNs, ushort endpoint = 0) => _conntrack.Count(nowNs, endpoint);
 
     /// <summary>How many flows the table holds.</summary>
     public int ConntrackCapacity => _conntrack.Capacity;

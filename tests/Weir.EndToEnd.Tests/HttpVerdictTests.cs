@@ -68,7 +68,40 @@ public sealed partial class HttpVerdictTests : IDisposable
         Assert.Equal(8, _http.Requests.Count);
         Assert.Equal(2, _http.Requests.Take(4).Select(request => request.Peer).Distinct().Count());
         Assert.Equal(before, ProxyConnections());
-        Assert.Contains("connections judged in the kernel", _host.Weir("status").Output, StringComparison.Ordinal);
+    }
+
+    /// <summary>Of the connections that are open it is said who judges their requests, and why the proxy does.</summary>
+    [PrivilegedFact]
+    public void WhoJudges_IsSaid()
+    {
+        _host.Apply("host.yaml", """
+            - endpointSelector: {matchLabels: {l7: api}}
+              ingress:
+                - fromEntities: [host]
+                  toPorts:
+                    - ports: [{port: "80", protocol: TCP}]
+                      rules: {http: [{method: GET, path: /public}]}
+            """);
+        string[] client =
+        [
+            "python3", "-u", "-c",
+            "import http.client, sys, time\nopen = []\nfor path in sys.argv[2:]:\n    c = http.client.HTTPConnection(sys.argv[1])\n    c.request('GET', path)\n    r = c.getresponse()\n    r.read()\n    open.append(c)\nprint('all asked')\ntime.sleep(60)",
+            _address,
+        ];
+        using BackgroundCommand inside = _host.Sandbox.Start(["nsenter", "-t", _host.PidOf(_client), "-n", .. client, "/public", "/public", "/private"]);
+        using BackgroundCommand outside = _host.Sandbox.Start([.. client, "/public"]);
+        inside.WaitFor("all asked");
+        outside.WaitFor("all asked");
+        const string said = "HTTP judged +2 connections by the kernel, 2 by the proxy \\(1 not from a container of this host to another; 1 a request was denied\\)";
+        string shown = _host.Weir("endpoint", "get", _server).OrFail().Output;
+        Assert.True(Regex.IsMatch(shown, said), $"{shown}\n{_host.Weir("ct", "list", "-o", "wide").All}");
+        Assert.Matches(said, _host.Weir("status").OrFail().Output);
+        Assert.Matches("HTTP judged +2 connections by the kernel, 1 by the proxy \\(1 a request was denied\\)", _host.Weir("endpoint", "get", _client).OrFail().Output);
+
+        string flows = _host.Weir("ct", "list", "--endpoint", _client, "-o", "wide").OrFail().Output;
+        Assert.Equal(2, Regex.Count(flows, "established +kernel "));
+        Assert.Matches("established +proxy: a request was denied ", flows);
+        Assert.Contains("\"reason\": \"denied\"", _host.Weir("endpoint", "get", _client, "-o", "json").OrFail().Output, StringComparison.Ordinal);
     }
 
     /// <summary>What the kernel lets pass is shown as what the proxy does; the counts are right also of what nobody is told.</summary>

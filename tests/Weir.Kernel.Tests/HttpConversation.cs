@@ -48,6 +48,9 @@ internal sealed class HttpConversation : IDisposable
 
     internal CtFlag Flags => Programs.OnlyFlow().Flags;
 
+    /// <summary>Why the proxy judges its requests, if it does.</summary>
+    internal HttpWhy Why => Programs.OnlyFlow().HttpWhy;
+
     /// <summary>What is known of its requests; null: nothing.</summary>
     internal HttpFlow? State => new BpfMap<CtKey, HttpFlow>(Programs.Map(MapNames.HttpFlow)).TryGet(Key, out HttpFlow flow) ? flow : null;
 

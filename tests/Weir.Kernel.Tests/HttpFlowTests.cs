@@ -88,6 +88,7 @@ public sealed class HttpFlowTests
         Assert.Equal((Mss, Mss, (byte)7, (byte)7), (take.ClientMss, take.ServerMss, take.ClientScale, take.ServerScale));
         Assert.Equal(TakeOverFlag.Sack | TakeOverFlag.Stamps | TakeOverFlag.Denied, take.Flags);
 
+        Assert.Equal(HttpWhy.Denied, c.Why);
         IsDropped(DropReason.HttpHeld, c.Answer(answered, new byte[5], ack: at));
         IsDropped(DropReason.HttpHeld, c.Send(at + _denied.Length, [], Ack, answered));
         IsDropped(DropReason.HttpHeld, c.Send(at + _denied.Length, _ok, ack: answered));
@@ -101,23 +102,25 @@ public sealed class HttpFlowTests
         GoesToTheProxy(c.Answer(answered, new byte[5], ack: at));
         GoesToTheProxy(c.Send(at, _ok, ack: answered));
         GoesToTheProxy(c.Send(at, [], Ack | Fin, answered));
+        Assert.Equal(HttpWhy.Denied, c.Why);
     }
 
     [PrivilegedTheory]
-    [InlineData("GET /ok HTTP/1.1\r\nHos", TakeOverFlag.Partial)]
-    [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (TakeOverFlag)0)]
-    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", (TakeOverFlag)0)]
-    [InlineData("POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (TakeOverFlag)0)]
-    [InlineData("\u0016\u0003\u0001", (TakeOverFlag)0)]
-    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /ok HTTP/1.1\r\nHost: a\r\n\r\n", (TakeOverFlag)0)]
-    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /secret HTTP/1.1\r\nHost: a\r\n\r\n", (TakeOverFlag)0)]
-    [InlineData("GET /ok HTTP/1.0\r\n\r\nGET /secret HTTP/1.0\r\n\r\n", (TakeOverFlag)0)]
-    public void WhatIsNotPlain_IsTheProxys(string text, TakeOverFlag why)
+    [InlineData("GET /ok HTTP/1.1\r\nHos", TakeOverFlag.Partial, HttpWhy.Pieces)]
+    [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", (TakeOverFlag)0, HttpWhy.Http2)]
+    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n", (TakeOverFlag)0, HttpWhy.Unclear)]
+    [InlineData("POST /in HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (TakeOverFlag)0, HttpWhy.Unclear)]
+    [InlineData("\u0016\u0003\u0001", (TakeOverFlag)0, HttpWhy.Unclear)]
+    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /ok HTTP/1.1\r\nHost: a\r\n\r\n", (TakeOverFlag)0, HttpWhy.Pipelined)]
+    [InlineData("GET /ok HTTP/1.1\r\nHost: a\r\n\r\nGET /secret HTTP/1.1\r\nHost: a\r\n\r\n", (TakeOverFlag)0, HttpWhy.Pipelined)]
+    [InlineData("GET /ok HTTP/1.0\r\n\r\nGET /secret HTTP/1.0\r\n\r\n", (TakeOverFlag)0, HttpWhy.Pipelined)]
+    public void WhatIsNotPlain_IsTheProxys(string text, TakeOverFlag flag, HttpWhy why)
     {
         using HttpConversation c = new HttpConversation().Open();
         (TakeOver take, byte[] bytes) = c.IsHandedOver(c.Send(0, Bytes(text)));
         Assert.Equal(Bytes(text), bytes);
-        Assert.Equal(why, take.Flags & (TakeOverFlag.Denied | TakeOverFlag.Partial));
+        Assert.Equal(flag, take.Flags & (TakeOverFlag.Denied | TakeOverFlag.Partial));
+        Assert.Equal(why, c.Why);
     }
 
     [PrivilegedFact]
@@ -467,6 +470,7 @@ public sealed class HttpFlowTests
         GoesToTheProxy(c.Programs.FromContainer(1, c.SynFrame(options)));
         GoesToTheProxy(c.Send(0, [], Ack));
         GoesToTheProxy(c.Send(0, _ok));
+        Assert.Equal(HttpWhy.Handshake, c.Why);
     }
 
     [PrivilegedFact]
@@ -475,6 +479,7 @@ public sealed class HttpFlowTests
         using HttpConversation c = new();
         GoesToTheProxy(c.Programs.FromContainer(1, c.SynFrame() with { Payload = _ok }));
         GoesToTheProxy(c.Send(_ok.Length, _ok));
+        Assert.Equal(HttpWhy.Handshake, c.Why);
     }
 
     [PrivilegedFact]
@@ -483,10 +488,12 @@ public sealed class HttpFlowTests
         using HttpConversation c = new();
         c.Programs.RemoveHttp(Number);
         GoesToTheProxy(c.Programs.FromContainer(1, c.SynFrame()));
+        Assert.Equal(HttpWhy.Policy, c.Why);
 
         using HttpConversation unwished = new();
         unwished.Programs.JudgeHttp(false);
         GoesToTheProxy(unwished.Programs.FromContainer(1, unwished.SynFrame()));
+        Assert.Equal(HttpWhy.Setting, unwished.Why);
 
         using HttpConversation alone = new(proxyPort: 0);
         IsDropped(DropReason.ProxyUnavailable, alone.Programs.FromContainer(1, alone.SynFrame()));

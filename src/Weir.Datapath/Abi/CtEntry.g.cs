@@ -43,8 +43,9 @@ public partial struct CtEntry
     public BigEndianUInt16 ClientPort;
     /// <summary>index into weir_node: one end is an endpoint of that node, or, through the overlay, that node; 0: neither is</summary>
     public ushort Node;
+    public HttpWhy HttpWhy;
 #pragma warning disable CS0169, IDE0051
-    private InlineArray4<byte> _pad0;
+    private InlineArray3<byte> _pad0;
 #pragma warning restore CS0169, IDE0051
 
     internal static global::Weir.Datapath.AbiStruct Layout()
@@ -70,6 +71,7 @@ public partial struct CtEntry
             global::Weir.Datapath.AbiField.Of("answerer", ref value, ref value.Answerer),
             global::Weir.Datapath.AbiField.Of("client_port", ref value, ref value.ClientPort),
             global::Weir.Datapath.AbiField.Of("node", ref value, ref value.Node),
+            global::Weir.Datapath.AbiField.Of("http_why", ref value, ref value.HttpWhy),
         ]);
     }
 }

@@ -12,6 +12,7 @@ namespace Weir.Datapath;
 /// <param name="ExpiresNs">CLOCK_MONOTONIC.</param>
 /// <param name="Packets">Both directions.</param>
 /// <param name="FrontendId">The service address that it was opened to; 0: none.</param>
+/// <param name="HttpWhy">Why the proxy judges its HTTP requests, if it does.</param>
 public readonly record struct ConntrackRow(
     IPAddress Source,
     ushort SourcePort,
@@ -28,4 +29,5 @@ public readonly record struct ConntrackRow(
     uint Packets,
     ulong Bytes,
     CtFlag Flags,
-    uint FrontendId = 0);
+    uint FrontendId = 0,
+    HttpWhy HttpWhy = HttpWhy.Unknown);

@@ -62,17 +62,35 @@ internal sealed class ConntrackTable(
     }
 
     /// <summary>How many flows live now.</summary>
-    internal int Count(ulong nowNs)
+    /// <param name="endpoint">Those of one endpoint; 0: all.</param>
+    internal ConntrackCount Count(ulong nowNs, ushort endpoint)
     {
-        int count = 0;
+        const CtFlag http = CtFlag.Proxy | CtFlag.Http;
+        int all = 0, inKernel = 0;
+        int[] byProxy = new int[byte.MaxValue + 1];
         flows.ForEachBatch((_, values, _) =>
         {
             foreach (ref readonly CtEntry entry in MemoryMarshal.Cast<byte, CtEntry>(values))
             {
-                count += entry.ExpiresNs < nowNs ? 0 : 1;
+                if (entry.ExpiresNs < nowNs || (endpoint != 0 && entry.SrcEndpoint != endpoint && entry.DstEndpoint != endpoint))
+                {
+                    continue;
+                }
+
+                all++;
+                if ((entry.Flags & CtFlag.Proxy) == 0 || (entry.Flags & (CtFlag.Closed | CtFlag.Cut)) != 0)
+                {
+                    continue;
+                }
+
+                inKernel += (entry.Flags & http) == http ? 1 : 0;
+                byProxy[(int)entry.HttpWhy] += (entry.Flags & http) == CtFlag.Proxy ? 1 : 0;
             }
         });
-        return count;
+        return new ConntrackCount(
+            all,
+            inKernel,
+            byProxy.Index().Where(why => why.Item > 0).ToDictionary(why => (HttpWhy)why.Index, why => why.Item));
     }
 
     /// <summary>How many the table holds.</summary>
@@ -141,7 +159,8 @@ internal sealed class ConntrackTable(
             entry.Packets,
             entry.Bytes,
             entry.Flags,
-            entry.FrontendId);
+            entry.FrontendId,
+            entry.HttpWhy);
     }
 
     private int RemoveWhere(Condition condition) => RemoveWhere(flows, condition) + RemoveWhere(brief, condition);

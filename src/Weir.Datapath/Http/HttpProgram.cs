@@ -70,12 +70,12 @@ internal sealed class HttpProgram : IDisposable
         }
     }
 
-    /// <summary>How many flows there are whose requests are judged on their way.</summary>
-    internal static int CountFlows(DatapathMaps maps)
+    /// <summary>Whether there are flows whose requests are judged on their way.</summary>
+    internal static bool HasFlows(DatapathMaps maps)
     {
-        int sum = 0;
-        maps[MapNames.HttpFlow].ForEachBatch((_, _, count) => sum += count);
-        return sum;
+        bool any = false;
+        maps[MapNames.HttpFlow].ForEachBatch((_, _, count) => any |= count > 0);
+        return any;
     }
 
     public void Dispose() => _loaded.Dispose();
