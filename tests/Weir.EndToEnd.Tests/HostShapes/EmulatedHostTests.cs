@@ -7,14 +7,18 @@ namespace Weir.EndToEnd.Tests.HostShapes;
 
 /// <summary>Hosts as this machine's kernel may not be able to be them, on the oldest kernel that Weir supports: on each,
 /// every door is as open or as shut as policy says. A boot and containers are dear there: each machine becomes one shape
-/// after the other, while its containers run on.</summary>
+/// after the other, while its containers run on. One machine at a time: two leave no processor to anybody else.</summary>
 public abstract class EmulatedHostTests
 {
+    /// <summary>The collection of those that run one after the other.</summary>
+    public const string Name = "emulated hosts";
+
     private const string NoTcx = "Linux 6.1";
     private const string NoIpv6 = "IPv6 is off";
     private const string SmallDevice = "world0 carries 1420 bytes";
 
     /// <summary>Booted without IPv6, with cgroups of version 1 alone, and then of both.</summary>
+    [Collection(Name)]
     public sealed class WithoutIpv6 : EmulatedHostTests
     {
         [PrivilegedFact]
@@ -28,6 +32,7 @@ public abstract class EmulatedHostTests
     }
 
     /// <summary>With IPv6 and cgroups of version 2, by one way to the world after the other.</summary>
+    [Collection(Name)]
     public sealed class WithIpv6 : EmulatedHostTests
     {
         [PrivilegedFact]

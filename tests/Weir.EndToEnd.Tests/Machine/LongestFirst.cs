@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+using Weir.EndToEnd.Tests.HostShapes;
 using Xunit;
 using Xunit.Abstractions;
 
@@ -12,7 +13,7 @@ public sealed class LongestFirst : ITestCollectionOrderer
     /// <summary>In the order of the minutes that they took.</summary>
     private static readonly string[] _long =
     [
-        "EmulatedHostTests", nameof(VersionUpgradeTests), RealClientsHost.Name, HttpHost.Name, OtherVerdictHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
+        EmulatedHostTests.Name, nameof(VersionUpgradeTests), RealClientsHost.Name, HttpHost.Name, OtherVerdictHost.Name, SharedHost.Name, nameof(ExplainTests), HostileHttpHost.Name, nameof(HostShapeTests),
         ServiceHost.Name, nameof(UplinkTests), RestartedHost.Name, nameof(ManyHostsTests), nameof(DoorTests), nameof(WatchdogTests), nameof(RestartTests),
         nameof(ManyHostsServiceTests), nameof(ManyHostsNameTests), nameof(DocumentedCommandRunTests),
     ];
