@@ -4,6 +4,7 @@
 #   scripts/other-version.sh FOLDER [CONFIGURATION]      FOLDER/weir/weir
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/setup.sh
 folder=$1
 configuration=${2:-Debug}
 built=src/Weir/bin/$configuration/net10.0
@@ -24,8 +25,12 @@ field service.h '__u64 connects; /\* by' '__u64 errors'
 field config.h '__u32 revision; /\* raised' '__u32 features'
 
 cd "$folder"
-flags=(-c "$configuration" --nologo -v q -p:RunAnalyzersDuringBuild=false -p:EnforceCodeStyleInBuild=false)
-dotnet run --project tools/Weir.AbiGen -c "$configuration" -p:RunAnalyzersDuringBuild=false -p:EnforceCodeStyleInBuild=false
+trap end_compiler EXIT
+# As in test.sh: a build is over before it pays that its own programs are compiled better.
+export DOTNET_TieredCompilation=0
+flags=(-c "$configuration" --nologo -v q -p:RunAnalyzersDuringBuild=false -p:EnforceCodeStyleInBuild=false "${COMPILER[@]}")
+dotnet build tools/Weir.AbiGen "${flags[@]}"
+"tools/Weir.AbiGen/bin/$configuration/net10.0/Weir.AbiGen"
 dotnet build src/Weir.Datapath "${flags[@]}"
 cp -a "$built" weir
 cp "src/Weir.Datapath/bin/$configuration/net10.0/Weir.Datapath.dll" weir/

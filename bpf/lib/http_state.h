@@ -27,16 +27,31 @@ static __always_inline void http_release(struct http_flow *flow)
 	__sync_lock_test_and_set(&flow->busy, 0);
 }
 
+struct http_try {
+	struct http_flow *flow;
+	bool held;
+};
+
+static long http_hold_try(__u32 i, struct http_try *t)
+{
+	(void)i;
+	t->held = !__sync_val_compare_and_swap(&t->flow->busy, 0, 1);
+	return t->held;
+}
+
 /* The flow's state, for the caller alone until he releases it. Null: there is none, or another CPU has it. Static: the
- * verifier takes the caller's key as it is. */
+ * verifier takes the caller's key as it is. By bpf_loop: it follows one try, not all of them. */
 static __noinline struct http_flow *http_hold(const struct ct_key *key)
 {
 	struct http_flow *flow = bpf_map_lookup_elem(&weir_http_flow, key);
 
 	if (!flow)
 		return 0;
-	for (int i = 0; __sync_val_compare_and_swap(&flow->busy, 0, 1); i++) {
-		if (i == HTTP_HOLD_TRIES)
+	if (__sync_val_compare_and_swap(&flow->busy, 0, 1)) {
+		struct http_try t = {.flow = flow};
+
+		bpf_loop(HTTP_HOLD_TRIES, http_hold_try, &t, 0);
+		if (!t.held)
 			return 0;
 	}
 	if (http_is_of(flow, key))

@@ -144,7 +144,6 @@ enum names_size {
 struct names_scratch {
 	__u8 message[NAMES_MESSAGE] __attribute__((aligned(8))); /* zero behind its end */
 	struct name_key key;
-	__u32 end; /* of the name, in its key */
 };
 
 /* Used by weir_from_ep while it has one packet; nobody else reads it. */

@@ -79,36 +79,45 @@ enum names_outcome {
 	NAMES_BROKEN,	/* it is of no use any more */
 };
 
-/* Folds the name in question into the key. False: it does not end within the key, or is compressed. */
-static __always_inline bool names_fold(struct names_scratch *s)
+struct names_fold {
+	struct names_scratch *s;
+	__u32 left; /* bytes of the label that are still to come */
+	__u32 end;  /* of the name; 0: it was not there */
+};
+
+static long names_fold_byte(__u32 i, struct names_fold *fold)
 {
-	__u8 *name = (__u8 *)s->key.name;
-	__u32 left = 0;
+	struct names_scratch *s = fold->s;
+	__u8 byte;
 
-	__builtin_memset(&s->key, 0, sizeof(s->key));
-	*(volatile __u32 *)&s->end = 0;
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < NAME_BYTES; i++) {
-		__u8 byte = s->message[DNS_BEFORE_NAME + i];
-
-		if (left) {
-			left--;
-			if (byte >= 'A' && byte <= 'Z')
-				byte |= 0x20;
-			name[i] = byte;
-			continue;
-		}
+	i &= NAME_BYTES - 1;
+	byte = s->message[DNS_BEFORE_NAME + i];
+	if (fold->left) {
+		fold->left--;
+		if (byte >= 'A' && byte <= 'Z')
+			byte |= 0x20;
+	} else {
 		if (byte > NAMES_LABEL)
-			return false;
-		name[i] = byte;
-		left = byte;
-		if (!left) {
-			/* By memory: else the verifier follows each length on its own. */
-			*(volatile __u32 *)&s->end = i + 1;
-			break;
+			return 1;
+		fold->left = byte;
+		if (!byte) {
+			fold->end = i + 1;
+			return 1;
 		}
 	}
-	return true;
+	((__u8 *)s->key.name)[i] = byte;
+	return 0;
+}
+
+/* Folds the name in question into the key. Returns its end; 0: that is not within the key, or it is compressed. By bpf_loop: the
+ * verifier follows a byte once, not each of them. */
+static __always_inline __u32 names_fold(struct names_scratch *s)
+{
+	struct names_fold fold = {.s = s};
+
+	__builtin_memset(&s->key, 0, sizeof(s->key));
+	bpf_loop(NAME_BYTES, names_fold_byte, &fold, 0);
+	return fold.end;
 }
 
 /* The bytes of the name in question, which is in the key then; 0: it is not one plain question of which nothing is left
@@ -121,9 +130,9 @@ static __always_inline __u32 names_read(struct names_scratch *s, __u32 length)
 	__u32 end;
 
 	if (head->flags & bpf_htons(DNS_NO_QUERY) || head->questions != bpf_htons(1) || head->answers ||
-	    head->authorities || head->additional & bpf_htons(0xfffe) || !names_fold(s))
+	    head->authorities || head->additional & bpf_htons(0xfffe))
 		return 0;
-	end = *(volatile __u32 *)&s->end & NAMES_MASK;
+	end = names_fold(s) & NAMES_MASK;
 	if (!end)
 		return 0;
 	asked = (struct dns_asked *)(s->message + DNS_BEFORE_NAME + end);
