@@ -3,4 +3,4 @@
 #   sudo bench/datapath.sh [http | WORD]     "http": of the verdict on heads of requests; else rows with that word
 set -euo pipefail
 cd "$(dirname "$0")/Weir.DatapathBench"
-exec dotnet run -c Release --nologo -- "$@"
+exec dotnet run -c Release -- "$@"

@@ -8,7 +8,7 @@ namespace Weir.EndToEnd.Tests.Machine;
 /// Its files are not within reach of the test; its commands are.</summary>
 /// <param name="parameters">Of its kernel.</param>
 internal sealed class VirtualMachine(string parameters) : Sandbox(
-    Path.Combine(RepoRoot, "scripts/vm-host.sh"), "serving", [Weir, "1200", .. parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries)])
+    Path.Combine(RepoRoot, "scripts/vm-host.sh"), "serving", [Weir, "2400", .. parameters.Split(' ', StringSplitOptions.RemoveEmptyEntries)])
 {
     private static readonly string _remote = Path.Combine(RepoRoot, "tests/Weir.EndToEnd.Tests/Tools/remote.py");
 
