@@ -79,13 +79,13 @@ enum names_outcome {
 	NAMES_BROKEN,	/* it is of no use any more */
 };
 
-struct names_fold {
+struct names_folding {
 	struct names_scratch *s;
 	__u32 left; /* bytes of the label that are still to come */
 	__u32 end;  /* of the name; 0: it was not there */
 };
 
-static long names_fold_byte(__u32 i, struct names_fold *fold)
+static long names_fold_byte(__u32 i, struct names_folding *fold)
 {
 	struct names_scratch *s = fold->s;
 	__u8 byte;
@@ -113,7 +113,7 @@ static long names_fold_byte(__u32 i, struct names_fold *fold)
  * verifier follows a byte once, not each of them. */
 static __always_inline __u32 names_fold(struct names_scratch *s)
 {
-	struct names_fold fold = {.s = s};
+	struct names_folding fold = {.s = s};
 
 	__builtin_memset(&s->key, 0, sizeof(s->key));
 	bpf_loop(NAME_BYTES, names_fold_byte, &fold, 0);

@@ -33,6 +33,7 @@ static __always_inline enum drop_reason proxy_sent(struct __sk_buff *skb, const 
 						   struct report *r)
 {
 	__u64 now = bpf_ktime_get_coarse_ns();
+	/* What it opens itself is for an opener whose port it could not use: one outside. */
 	struct ruling v = {.way = WAY_PROXY, .http_why = HTTP_WHY_ENDS};
 	struct ct_entry *entry;
 	struct ct_key key;

@@ -325,7 +325,7 @@ public sealed class Datapath : IDatapath, IDisposable
         }
     }
 
-    /// <summary>Has an agent of before had requests judged on their way, or may it have? Then there may be connections that need the programs for it.</summary>
+    /// <summary>Whether requests were judged on their way before this process, as far as can be told: then there may be connections that need the programs for it.</summary>
     public bool MayJudgeHttp => (Flags & SettingsFlag.Http) != 0 || _maps.AreReplaced;
 
     /// <summary>Has requests judged on their way by these HTTP policies and no others. Before policy names them.</summary>

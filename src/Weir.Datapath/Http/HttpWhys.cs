@@ -10,7 +10,7 @@ public static class HttpWhys
     /// <summary>As the API names it: "ends", "http2".</summary>
     public static string Name(this HttpWhy why) => why.ToString().ToLowerInvariant();
 
-    /// <summary>A connection of which that is said: "is not from …".</summary>
+    /// <summary>In words, which stand behind how many connections it is true of.</summary>
     public static string Explain(this HttpWhy why) => why switch
     {
         HttpWhy.Setting => "opened while the kernel judged none (http-verdict)",
