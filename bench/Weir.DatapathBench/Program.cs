@@ -55,6 +55,14 @@ foreach ((int entries, int prefixes) in new[] { (10, 10), (1_000, 10), (16_000, 
 }
 
 AddOverlay();
+if (rows is [_])
+{
+    Console.Error.WriteLine($"datapath.sh: no row has \"{string.Join(' ', args)}\" in its name; without a word all are measured");
+    garbage.ForEach(g => g.Dispose());
+    Environment.ExitCode = 2;
+    return;
+}
+
 Dictionary<Row, List<double>> results = rows.ToDictionary(r => r, _ => new List<double>());
 foreach (Row row in rows)
 {
