@@ -45,10 +45,8 @@ struct tcp_sock {
 	__u32 data_segs_out;
 } __attribute__((preserve_access_index));
 
-struct seq_file;
-
 struct bpf_iter_meta {
-	struct seq_file *seq;
+	void *seq; /* struct seq_file; unknown here as struct file is, and two of that kind have no fixed order: maps.h */
 } __attribute__((preserve_access_index));
 
 struct file;

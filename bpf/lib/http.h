@@ -54,6 +54,9 @@ HTTP_LIES_AT(no_host, HTTP_AT_NO_HOST);
 HTTP_LIES_AT(conditions, HTTP_AT_CONDITIONS);
 _Static_assert(sizeof(struct http_table) == HTTP_TABLE_BYTES, "size");
 
+/* As those of maps.h. */
+const struct http_table *weir_http_table SEC(".types");
+
 /* Registers of the automaton, and what it reads. */
 struct http_walk {
 	__u64 left[HTTP_WORDS]; /* rules that fit so far */

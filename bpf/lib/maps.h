@@ -51,6 +51,12 @@ enum map_size {
 	MAX_PUBLISH = 65536,
 };
 
+/* clang writes types that only pointers lead to in the order of its own memory's addresses, which differs from
+ * one run to the next. Named here they have their place, and an object is the same bytes whenever it is
+ * compiled; these are in no section that is loaded. */
+const struct bpf_flow_keys *weir_bpf_flow_keys SEC(".types");
+const struct bpf_sock *weir_bpf_sock SEC(".types");
+
 /* Variables below are array maps of one value, whose address programs know: reading them takes no
  * lookup. Each is alone in its section, and so in its map, which is called as it is. */
 
