@@ -39,8 +39,9 @@ if [ "$out" != out/weir ]; then
     fi
     setup_cross "out/$processor"
     clang=$(find_clang)
+    # By src/Weir, where the linker runs: it is told the libraries' names without quotes, and a folder may have a space.
     cross=(-p:CppCompilerAndLinker="$clang" -p:LinkerFlavor=lld -p:SysRoot="$PWD/out/$processor"
-        -p:WeirNativeLibraries="$PWD/out/$processor/usr/lib/$processor-linux-gnu" -p:ObjCopyName="${clang/clang/llvm-objcopy}")
+        -p:WeirNativeLibraries="../../out/$processor/usr/lib/$processor-linux-gnu" -p:ObjCopyName="${clang/clang/llvm-objcopy}")
 fi
 echo "building $out (native code: two to three minutes)"
 # What analyzers say is said by the build of the solution; what native code cannot do, by the native compiler. Symbols for
