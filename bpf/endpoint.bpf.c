@@ -5,6 +5,8 @@
  * packet's way, numbered as in ARCHITECTURE.md:
  *   1 parse  2 gateway's own answers  3 anti-spoofing  4 conntrack  5 policy of both ends
  *   6 remember the flow  7 deliver
+ * Here is what needs the endpoint's constants, 1 to 3, and the way of a flow that goes on as before. Any other
+ * packet goes on in judge.bpf.c.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -12,15 +14,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include "lib/config.h"
-#include "lib/deny.h"
 #include "lib/deliver.h"
 #include "lib/gateway.h"
-#include "lib/judge.h"
+#include "lib/known.h"
 #include "lib/names.h"
-#include "lib/node_deliver.h"
+#include "lib/own.h"
 #include "lib/parse.h"
 #include "lib/proxy.h"
-#include "lib/reply_send.h"
+#include "lib/steady.h"
+#include "lib/turn_round.h"
 
 /* Is the packet's address the endpoint's own? */
 static __always_inline bool is_own_address(const struct packet *p, const struct ip_addr *a)
@@ -39,50 +41,6 @@ static __always_inline bool is_address_of_it(const struct packet *p, const struc
 	return is_own_address(p, a) || identity_claimant(a) == endpoint_config.endpoint_id;
 }
 
-/* The end of a packet of the container's that was denied: it learns so, where the endpoint that denied it has
- * nothing against that. */
-static __always_inline int refuse(struct __sk_buff *skb, const struct packet *p,
-				  const struct report *r, enum drop_reason reason)
-{
-	const volatile struct endpoint_config *c = &endpoint_config;
-	struct ip_addr gateway;
-	bool answered;
-
-	drop(skb, p, r, reason);
-	/* A connection that began without the proxy, or that nobody knows: that is no denial. */
-	if (reason == DROP_REASON_PROXY_REQUIRED || reason == DROP_REASON_CT_INVALID) {
-		answered = reset_answer(skb, p);
-	} else if (deny_is_verdict(reason) && deny_is_heard(r->endpoint_id, c->endpoint_id)) {
-		gateway_address(p->flags & PACKET_IPV6, &gateway);
-		answered = deny_answer(skb, p, c->endpoint_id, &gateway);
-	} else {
-		return TC_ACT_SHOT;
-	}
-	return answered ? answer_send(skb) : TC_ACT_SHOT;
-}
-
-/* The same for a packet that came by the host's stack, from the host itself, another node or outside: the answer goes
- * where packets of this link arrive, and from there its way through the stack. */
-static __always_inline int refuse_outside(struct __sk_buff *skb, const struct packet *p,
-					  const struct report *r, const struct ruling *v,
-					  enum drop_reason reason)
-{
-	const volatile struct endpoint_config *c = &endpoint_config;
-	__u32 asker = v->node || r->src_identity == IDENTITY_HOST ? c->endpoint_id : DENY_ASKER_OUTSIDE;
-
-	drop(skb, p, r, reason);
-	/* Its ports are a service's connection's: the client takes others when it hears so. */
-	if (reason == DROP_REASON_CT_INVALID && packet_opens_tcp(p)) {
-		if (!deny_may_answer(asker) || !reset_answer(skb, p))
-			return TC_ACT_SHOT;
-	} else if (!deny_is_verdict(reason) || !deny_is_heard(r->endpoint_id, asker) ||
-		   !deny_answer(skb, p, asker, &p->dst)) {
-		return TC_ACT_SHOT;
-	}
-	skb->mark = MARK_ANSWER;
-	return (int)bpf_redirect(skb->ifindex, BPF_F_INGRESS);
-}
-
 /* What the container sends. */
 SEC("tc")
 int weir_from_ep(struct __sk_buff *skb)
@@ -94,7 +52,6 @@ int weir_from_ep(struct __sk_buff *skb)
 	    .direction = DIRECTION_EGRESS,
 	};
 	struct packet p = {};
-	struct ruling v = {};
 	enum drop_reason reason;
 	enum l3_proto l3;
 	struct ethhdr *eth;
@@ -147,52 +104,42 @@ int weir_from_ep(struct __sk_buff *skb)
 	if (!mac_equal(eth->h_dest, c->gateway_mac))
 		return drop(skb, &p, &r, DROP_REASON_MALFORMED);
 
-	/* 4 to 6 */
-	reason = judge(skb, &p, &r, JUDGE_FROM_ENDPOINT, c->endpoint_id, &v, 0);
-	if (reason)
-		return refuse(skb, &p, &r, reason);
-	if (names_is_question(&p, &r)) {
-		__u32 asked = skb->len;
+	/* 4 to 7 */
+	if (steady_packet(&p)) {
+		__u64 now = bpf_ktime_get_coarse_ns();
+		bool reply;
+		struct ct_entry *entry = steady_find(&p, now, &reply);
 
-		switch (names_answer(skb, &p, c->endpoint_id)) {
-		case NAMES_ANSWERED:
-			metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, asked);
-			names_trace(skb, &p, &r);
-			return answer_send(skb);
-		case NAMES_BROKEN:
-			return drop(skb, &p, &r, DROP_REASON_TRUNCATED);
+		if (entry && !names_is_question(&p, reply)) {
+			__u32 to = reply ? entry->src_endpoint : entry->dst_endpoint;
+
+			if (entry->flags & CT_HTTP && known_is_passed(entry, &p, reply)) {
+				bpf_tail_call(skb, &weir_calls, CALL_HTTP);
+				return drop(skb, &p, &r, DROP_REASON_PROXY_UNAVAILABLE);
+			}
+			steady_advance(entry, &p, reply, now, skb->len);
+			if (to)
+				return deliver_local(skb, &p, &r, to);
+			metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
+			return TC_ACT_OK;
 		}
 	}
-
-	/* 7 */
-	switch (v.way) {
-	case WAY_CLIENT:
-		return reply_send(skb, &p, &r, &v);
-	case WAY_ENDPOINT:
-		return deliver_local(skb, &p, &r, v.endpoint);
-	case WAY_PROXY:
-		return deliver_proxy(skb, &p, &r);
-	case WAY_NODE:
-		return deliver_node(skb, &p, &r, &v);
-	case WAY_HTTP:
-		bpf_tail_call(skb, &weir_calls, CALL_HTTP);
-		return drop(skb, &p, &r, DROP_REASON_PROXY_UNAVAILABLE);
-	}
-	metrics_count(DIRECTION_EGRESS, DROP_REASON_NONE, skb->len);
-	return TC_ACT_OK;
+	own_say(skb, c->endpoint_id, p.flags & PACKET_IPV6 ? &c->gateway6 : &c->gateway4);
+	bpf_tail_call(skb, &weir_calls, CALL_FROM_ENDPOINT);
+	return drop(skb, &p, &r, DROP_REASON_MISSED_TAIL_CALL);
 }
 
 /* What the host's stack sends to the container: from the host itself and from outside. */
 SEC("tc")
 int weir_to_ep(struct __sk_buff *skb)
 {
+	const volatile struct endpoint_config *c = &endpoint_config;
 	struct report r = {
-	    .endpoint_id = (__u16)endpoint_config.endpoint_id,
-	    .dst_endpoint = (__u16)endpoint_config.endpoint_id,
+	    .endpoint_id = (__u16)c->endpoint_id,
+	    .dst_endpoint = (__u16)c->endpoint_id,
 	    .direction = DIRECTION_INGRESS,
 	};
 	struct packet p = {};
-	struct ruling v = {};
 	enum drop_reason reason;
 	enum l3_proto l3;
 
@@ -215,18 +162,21 @@ int weir_to_ep(struct __sk_buff *skb)
 	if (!is_address_of_it(&p, &p.dst))
 		return drop(skb, &p, &r, DROP_REASON_NO_ENDPOINT);
 
-	/* 4 to 6 */
-	reason = mark_is(skb, MARK_FROM_PROXY)
-		     ? proxy_sent(skb, &p, &r)
-		     : judge(skb, &p, &r, JUDGE_TO_ENDPOINT, endpoint_config.endpoint_id, &v, 0);
-	if (reason)
-		return refuse_outside(skb, &p, &r, &v, reason);
+	/* 4 to 7 */
+	if (steady_packet(&p) && !mark_is(skb, MARK_FROM_PROXY)) {
+		__u64 now = bpf_ktime_get_coarse_ns();
+		bool reply;
+		struct ct_entry *entry = steady_find(&p, now, &reply);
 
-	/* 7 */
-	if (v.way == WAY_PROXY)
-		return deliver_proxy(skb, &p, &r);
-	metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
-	return TC_ACT_OK;
+		if (entry && !known_is_local(entry) && !known_is_forged(skb, entry, reply)) {
+			steady_advance(entry, &p, reply, now, skb->len);
+			metrics_count(DIRECTION_INGRESS, DROP_REASON_NONE, skb->len);
+			return TC_ACT_OK;
+		}
+	}
+	own_say(skb, c->endpoint_id, p.flags & PACKET_IPV6 ? &c->gateway6 : &c->gateway4);
+	bpf_tail_call(skb, &weir_calls, CALL_TO_ENDPOINT);
+	return drop(skb, &p, &r, DROP_REASON_MISSED_TAIL_CALL);
 }
 
 char _license[] SEC("license") = "GPL";

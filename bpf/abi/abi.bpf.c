@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Names every type shared with C# once, so that BTF keeps it. */
+#include "call.h"
 #include "config.h"
 #include "endpoint.h"
 #include "ipcache.h"
@@ -74,6 +75,7 @@ KEEP_STRUCT(service_bucket);
 KEEP_STRUCT(backend_hop);
 KEEP_STRUCT(backend_hop6);
 KEEP_STRUCT(bucket_addresses);
+KEEP_ENUM(call);
 KEEP_ENUM(settings_flag);
 KEEP_ENUM(lb_flag);
 KEEP_ENUM(service_mode);

@@ -55,4 +55,5 @@ enum drop_reason {
 	DROP_REASON_HTTP_HELD = 40,  /* of a connection that the proxy is taking over: it comes again */
 	DROP_REASON_HTTP_CUT = 41,   /* of a connection with a request that could neither be judged nor go to the
 					proxy */
+	DROP_REASON_MISSED_TAIL_CALL = 42, /* the program that it goes on in is not loaded */
 };

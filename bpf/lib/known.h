@@ -5,6 +5,19 @@
 #include "flow_entry.h"
 #include "proxy.h"
 
+/* Between two local endpoints nothing travels through the host's stack. */
+static __always_inline bool known_is_local(const struct ct_entry *entry)
+{
+	return entry->src_endpoint && entry->dst_endpoint;
+}
+
+/* The host's own packets come to an endpoint by no device; its answers may, translated. */
+static __always_inline bool known_is_forged(const struct __sk_buff *skb, const struct ct_entry *entry, bool reply)
+{
+	return !reply && entry->src_identity == IDENTITY_HOST && !(entry->flags & CT_FORWARDED) &&
+	       skb->ingress_ifindex;
+}
+
 /* A flow that a service led here belongs to it. The same ports towards another of its addresses are
  * another connection, which the backend could not tell from this one: alias.h. */
 static __always_inline enum drop_reason
@@ -162,12 +175,9 @@ static __always_inline enum drop_reason known_judge(struct __sk_buff *skb, const
 	r->is_reply = reply;
 	r->src_endpoint = entry->src_endpoint;
 	r->dst_endpoint = entry->dst_endpoint;
-	/* Between two local endpoints nothing travels through the host's stack. */
-	if (side != JUDGE_FROM_ENDPOINT && entry->src_endpoint && entry->dst_endpoint)
+	if (side != JUDGE_FROM_ENDPOINT && known_is_local(entry))
 		return DROP_REASON_SPOOFED_ENDPOINT;
-	/* The host's own packets come in by no device; its answers may, translated. */
-	if (side == JUDGE_TO_ENDPOINT && !reply && entry->src_identity == IDENTITY_HOST &&
-	    !(entry->flags & CT_FORWARDED) && skb->ingress_ifindex)
+	if (side == JUDGE_TO_ENDPOINT && known_is_forged(skb, entry, reply))
 		return DROP_REASON_SPOOFED_ENDPOINT;
 	/* Nor does the host send for another node's endpoint, nor anybody for one that the overlay leads to. */
 	if (side == JUDGE_TO_ENDPOINT && entry->node) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
+#include "../abi/call.h"
 #include "../abi/config.h"
 #include "../abi/conntrack.h"
 #include "../abi/endpoint.h"
@@ -277,15 +278,10 @@ struct {
 	__type(value, struct http_count);
 } weir_http_count SEC(".maps");
 
-enum call {
-	CALL_HTTP, /* weir_http_pass: an opener's packet of a CT_HTTP flow */
-	CALLS,
-};
-
 /* Programs that others go on in. Written by the agent. Empty: the packet is dropped. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
-	__uint(max_entries, CALLS);
+	__uint(max_entries, CALL_TO_ENDPOINT + 1);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(__u32));
 } weir_calls SEC(".maps");

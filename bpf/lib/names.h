@@ -249,9 +249,9 @@ static __always_inline void names_count(bool with_addresses)
 		(*answers)++;
 }
 
-static __always_inline bool names_is_question(const struct packet *p, const struct report *r)
+static __always_inline bool names_is_question(const struct packet *p, bool reply)
 {
-	return p->protocol == L4_UDP && p->dport == bpf_htons(NAMES_PORT) && !r->is_reply;
+	return p->protocol == L4_UDP && p->dport == bpf_htons(NAMES_PORT) && !reply;
 }
 
 /* Answers a whole datagram of an endpoint's, if it asks for a name of its network. */

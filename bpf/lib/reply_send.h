@@ -4,7 +4,7 @@
  * told the size that fits, as its next router would tell it. */
 #pragma once
 #include <linux/ip.h>
-#include "gateway.h"
+#include "own.h"
 #include "reply.h"
 #include "turn_round.h"
 
@@ -106,16 +106,17 @@ static __always_inline bool reply_may_be_cut(struct __sk_buff *skb, const struct
 static __always_inline bool reply_error_ipv4(struct __sk_buff *skb, const struct packet *p, __u32 mtu)
 {
 	struct reply_error4 *error = PARSE_AT(skb, ETH_HLEN, struct reply_error4);
-	__be32 gateway = endpoint_config.gateway4.word[3];
+	struct ip_addr gateway;
 
 	if (!error)
 		return false;
+	own_gateway(skb, &gateway);
 	__builtin_memset(&error->ip, 0, sizeof(error->ip));
 	*(__u8 *)&error->ip = ANSWER_IPV4_HEAD;
 	error->ip.tot_len = bpf_htons(sizeof(*error));
 	error->ip.ttl = ANSWER_TTL;
 	error->ip.protocol = L4_ICMP;
-	error->ip.saddr = gateway ? gateway : p->dst.word[3];
+	error->ip.saddr = gateway.word[3] ? gateway.word[3] : p->dst.word[3];
 	error->ip.daddr = p->src.word[3];
 	error->ip.check =
 		answer_checksum(bpf_csum_diff(0, 0, (__be32 *)&error->ip, sizeof(error->ip), 0));
@@ -133,14 +134,13 @@ static __always_inline bool reply_error_ipv6(struct __sk_buff *skb, const struct
 {
 	struct reply_error6 *error = PARSE_AT(skb, ETH_HLEN, struct reply_error6);
 	const __u32 length = sizeof(*error) - sizeof(error->ip);
+	struct ip_addr gateway;
 	__be32 words[10];
 
 	if (!error)
 		return false;
-	words[0] = endpoint_config.gateway6.word[0];
-	words[1] = endpoint_config.gateway6.word[1];
-	words[2] = endpoint_config.gateway6.word[2];
-	words[3] = endpoint_config.gateway6.word[3];
+	own_gateway(skb, &gateway);
+	__builtin_memcpy(words, &gateway, sizeof(gateway));
 	if (!words[0])
 		__builtin_memcpy(words, &p->dst, sizeof(p->dst));
 	__builtin_memcpy(words + 4, &p->src, sizeof(p->src));

@@ -145,6 +145,11 @@ public sealed class Datapath : IDatapath, IDisposable
         {
             // The first load in a process probes the kernel: not while a container waits.
             EndpointProgram.Load(maps, default).Dispose();
+            using (JudgeProgram judge = JudgeProgram.Load(maps))
+            {
+                judge.Attach();
+            }
+
             var datapath = new Datapath(maps, options);
             datapath.AttachListener();
             return datapath;

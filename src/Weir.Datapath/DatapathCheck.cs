@@ -41,6 +41,7 @@ public static class DatapathCheck
         }
 
         outcome.Add(new("endpoint program", Try(() => Load(DatapathObject.EndpointImage))));
+        outcome.Add(new("programs of all endpoints", Try(() => Load(DatapathObject.JudgeImage))));
         outcome.Add(new("device programs", Try(() => Load(DatapathObject.HostImage))));
         outcome.Add(new("overlay program", Try(() => OverlayProgram.Load(null).Dispose())));
         outcome.Add(new("programs for HTTP", Try(() => Load(DatapathObject.HttpImage))));

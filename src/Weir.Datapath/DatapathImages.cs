@@ -19,6 +19,8 @@ internal sealed class DatapathImages(Func<string, byte[]> read)
 
     internal ReadOnlySpan<byte> Http => Image("http.bpf");
 
+    internal ReadOnlySpan<byte> Judge => Image("judge.bpf");
+
     internal ReadOnlySpan<byte> Listener => Image("listener.bpf");
 
     internal ReadOnlySpan<byte> Measure => Image("measure.bpf");

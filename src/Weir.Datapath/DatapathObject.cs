@@ -17,6 +17,9 @@ public static class DatapathObject
     /// <summary>bpf/http.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> HttpImage => DatapathImages.Own.Http;
 
+    /// <summary>bpf/judge.bpf.c, compiled.</summary>
+    public static ReadOnlySpan<byte> JudgeImage => DatapathImages.Own.Judge;
+
     /// <summary>bpf/listener.bpf.c, compiled.</summary>
     public static ReadOnlySpan<byte> ListenerImage => DatapathImages.Own.Listener;
 

@@ -49,6 +49,8 @@ public sealed class ProgramHarness : IDisposable
         _loaded = LoadedPrograms.Take(flows);
         _maps = _loaded.Maps;
         _metrics = new(_maps["weir_metrics"]);
+        SetCall(Call.FromEndpoint, "judge", "weir_judge_from_ep");
+        SetCall(Call.ToEndpoint, "judge", "weir_judge_to_ep");
         WriteSettings();
     }
 
@@ -164,6 +166,9 @@ public sealed class ProgramHarness : IDisposable
         WriteSettings();
     }
 
+    /// <summary>Has no program that endpoints' programs could go on in.</summary>
+    public void RemoveCalls() => Array.ForEach(Enum.GetValues<Call>(), place => _maps[MapNames.Calls].Delete(Word((uint)place)));
+
     /// <summary>Flows are being taken over into these maps, or no more.</summary>
     public void SetTakingOver(bool isSo)
     {
@@ -187,7 +192,7 @@ public sealed class ProgramHarness : IDisposable
     /// <summary>Has requests between endpoints judged on their way.</summary>
     public void JudgeHttp(bool on = true)
     {
-        _maps[MapNames.Calls].Update(Word(0), Word((uint)_loaded.Other("http").Program("weir_http_pass").Fd));
+        SetCall(Call.Http, "http", "weir_http_pass");
         _settingsFlags = on ? _settingsFlags | SettingsFlag.Http : _settingsFlags & ~SettingsFlag.Http;
         WriteSettings();
     }
@@ -439,6 +444,9 @@ public sealed class ProgramHarness : IDisposable
         text is null ? new byte[16] : IPAddress.Parse(text).MapToIPv6().GetAddressBytes();
 
     private static IpAddr AddressOf(string text) => IpAddr.From(IPAddress.Parse(text));
+
+    private void SetCall(Call place, string loaded, string program) =>
+        _maps[MapNames.Calls].Update(Word((uint)place), Word((uint)_loaded.Other(loaded).Program(program).Fd));
 
     private BpfObject Host() => _loaded.Other("host");
 

@@ -25,7 +25,7 @@ internal sealed class EndpointManager
     private const ushort LastId = 4095; // slots of weir_endpoint; slot 0 is nobody's
 
     /// <summary>Tells one build of the program from another.</summary>
-    private static readonly string _program = Convert.ToHexStringLower(SHA256.HashData(DatapathObject.EndpointImage))[..16];
+    private static readonly string _program = Convert.ToHexStringLower(SHA256.HashData([.. DatapathObject.EndpointImage, .. DatapathObject.JudgeImage]))[..16];
 
     private static readonly TimeSpan _startTime = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan _longestHaste = TimeSpan.FromSeconds(10);

@@ -92,4 +92,6 @@ public enum DropReason : byte
     HttpHeld = 40,
     /// <summary>of a connection with a request that could neither be judged nor go to the proxy</summary>
     HttpCut = 41,
+    /// <summary>the program that it goes on in is not loaded</summary>
+    MissedTailCall = 42,
 }

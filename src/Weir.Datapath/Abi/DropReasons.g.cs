@@ -54,6 +54,7 @@ public static class DropReasons
         DropReason.HttpOrder,
         DropReason.HttpHeld,
         DropReason.HttpCut,
+        DropReason.MissedTailCall,
     ];
 
     /// <summary>The name as the CLI and metrics show it: "policy-denied".</summary>
@@ -101,6 +102,7 @@ public static class DropReasons
         DropReason.HttpOrder => "http-order",
         DropReason.HttpHeld => "http-held",
         DropReason.HttpCut => "http-cut",
+        DropReason.MissedTailCall => "missed-tail-call",
         _ => "unknown-" + (int)value,
     };
 
@@ -149,6 +151,7 @@ public static class DropReasons
         DropReason.HttpOrder => "part of a request before what is missing, or not what was judged there: it comes again",
         DropReason.HttpHeld => "of a connection that the proxy is taking over: it comes again",
         DropReason.HttpCut => "of a connection with a request that could neither be judged nor go to the proxy",
+        DropReason.MissedTailCall => "the program that it goes on in is not loaded",
         _ => "not known to this version",
     };
 }

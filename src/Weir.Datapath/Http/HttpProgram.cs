@@ -13,7 +13,6 @@ internal sealed class HttpProgram : IDisposable
     private const string Pass = "weir_http_pass";
     private const string Taken = "weir_http_taken";
     private const string Sweeper = "weir_http_sweep";
-    private const int Call = 0; // enum call in lib/maps.h
 
     private readonly BpfObject _loaded;
     private readonly BpfMap _calls;
@@ -34,7 +33,7 @@ internal sealed class HttpProgram : IDisposable
     {
         _pin = PinOf(pinRoot);
         PinAgain();
-        _calls.Update(BitConverter.GetBytes(Call), BitConverter.GetBytes(_loaded.Program(Pass).Fd));
+        _calls.Update(BitConverter.GetBytes((uint)Call.Http), BitConverter.GetBytes(_loaded.Program(Pass).Fd));
     }
 
     /// <summary>The pin, if somebody removed it: the proxy cannot take over.</summary>

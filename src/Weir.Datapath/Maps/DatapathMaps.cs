@@ -58,6 +58,12 @@ internal sealed class DatapathMaps : IDisposable
         {
             IReadOnlyList<BpfMapSpec> specs = Specs(options, maps.Images);
             maps.OpenPinned(specs, options);
+            if (maps._maps.Keys.Any(name => !maps._asWanted.Contains(name)))
+            {
+                // What endpoints' programs go on in has the same maps as they: those of before keep theirs.
+                maps._asWanted.Remove(MapNames.Calls);
+            }
+
             foreach (BpfMapSpec spec in specs)
             {
                 maps.Provide(spec);
