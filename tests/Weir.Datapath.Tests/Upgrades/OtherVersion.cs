@@ -12,6 +12,8 @@ internal sealed class OtherVersion : IDisposable
     {
         _host = host;
         Maps = DatapathMaps.Open(options, version.Images);
+        using JudgeProgram judge = JudgeProgram.Load(Maps);
+        judge.Attach();
     }
 
     internal DatapathMaps Maps { get; }
