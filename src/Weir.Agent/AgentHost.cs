@@ -175,6 +175,7 @@ internal sealed class AgentHost : IDisposable
     /// <summary>Serves until it is told to stop by SIGTERM or SIGINT.</summary>
     internal async Task RunAsync()
     {
+        _datapath.AwaitJudge();
         Directory.CreateDirectory(Path.GetDirectoryName(_config.PluginSocket)!);
         _sockets.Clear();
         using (CreationMask.OwnerOnly())

@@ -53,6 +53,7 @@ public sealed class Datapath : IDatapath, IDisposable
     // Verifying them is most of the CPU time that attaching takes: who awaits links gets those that he has.
     private readonly Dictionary<ushort, EndpointProgram> _awaitingLinks = [];
     private readonly ulong _namespace = NetworkNamespace.CurrentCookie();
+    private readonly Task _judging; // the kernel takes a while to verify what judges: there is other work until somebody needs it
 
     private Datapath(DatapathMaps maps, DatapathOptions options)
     {
@@ -86,6 +87,11 @@ public sealed class Datapath : IDatapath, IDisposable
         {
             s.CtEndpointLimit = options.MaxFlowsPerEndpoint;
             s.CtCapacity = options.MaxFlows;
+        });
+        _judging = Task.Run(() =>
+        {
+            using JudgeProgram judge = JudgeProgram.Load(maps);
+            judge.Attach();
         });
     }
 
@@ -141,25 +147,26 @@ public sealed class Datapath : IDatapath, IDisposable
         }
 
         DatapathMaps maps = DatapathMaps.Open(options);
+        Datapath? datapath = null;
         try
         {
             // The first load in a process probes the kernel: not while a container waits.
             EndpointProgram.Load(maps, default).Dispose();
-            using (JudgeProgram judge = JudgeProgram.Load(maps))
-            {
-                judge.Attach();
-            }
-
-            var datapath = new Datapath(maps, options);
+            datapath = new Datapath(maps, options);
             datapath.AttachListener();
             return datapath;
         }
         catch
         {
+            Task.WaitAny(datapath?._judging ?? Task.CompletedTask);
             maps.Dispose();
             throw;
         }
     }
+
+    /// <summary>Waits until endpoints' programs have those that they go on in, which <see cref="Open"/> began to load.</summary>
+    /// <exception cref="VerifierException">The kernel refuses one.</exception>
+    public void AwaitJudge() => _judging.GetAwaiter().GetResult();
 
     /// <summary>Unpins the datapath and takes it off the host's devices: it is gone when the last endpoint's
     /// interface is.</summary>
@@ -354,6 +361,7 @@ public sealed class Datapath : IDatapath, IDisposable
     /// off and let go.</summary>
     public void EndReplacement()
     {
+        AwaitJudge();
         lock (_lock)
         {
             if (_waiting.Count > 0)
@@ -423,6 +431,7 @@ public sealed class Datapath : IDatapath, IDisposable
     public void AttachEndpoint(EndpointAttachment attachment, bool atOnce = false)
     {
         ArgumentNullException.ThrowIfNull(attachment);
+        AwaitJudge();
         EndpointConfig config = EndpointProgram.ConfigOf(attachment);
         EndpointProgram? program = TakeAwaiting(attachment.Id, config) ?? EndpointProgram.Load(_maps, config);
         try
@@ -859,6 +868,7 @@ public sealed class Datapath : IDatapath, IDisposable
 
     public void Dispose()
     {
+        Task.WaitAny(_judging);
         _attachments.Values.ToList().ForEach(attachment => attachment.Dispose());
         _waiting.Values.ToList().ForEach(waiting => waiting.Dispose());
         _awaitingLinks.Values.ToList().ForEach(program => program.Dispose());
