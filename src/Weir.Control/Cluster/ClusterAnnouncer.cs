@@ -46,19 +46,20 @@ internal sealed class ClusterAnnouncer : IDisposable
 
     /// <summary>Goes on until it fails or is cancelled.</summary>
     /// <param name="answered">Called whenever the shared store has answered.</param>
-    internal async Task AnnounceAsync(Action answered, CancellationToken cancel)
+    /// <param name="heard">Called on the writer's thread when this node has heard all that it told: <see cref="World.Telling"/> is empty.</param>
+    internal async Task AnnounceAsync(Action answered, Action heard, CancellationToken cancel)
     {
         (long lease, long revision) = await _lease.RegisterAsync(Wanted(_writer.World)[ClusterKeys.Node(_options.Name)], cancel);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         // What there is to say may take long where the store is slow: the lease does not wait for it.
-        Task[] both = [_lease.KeepAsync(lease, answered, either.Token), TellAsync(revision, answered, either.Token)];
+        Task[] both = [_lease.KeepAsync(lease, answered, either.Token), TellAsync(revision, answered, heard, either.Token)];
         Task ended = await Task.WhenAny(both);
         await either.CancelAsync();
         await Task.WhenAll(both).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await ended;
     }
 
-    private async Task TellAsync(long registered, Action answered, CancellationToken cancel)
+    private async Task TellAsync(long registered, Action answered, Action heard, CancellationToken cancel)
     {
         await HeardAsync(registered, cancel);
         answered();
@@ -74,6 +75,15 @@ internal sealed class ClusterAnnouncer : IDisposable
             if (await NumberAsync(world, cancel) || await _blocks.TakeAsync(world, cancel) || await GrowTablesAsync(world, cancel) || await TellAsync(Told(view), Wanted(world), cancel))
             {
                 continue;
+            }
+
+            if (!world.Telling.IsEmpty)
+            {
+                await _writer.RunAsync(() =>
+                {
+                    _writer.Publish(now => now with { Telling = now.Telling.Clear() });
+                    heard();
+                });
             }
 
             await _numbers.CollectAsync(view, cancel);
@@ -182,6 +192,13 @@ internal sealed class ClusterAnnouncer : IDisposable
             .. wanted.Where(one => !told.TryGetValue(one.Key, out byte[]? known) || !known.AsSpan().SequenceEqual(one.Value)).Select(one => (one.Key, (byte[]?)one.Value)),
             .. told.Keys.Where(key => !wanted.ContainsKey(key)).Select(key => (key, (byte[]?)null)),
         ];
+        KeyValuePair<string, EndpointRecord>[] telling = [.. changes.Select(Telling).OfType<KeyValuePair<string, EndpointRecord>>()];
+        if (telling.Length > 0)
+        {
+            // Before it is on its way: whether it arrives, nobody may ever say.
+            await _writer.RunAsync(() => _writer.Publish(world => world with { Telling = world.Telling.SetItems(telling) }));
+        }
+
         long revision = 0;
         foreach ((string Key, byte[]? Value)[] some in changes.Chunk(ClusterDesk.MostOperations))
         {
@@ -196,6 +213,15 @@ internal sealed class ClusterAnnouncer : IDisposable
 
         await HeardAsync(revision, cancel);
         return changes.Length > 0;
+    }
+
+    /// <summary>The endpoint that a change tells of; null: none.</summary>
+    private KeyValuePair<string, EndpointRecord>? Telling((string Key, byte[]? Value) change)
+    {
+        string own = ClusterKeys.EndpointsOf(_options.Name);
+        return change.Value is { } value && change.Key.StartsWith(own, StringComparison.Ordinal)
+            ? new(change.Key[own.Length..], JsonSerializer.Deserialize(value, ClusterContext.Default.EndpointRecord)!)
+            : null;
     }
 
     /// <summary>Gets numbers for label sets of this node that have none, and says that it uses those that it begins to use:

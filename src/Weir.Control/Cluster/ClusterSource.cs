@@ -163,6 +163,7 @@ internal sealed class ClusterSource : IDisposable
                 Log.ClusterHeard(_log, _writer.World.Cluster?.Nodes.Count ?? 0);
             }
         },
+        () => Settle(_writer.World.Cluster!),
         cancel);
 
     private async Task WatchAsync(Untaken told, CancellationToken cancel)
@@ -200,13 +201,16 @@ internal sealed class ClusterSource : IDisposable
         _reconciler.Converge();
         _policy.Follow(view);
         _services.Follow(view);
-        _endpoints.Settle(labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
+        Settle(view);
         _follow();
         foreach ((string key, string fault) in view.Faults.Where(fault => before?.Faults.GetValueOrDefault(fault.Key) != fault.Value))
         {
             Log.SharedRecordBroken(_log, key, fault);
         }
     });
+
+    private void Settle(ClusterView view) => _endpoints.Settle(
+        labels => view.Identities.GetValueOrDefault(labels) is { } known && view.Uses.GetValueOrDefault(known.Identity, []).Contains(_name) ? known.Identity : null);
 
     /// <summary>The host's addresses or routes changed: nodes may be on other segments. Called on the writer's thread.</summary>
     internal void LookAgain()

@@ -55,10 +55,10 @@ internal static class RemoteParts
         }
     }
 
-    /// <summary>Whether the shared store still says that an endpoint's address is one's with another identity, which is gone from
+    /// <summary>Whether the shared store still says, or may say, that an endpoint's address is one's with another identity, which is gone from
     /// here: what others let pass for that one is not for this.</summary>
     internal static bool IsTakenForAnother(World world, Endpoint endpoint, Identity identity) =>
-        world.Cluster is { } cluster && cluster.Endpoints.GetValueOrDefault(cluster.Self, []).Any(told =>
+        world.Cluster is { } cluster && cluster.Endpoints.GetValueOrDefault(cluster.Self, []).Concat(world.Telling).Any(told =>
             told.Key != endpoint.ExternalId && told.Value.Identity != identity && told.Value.Addresses.Any(endpoint.Addresses.Contains));
 
     /// <summary>Whether the way to a node is the overlay. Both ends must find the same: what each was told is in its record, and

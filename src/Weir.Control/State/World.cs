@@ -71,6 +71,10 @@ internal sealed record World
     /// <summary>What the other nodes say; null: this host is by itself.</summary>
     internal ClusterView? Cluster { get; init; }
 
+    /// <summary>Endpoints of this node, by the runtime's name, that the others are told of at the moment: they may have heard of them, and of what
+    /// became of them since they need not have.</summary>
+    internal ImmutableDictionary<string, EndpointRecord> Telling { get; init; } = ImmutableDictionary<string, EndpointRecord>.Empty;
+
     /// <summary>Of the policy of all nodes, the revision that this one has heard of last, and why it is not in force here.</summary>
     internal (long Revision, string? Problem) SharedPolicy { get; init; }
 

@@ -100,6 +100,31 @@ public sealed class StoreFailureTests : IAsyncLifetime
         MustHaveKept(web);
     }
 
+    /// <summary>The others heard of an endpoint, and its own node has not heard that they did: it goes, and another gets its address.</summary>
+    [Fact]
+    public async Task AddressOfOneThatWasToldOfAMomentAgo_IsNobodyElses_UntilTheOthersHearThatItIsGone()
+    {
+        await MakeAsync(2);
+        Endpoint web = RunKnown(1, "web");
+        RunKnown(1, "gone");
+        _ways[1].SwallowsAnswers = true;
+        Endpoint gone = _nodes[1].Run("app", "container:role=gone");
+        Assert.Equal(EndpointState.Ready, gone.State);
+        IpPrefix address = IpPrefix.Single(gone.Ipv4!);
+        TestNode.Until(() => _nodes[0].Host.Ipcache.ContainsKey(address), Say);
+
+        Freeze(1);
+        _nodes[1].Remove(_nodes[1].Now(gone));
+        Endpoint heir = _nodes[1].Run("app", "container:role=web", gone.Ipv4);
+        Assert.Equal(EndpointState.Init, heir.State);
+        Endpoint same = _nodes[1].Run("app", "container:role=web");
+        Assert.Equal(EndpointState.Ready, same.State);
+
+        Thaw(1);
+        MustKnow(0, 1, heir);
+        Assert.Equal(_nodes[1].Now(web).Identity, _nodes[0].Host.Ipcache[address].Identity);
+    }
+
     [Fact]
     public async Task WhatWasCompactedMeanwhile_IsListedAnew()
     {
