@@ -21,6 +21,12 @@ public sealed class RealClientsTests(Lab lab) : IClassFixture<Lab>
         Task<string> first = Task.Run(() => tried.Run(lab, Way.Directly)), second = Task.Run(() => tried.Run(lab, Way.ThroughWeir));
         (string directly, string through) = (await first, await second);
         Assert.True(directly.Contains(tried.Expect, StringComparison.Ordinal), $"not even directly:\n{directly}");
+        for (int again = 0; directly != through && again < 3; again++)
+        {
+            // Servers have moods of their own on a busy machine: what one says now and then directly, it may say through Weir.
+            directly = await Task.Run(() => tried.Run(lab, Way.Directly));
+        }
+
         Assert.True(directly == through, Differences(directly, through));
         Assert.True(lab.HasJudgedMore(), "no request has been judged");
     }

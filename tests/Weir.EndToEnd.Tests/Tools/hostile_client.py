@@ -24,7 +24,10 @@ def say(text):
 
 
 def connect():
-    return socket.create_connection((host, port), timeout=5)
+    # A proxy with much to do lets some SYNs go unanswered; each is sent again after twice the time.
+    connection = socket.create_connection((host, port), timeout=30)
+    connection.settimeout(5)
+    return connection
 
 
 def frame(kind, flags, stream, payload=b""):
