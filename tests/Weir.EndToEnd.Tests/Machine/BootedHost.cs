@@ -11,8 +11,8 @@ public sealed class BootedHost : Sandbox
         Wait.Until(() => Outside("systemctl", "is-system-running").Output.Trim() == "running", 30, () => "systemd does not start: " + Outside("systemctl", "list-units", "--failed").All);
     }
 
-    /// <summary>As on a fresh machine: with no variable of the tests'.</summary>
-    public CommandResult Outside(params string[] command) => Run(["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", .. command], folder: "/");
+    /// <summary>As on a fresh machine: with no variable of the tests'. What is typed there installs and starts services.</summary>
+    public CommandResult Outside(params string[] command) => Run(["env", "-i", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", .. command], seconds: 480, folder: "/");
 
     /// <summary>A line of bash.</summary>
     public string Do(string script) => Outside("bash", "-euo", "pipefail", "-c", script).OrFail().Output.Trim();
