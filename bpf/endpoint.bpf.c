@@ -41,6 +41,17 @@ static __always_inline bool is_address_of_it(const struct packet *p, const struc
 	return is_own_address(p, a) || identity_claimant(a) == endpoint_config.endpoint_id;
 }
 
+/* The packet goes on in a program that all endpoints share. */
+static __always_inline int go_on(struct __sk_buff *skb, const struct packet *p, const struct report *r,
+				 enum call call)
+{
+	const volatile struct endpoint_config *c = &endpoint_config;
+
+	own_say(skb, c->endpoint_id, p->flags & PACKET_IPV6 ? &c->gateway6 : &c->gateway4);
+	bpf_tail_call(skb, &weir_calls, call);
+	return drop(skb, p, r, DROP_REASON_MISSED_TAIL_CALL);
+}
+
 /* What the container sends. */
 SEC("tc")
 int weir_from_ep(struct __sk_buff *skb)
@@ -124,19 +135,16 @@ int weir_from_ep(struct __sk_buff *skb)
 			return TC_ACT_OK;
 		}
 	}
-	own_say(skb, c->endpoint_id, p.flags & PACKET_IPV6 ? &c->gateway6 : &c->gateway4);
-	bpf_tail_call(skb, &weir_calls, CALL_FROM_ENDPOINT);
-	return drop(skb, &p, &r, DROP_REASON_MISSED_TAIL_CALL);
+	return go_on(skb, &p, &r, CALL_FROM_ENDPOINT);
 }
 
 /* What the host's stack sends to the container: from the host itself and from outside. */
 SEC("tc")
 int weir_to_ep(struct __sk_buff *skb)
 {
-	const volatile struct endpoint_config *c = &endpoint_config;
 	struct report r = {
-	    .endpoint_id = (__u16)c->endpoint_id,
-	    .dst_endpoint = (__u16)c->endpoint_id,
+	    .endpoint_id = (__u16)endpoint_config.endpoint_id,
+	    .dst_endpoint = (__u16)endpoint_config.endpoint_id,
 	    .direction = DIRECTION_INGRESS,
 	};
 	struct packet p = {};
@@ -174,9 +182,7 @@ int weir_to_ep(struct __sk_buff *skb)
 			return TC_ACT_OK;
 		}
 	}
-	own_say(skb, c->endpoint_id, p.flags & PACKET_IPV6 ? &c->gateway6 : &c->gateway4);
-	bpf_tail_call(skb, &weir_calls, CALL_TO_ENDPOINT);
-	return drop(skb, &p, &r, DROP_REASON_MISSED_TAIL_CALL);
+	return go_on(skb, &p, &r, CALL_TO_ENDPOINT);
 }
 
 char _license[] SEC("license") = "GPL";

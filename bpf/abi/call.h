@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* weir_calls: programs that others go on in. */
+/* weir_calls: programs that others go on in. Those of two versions with the same maps meet here: what a number means, and what a
+ * program is told (lib/own.h), stays so, or the map gets another name. */
 #pragma once
 
 enum call {

@@ -21,19 +21,14 @@ public sealed class SteadyFlowTests : IDisposable
     [Fact]
     public void OnlyASteadyFlowsPackets_DoWithoutTheSharedPrograms()
     {
-        Prepare(_h);
-        var open = new Frame { Source = "10.11.0.2", Destination = "10.11.0.3", DestinationPort = 80 };
-        _h.FromContainer(1, open);
-        _h.FromContainer(2, open.Reply() with { Sequence = 1000 });
-        Frame more = open with { TcpFlags = Ack, Sequence = 1001 };
-        _h.FromContainer(1, more);
+        Frame more = Establish();
         _h.RemoveCalls();
 
         Assert.Equal(DropReason.None, _h.FromContainer(1, more).Reason);
         Assert.Equal(DropReason.None, _h.FromContainer(2, more.Reply(Ack) with { Sequence = 1001 }).Reason);
         Assert.Equal(DropReason.MissedTailCall, _h.FromContainer(1, more with { TcpFlags = 0x11 }).Reason);
-        Assert.Equal(DropReason.MissedTailCall, _h.FromContainer(1, open with { SourcePort = 41000 }).Reason);
-        Assert.Equal(DropReason.MissedTailCall, _h.ToContainer(1, ToContainer(open)).Reason);
+        Assert.Equal(DropReason.MissedTailCall, _h.FromContainer(1, more with { TcpFlags = 2, SourcePort = 41000 }).Reason);
+        Assert.Equal(DropReason.MissedTailCall, _h.ToContainer(1, ToContainer(more with { TcpFlags = 2 })).Reason);
         _h.SetTrace();
         Assert.Equal(DropReason.MissedTailCall, _h.FromContainer(1, more).Reason);
     }
@@ -41,12 +36,7 @@ public sealed class SteadyFlowTests : IDisposable
     [Fact]
     public void NewPolicy_JudgesASteadyFlowAnew()
     {
-        Prepare(_h);
-        var open = new Frame { Source = "10.11.0.2", Destination = "10.11.0.3", DestinationPort = 80 };
-        _h.FromContainer(1, open);
-        _h.FromContainer(2, open.Reply() with { Sequence = 1000 });
-        Frame more = open with { TcpFlags = Ack, Sequence = 1001 };
-        _h.FromContainer(1, more);
+        Frame more = Establish();
         Assert.Equal(DropReason.None, _h.FromContainer(1, more).Reason);
 
         _h.SetPolicy(2, ProgramHarness.Allow(256, PolicyDirection.Ingress, 6, 443, 7));
@@ -93,6 +83,18 @@ public sealed class SteadyFlowTests : IDisposable
         }
 
         Assert.InRange(steady, 500, 3000);
+    }
+
+    /// <summary>A connection between both containers, and a packet of its opener's.</summary>
+    private Frame Establish()
+    {
+        Prepare(_h);
+        var open = new Frame { Source = "10.11.0.2", Destination = "10.11.0.3" };
+        _h.FromContainer(1, open);
+        _h.FromContainer(2, open.Reply() with { Sequence = 1000 });
+        Frame more = open with { TcpFlags = Ack, Sequence = 1001 };
+        _h.FromContainer(1, more);
+        return more;
     }
 
     private static Frame ToContainer(Frame frame) => frame with { Source = Host, Destination = frame.Source, SourceMac = Frame.GatewayMac, DestinationMac = Frame.ContainerMac };
